@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is held to the same language rules.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Where the packages that we depend on live.
+func package(_ path: String, exact version: Version, traits: Set<Package.Dependency.Trait>? = nil) -> Package.Dependency {
+    let url = "https://github.com/\(path).git"
+    guard let traits else { return .package(url: url, exact: version) }
+    return .package(url: url, exact: version, traits: traits)
+}
+
+func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+
+let package = Package(
+    name: "continuo",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        package("apple/swift-argument-parser", exact: "1.8.2"),
+        package("apple/swift-collections", exact: "1.6.0"),
+        package("apple/swift-crypto", exact: "4.5.2"),
+        package("apple/swift-log", exact: "1.16.2"),
+        package("apple/swift-nio", exact: "2.101.2"),
+        package("apple/swift-nio-ssl", exact: "2.37.6"),
+        package("groue/GRDB.swift", exact: "7.10.0"),
+        package("hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        package("swift-server/async-http-client", exact: "1.37.0"),
+        package("swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        package("jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "continuo",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)
