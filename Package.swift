@@ -11,7 +11,7 @@ let settings: [SwiftSetting] = [
 ]
 
 /// Where the packages that we depend on live.
-func package(_ path: String, exact version: Version, traits: Set<Package.Dependency.Trait>? = nil) -> Package.Dependency {
+func dependency(_ path: String, exact version: Version, traits: Set<Package.Dependency.Trait>? = nil) -> Package.Dependency {
     let url = "https://github.com/\(path).git"
     guard let traits else { return .package(url: url, exact: version) }
     return .package(url: url, exact: version, traits: traits)
@@ -23,19 +23,32 @@ let package = Package(
     name: "continuo",
     platforms: [.macOS(.v15)],
     dependencies: [
-        package("apple/swift-argument-parser", exact: "1.8.2"),
-        package("apple/swift-collections", exact: "1.6.0"),
-        package("apple/swift-crypto", exact: "4.5.2"),
-        package("apple/swift-log", exact: "1.16.2"),
-        package("apple/swift-nio", exact: "2.101.2"),
-        package("apple/swift-nio-ssl", exact: "2.37.6"),
-        package("groue/GRDB.swift", exact: "7.10.0"),
-        package("hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
-        package("swift-server/async-http-client", exact: "1.37.0"),
-        package("swift-server/swift-service-lifecycle", exact: "2.13.0"),
-        package("jpsim/Yams", exact: "6.2.2"),
+        dependency("apple/swift-argument-parser", exact: "1.8.2"),
+        dependency("apple/swift-collections", exact: "1.6.0"),
+        dependency("apple/swift-crypto", exact: "4.5.2"),
+        dependency("apple/swift-log", exact: "1.16.2"),
+        dependency("apple/swift-nio", exact: "2.101.2"),
+        dependency("apple/swift-nio-ssl", exact: "2.37.6"),
+        dependency("groue/GRDB.swift", exact: "7.10.0"),
+        dependency("hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        dependency("swift-server/async-http-client", exact: "1.37.0"),
+        dependency("swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        dependency("jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
+        .target(name: "MessagingCore", swiftSettings: settings),
+        .target(name: "Store", dependencies: ["MessagingCore"], swiftSettings: settings),
+        .target(
+            name: "SQLiteStore",
+            dependencies: ["Store", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BlobStore",
+            dependencies: ["MessagingCore", .product(name: "Crypto", package: "swift-crypto"), nio("NIOCore")],
+            swiftSettings: settings
+        ),
+        .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
         .executableTarget(
             name: "continuo",
             dependencies: [

@@ -1,0 +1,166 @@
+/// A message that a user's device wants sent.
+public struct Submission: Sendable {
+    public var envelope: Envelope
+    /// The device that sends it; nil for a sender without one.
+    public var device: DeviceID?
+    public var reports: [Report]
+
+    /// A message with the reports its sender asks for.
+    public init(envelope: Envelope, device: DeviceID?, reports: [Report]) {
+        self.envelope = envelope
+        self.device = device
+        self.reports = reports
+    }
+}
+
+/// What an address turned out to be.
+public enum Resolution: Hashable, Sendable {
+    /// An account of this provider, with its place in the list of loaded users.
+    case local(AccountID)
+    /// Another provider's domain: goes through the outbox.
+    case remote
+    /// Of this provider, but nobody has it.
+    case unknown
+}
+
+/// One message waiting for another provider, or for receivers beyond the commit's limit.
+public struct OutboxEntry: Hashable, Sendable {
+    /// What is to be done.
+    public enum Task: Hashable, Sendable {
+        /// Deliver to this receiver.
+        case message(receiver: Address)
+        /// Tell the sender at another provider.
+        case report(receiver: Address, Disposition)
+    }
+
+    public var account: AccountID
+    public var message: MessageID
+    public var content: ContentID
+    /// Work of one lane is done in order by one worker at a time.
+    public var lane: String
+    public var task: Task
+    public var expires: Timestamp
+
+    /// An entry as committed with its message.
+    public init(
+        account: AccountID, message: MessageID, content: ContentID, lane: String, task: Task, expires: Timestamp
+    ) {
+        self.account = account
+        self.message = message
+        self.content = content
+        self.lane = lane
+        self.task = task
+        self.expires = expires
+    }
+}
+
+/// Everything that one accepted message changes; applied in one commit.
+public struct Submitted: Sendable {
+    /// Items that are new or changed, with their numbers; the sender's is the first unless nothing is stored.
+    public var items: [Item]
+    public var ledger: [LedgerLine]
+    public var outbox: [OutboxEntry]
+    /// The number of the sender's item.
+    public var created: ChangeNumber
+    public var receivers: [ReceiverState]
+    /// How many items show the content.
+    public var references: Int
+}
+
+/// Accepts or refuses a message: rights, price, then every mailbox it enters (design: "Sending").
+///
+/// - Parameters:
+///   - users: everyone of this provider that is concerned, the sender included; changed in place on success.
+///   - resolve: what each receiver's address is.
+///   - existing: a receiver's item of the same message id, if there is one.
+/// - Throws: ``Refusal`` `not-entitled`, `too-large`, `quota-exceeded`, `no-credit`; then nothing has changed.
+public func submit(
+    _ submission: Submission, content: ContentID, sender: AccountID, users: inout [AccountID: UserState],
+    resolve: (Address) -> Resolution, existing: (AccountID) -> Item?, policy: OperatorPolicy, tariff: Tariff,
+    now: Timestamp
+) throws(Refusal) -> Submitted {
+    let envelope = submission.envelope
+    try envelope.validate()
+    guard var from = users[sender] else { throw Refusal(.notFound, "no such account") }
+    let bytes = envelope.bytes
+    let price = try check(envelope, bytes: bytes, sender: from.account, tariff: tariff)
+
+    var result = Submitted(items: [], ledger: [], outbox: [], created: 0, receivers: [], references: 0)
+    var delivery = LocalDelivery(submission: submission, content: content, bytes: bytes, policy: policy, now: now)
+    var inCommit = 0
+    for address in envelope.to {
+        var state = ReceiverState(address: address, disposition: .pending, since: now)
+        result.ledger.append(
+            from.account.book(.message, -price, at: now, message: envelope.id, receiver: address))
+        switch resolve(address) {
+        case .unknown:
+            _ = state.raise(to: .failed, at: now, failure: .notFound)
+        case .remote:
+            result.outbox.append(
+                outbox(envelope, sender, content, address, lane: address.domain ?? "tel", now: now))
+        case .local(let account) where account == sender:
+            delivery.toSelf.append(address)
+        case .local(let account):
+            guard inCommit < Limits.receiversInCommit || delivery.items[account] != nil else {
+                result.outbox.append(outbox(envelope, sender, content, address, lane: "local", now: now))
+                break
+            }
+            if let failure = delivery.deliver(to: account, address, &users[account], existing(account)) {
+                _ = state.raise(to: .failed, at: now, failure: failure)
+            } else {
+                inCommit += 1
+            }
+        }
+        if state.disposition == .failed {
+            result.ledger.append(
+                from.account.book(.refund, price, at: now, message: envelope.id, receiver: address))
+        }
+        result.receivers.append(state)
+    }
+
+    let own = delivery.senderItem(&from, receivers: result.receivers)
+    result.created = own.created
+    result.items = [own] + delivery.order.compactMap { delivery.items[$0] }
+    result.references = 1 + delivery.fresh
+    from.account.used += bytes
+    users[sender] = from
+    return result
+}
+
+/// Rights and credit of the sender; returns the price for each receiver.
+private func check(
+    _ envelope: Envelope, bytes: Int64, sender: Account, tariff: Tariff
+) throws(Refusal) -> Int64 {
+    guard !sender.suspended, sender.entitlement.canSend else {
+        throw Refusal(.notEntitled, "this account may not send")
+    }
+    guard sender.addresses.contains(envelope.from) else {
+        throw Refusal(.forbidden, "the sender's address is not one of this account's")
+    }
+    guard bytes <= sender.entitlement.maximumMessageBytes else {
+        throw Refusal(.tooLarge, "a message has at most \(sender.entitlement.maximumMessageBytes) bytes")
+    }
+    guard sender.used + bytes <= sender.entitlement.quotaBytes else {
+        throw Refusal(.quotaExceeded, "the account's storage is full")
+    }
+    let price = tariff.price(bytes: bytes)
+    let (sum, overflow) = price.multipliedReportingOverflow(by: Int64(envelope.to.count))
+    guard !overflow, sum <= sender.balance || sum == 0 else {
+        throw Refusal(.noCredit, "the message costs \(overflow ? .max : sum) and the balance is \(sender.balance)")
+    }
+    return price
+}
+
+private func outbox(
+    _ envelope: Envelope, _ sender: AccountID, _ content: ContentID, _ receiver: Address, lane: String, now: Timestamp
+) -> OutboxEntry {
+    OutboxEntry(
+        account: sender, message: envelope.id, content: content,
+        lane: lane == "local" ? lane : "\(lane)|\(envelope.conversation)", task: .message(receiver: receiver),
+        expires: min(envelope.expires ?? .distantFuture, now.advanced(by: Limits.outboxExpiryMilliseconds)))
+}
+
+extension Timestamp {
+    /// Later than every deadline.
+    public static let distantFuture = Timestamp(rawValue: .max)
+}

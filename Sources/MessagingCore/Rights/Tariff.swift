@@ -1,0 +1,75 @@
+/// Prices in the operator's integer units.
+public struct Tariff: Hashable, Sendable, Codable {
+    public var perReceiver: Int64
+    /// For each started 64 KiB beyond the first, for each receiver.
+    public var perBlock: Int64
+    /// For each medium of a conversation, when it starts.
+    public var perMedium: Int64
+    public var perRequest: Int64
+
+    /// A price list; free unless told.
+    public init(perReceiver: Int64 = 0, perBlock: Int64 = 0, perMedium: Int64 = 0, perRequest: Int64 = 0) {
+        self.perReceiver = perReceiver
+        self.perBlock = perBlock
+        self.perMedium = perMedium
+        self.perRequest = perRequest
+    }
+
+    /// The price of one message of `bytes` to one receiver.
+    public func price(bytes: Int64) -> Int64 {
+        let blocks = max(0, (bytes - 1) / 65536)
+        let (extra, overflow) = perBlock.multipliedReportingOverflow(by: blocks)
+        return overflow ? .max : perReceiver.addingReportingOverflow(extra).partialValue
+    }
+}
+
+/// One movement of credit; lines are numbered within the account and never change.
+public struct LedgerLine: Hashable, Sendable {
+    /// What the movement was for.
+    public enum Reason: String, Sendable, Codable, CaseIterable {
+        case message
+        case refund
+        case credit
+    }
+
+    public var account: AccountID
+    public var number: Int64
+    public var time: Timestamp
+    public var reason: Reason
+    /// Negative for a charge.
+    public var amount: Int64
+    public var balance: Int64
+    public var message: MessageID?
+    public var receiver: Address?
+    public var note: String?
+
+    /// A line as booked.
+    public init(
+        account: AccountID, number: Int64, time: Timestamp, reason: Reason, amount: Int64, balance: Int64,
+        message: MessageID? = nil, receiver: Address? = nil, note: String? = nil
+    ) {
+        self.account = account
+        self.number = number
+        self.time = time
+        self.reason = reason
+        self.amount = amount
+        self.balance = balance
+        self.message = message
+        self.receiver = receiver
+        self.note = note
+    }
+}
+
+extension Account {
+    /// Books a movement and returns its line. The caller has checked that the balance allows it.
+    public mutating func book(
+        _ reason: LedgerLine.Reason, _ amount: Int64, at time: Timestamp, message: MessageID? = nil,
+        receiver: Address? = nil, note: String? = nil
+    ) -> LedgerLine {
+        balance += amount
+        ledgerLines += 1
+        return LedgerLine(
+            account: id, number: ledgerLines, time: time, reason: reason, amount: amount, balance: balance,
+            message: message, receiver: receiver, note: note)
+    }
+}

@@ -1,0 +1,178 @@
+public import MessagingCore
+
+/// What can be read in one consistent view of the store.
+///
+/// Every list is bounded by the caller's limit. Nothing here waits for the writer.
+public protocol ReadView: AccountReads, MailboxReads, BlobReads, QueueReads {}
+
+/// Accounts, devices, credentials and the operator's settings.
+public protocol AccountReads {
+    /// The account with its devices and preferences; nil when there is none.
+    func user(_ id: AccountID) throws -> UserState?
+    /// Who has this address.
+    func account(holding address: Address) throws -> AccountID?
+    /// Accounts in order of number, after `after`.
+    func accounts(after: AccountID, limit: Int) throws -> [Account]
+    func credential(_ account: AccountID) throws -> Credential?
+    /// Who a device token belongs to.
+    func identity(_ token: TokenHash) throws -> DeviceIdentity?
+    /// A past revision of the user's rules, for explaining decisions.
+    func rules(_ account: AccountID, revision: Int32) throws -> RuleBook?
+    /// Ledger lines, newest first, with numbers below `before`.
+    func ledger(_ account: AccountID, before: Int64, limit: Int) throws -> [LedgerLine]
+    /// A named document of the operator's.
+    func setting(_ name: String) throws -> [UInt8]?
+}
+
+/// Items and their content.
+public protocol MailboxReads {
+    func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item?
+    func item(_ account: AccountID, created: ChangeNumber) throws -> Item?
+    /// Items, tombstones included, with `changed` above `after`, in order of `changed`.
+    func changes(_ account: AccountID, after: ChangeNumber, limit: Int) throws -> [Item]
+    /// Like `changes`, only of items created at or below `createdUpTo`.
+    func changes(
+        _ account: AccountID, after: ChangeNumber, createdUpTo: ChangeNumber, limit: Int
+    ) throws -> [Item]
+    /// Live items, newest first by `created`.
+    func list(_ account: AccountID, _ listing: Listing) throws -> [Item]
+    /// Conversations by their newest message, newest first, below `before`.
+    func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary]
+    /// Unread, live, received messages: all of them, or of one conversation; in order of `created`.
+    func unread(_ account: AccountID, conversation: ConversationID?, upTo: ChangeNumber, limit: Int) throws -> [Item]
+    func content(_ id: ContentID) throws -> StoredContent?
+    /// Several documents at once; those that are missing are left out.
+    func documents(_ ids: [ContentID]) throws -> [ContentID: [UInt8]]
+    func key(_ account: AccountID, _ message: MessageID) throws -> SubmissionKey?
+    /// Contents that bear a message id, for tracing.
+    func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent]
+    /// Live messages whose text holds every word, newest first by `created`, below `before`; indexed content only.
+    func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) throws -> [Item]
+    /// Contents above `after` that the index lacks, in order of number.
+    func unindexed(after: ContentID, limit: Int) throws -> [StoredContent]
+    /// Live messages with an expiry at or before `time`.
+    func expired(by time: Timestamp, limit: Int) throws -> [Item]
+    /// Live messages to be released once all devices have them.
+    func transient(after: (AccountID, ChangeNumber), limit: Int) throws -> [Item]
+    /// Contents stored at or before `time` that some item still holds.
+    func contents(storedBy time: Timestamp, after: ContentID, limit: Int) throws -> [StoredContent]
+    /// Accounts that have tombstones.
+    func accountsWithTombstones(after: AccountID, limit: Int) throws -> [AccountID]
+}
+
+/// Blobs and uploads.
+public protocol BlobReads {
+    func blob(_ hash: BlobHash) throws -> BlobRecord?
+    func upload(_ id: String) throws -> Upload?
+    func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload]
+    func dyingBlobs(since: Timestamp, limit: Int) throws -> [BlobRecord]
+    /// All rows in order of hash, for checking against the files.
+    func blobs(after: BlobHash, limit: Int) throws -> [BlobRecord]
+}
+
+/// The outbox.
+public protocol QueueReads {
+    /// Lanes with work that is due, at most one entry (the oldest of its lane) for each.
+    func dueLanes(at now: Timestamp, limit: Int) throws -> [String]
+    /// The oldest entries of a lane.
+    func entries(lane: String, limit: Int) throws -> [QueuedEntry]
+    /// When the next entry falls due; nil when the outbox is empty.
+    func nextDue() throws -> Timestamp?
+    func outboxCount() throws -> Int
+}
+
+/// One change of the store's contents.
+public enum Change: Sendable {
+    /// Inserts or replaces; addresses are kept in step.
+    case account(Account)
+    case preferences(AccountID, Preferences)
+    case credential(AccountID, Credential)
+    case device(AccountID, Device)
+    /// Only the position, the lease and when it was last seen.
+    case deviceProgress(AccountID, Device)
+    /// Removes the device and its tokens.
+    case removeDevice(AccountID, DeviceID)
+    case token(TokenHash, DeviceIdentity)
+    /// Inserts or replaces by (account, created).
+    case item(Item)
+    /// Inserts or replaces by id; blob references are the caller's to keep.
+    case content(StoredContent)
+    case removeContent(ContentID)
+    case key(AccountID, MessageID, SubmissionKey)
+    /// Forgets keys older than this.
+    case removeKeys(before: Timestamp)
+    case ledger(LedgerLine)
+    case setting(String, [UInt8])
+    case enqueue(OutboxEntry, due: Timestamp)
+    case postpone(entry: Int64, attempts: Int, due: Timestamp)
+    case dequeue(entry: Int64)
+    /// Drops tombstones changed at or below the number and raises `trim`; the account's row is the caller's to write.
+    case trim(AccountID, upTo: ChangeNumber)
+    case upload(Upload)
+    case removeUpload(String)
+    /// Makes the row if there is none; revives a dying one.
+    case blob(BlobHash, bytes: Int64)
+    case refer(BlobHash, by: Int)
+    /// Marks an unreferenced blob.
+    case dying(BlobHash, since: Timestamp)
+    case removeBlob(BlobHash)
+    /// Enters a content's words into the search index.
+    case index(ContentID, accounts: [AccountID], text: String)
+    /// Takes them out again; `text` and `accounts` as they were entered.
+    case unindex(ContentID, accounts: [AccountID], text: String)
+}
+
+/// The writer's view inside a transaction: reads see the changes made so far.
+public protocol WriteTransaction: ReadView {
+    func apply(_ change: Change) throws
+    func nextAccountID() throws -> AccountID
+    func nextContentID() throws -> ContentID
+    /// Takes or renews a lane; nil while another node's lease holds.
+    func claim(lane: String, node: String, now: Timestamp, leaseMilliseconds: Int64) throws -> Claim?
+    /// Whether the claim is still the newest one.
+    func holds(_ claim: Claim) throws -> Bool
+}
+
+/// What a batch of the writer came to.
+public enum BatchOutcome: Sendable {
+    case committed
+    case failed
+}
+
+/// The store: one writer that commits what has queued up as one transaction, and readers that never wait for it.
+///
+/// Each job runs in a savepoint of its own: one that throws is undone alone. `completion` is called on the writer's
+/// thread after the COMMIT (or the job's or the batch's failure), in the order of submission; then the batch observer.
+public protocol Store: Sendable {
+    func write(
+        _ job: @escaping @Sendable (any WriteTransaction) throws -> Void,
+        completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    )
+    /// Runs on a reader's thread, in a snapshot.
+    func read(_ body: @escaping @Sendable (any ReadView) -> Void, failed: @escaping @Sendable (any Error) -> Void)
+    /// Called on the writer's thread after each batch; set once, before the first write.
+    func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void)
+    /// Finishes what is queued and closes.
+    func close() throws
+}
+
+extension Store {
+    /// Runs a job and waits for its commit.
+    public func write<T: Sendable>(_ job: @escaping @Sendable (any WriteTransaction) throws -> T) async throws -> T {
+        let box = ResultBox<T>()
+        return try await withCheckedThrowingContinuation { continuation in
+            write({ transaction in box.value = try job(transaction) }) { result in
+                continuation.resume(with: result.flatMap { box.result })
+            }
+        }
+    }
+
+    /// Reads in a snapshot.
+    public func read<T: Sendable>(_ body: @escaping @Sendable (any ReadView) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            read({ view in continuation.resume(with: Result { try body(view) }) }) { error in
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+}
