@@ -11,7 +11,11 @@ let settings: [SwiftSetting] = [
 ]
 
 /// Where the packages that we depend on live.
-func dependency(_ path: String, exact version: Version, traits: Set<Package.Dependency.Trait>? = nil) -> Package.Dependency {
+func dependency(
+    _ path: String,
+    exact version: Version,
+    traits: Set<Package.Dependency.Trait>? = nil
+) -> Package.Dependency {
     let url = "https://github.com/\(path).git"
     guard let traits else { return .package(url: url, exact: version) }
     return .package(url: url, exact: version, traits: traits)
@@ -48,6 +52,7 @@ let package = Package(
             dependencies: ["MessagingCore", .product(name: "Crypto", package: "swift-crypto"), nio("NIOCore")],
             swiftSettings: settings
         ),
+        .target(name: "ClientWire", dependencies: ["MessagingCore"], swiftSettings: settings),
         .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
         .executableTarget(
             name: "continuo",

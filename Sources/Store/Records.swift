@@ -18,8 +18,14 @@ public struct StoredContent: Hashable, Sendable {
 
     /// Content with its first references.
     public init(
-        id: ContentID, message: MessageID, document: [UInt8], blobs: [BlobHash], accounts: [AccountID],
-        references: Int, holders: Int, time: Timestamp
+        id: ContentID,
+        message: MessageID,
+        document: [UInt8],
+        blobs: [BlobHash],
+        accounts: [AccountID],
+        references: Int,
+        holders: Int,
+        time: Timestamp
     ) {
         self.id = id
         self.message = message
@@ -92,7 +98,12 @@ public struct Upload: Hashable, Sendable {
 
     /// An upload as announced.
     public init(
-        id: String, account: AccountID, type: String, name: String?, bytes: Int64, hash: BlobHash? = nil,
+        id: String,
+        account: AccountID,
+        type: String,
+        name: String?,
+        bytes: Int64,
+        hash: BlobHash? = nil,
         leaseEnds: Timestamp
     ) {
         self.id = id
@@ -172,8 +183,12 @@ public struct Listing: Hashable, Sendable {
 
     /// A page of live items.
     public init(
-        kinds: [ItemKind] = ItemKind.allCases, box: Box? = nil, conversation: ConversationID? = nil,
-        unreadOnly: Bool = false, before: ChangeNumber = .max, limit: Int
+        kinds: [ItemKind] = ItemKind.allCases,
+        box: Box? = nil,
+        conversation: ConversationID? = nil,
+        unreadOnly: Bool = false,
+        before: ChangeNumber = .max,
+        limit: Int
     ) {
         self.kinds = kinds
         self.box = box

@@ -32,7 +32,10 @@ public protocol MailboxReads {
     func changes(_ account: AccountID, after: ChangeNumber, limit: Int) throws -> [Item]
     /// Like `changes`, only of items created at or below `createdUpTo`.
     func changes(
-        _ account: AccountID, after: ChangeNumber, createdUpTo: ChangeNumber, limit: Int
+        _ account: AccountID,
+        after: ChangeNumber,
+        createdUpTo: ChangeNumber,
+        limit: Int
     ) throws -> [Item]
     /// Live items, newest first by `created`.
     func list(_ account: AccountID, _ listing: Listing) throws -> [Item]

@@ -29,8 +29,10 @@ public struct Preferences: Hashable, Sendable, Codable {
 
     /// The preferences of a user who never set any.
     public init(
-        rules: RuleBook = RuleBook(), availability: Availability = Availability(.available),
-        blocked: Set<Address> = [], lists: [String: Set<Address>] = [:]
+        rules: RuleBook = RuleBook(),
+        availability: Availability = Availability(.available),
+        blocked: Set<Address> = [],
+        lists: [String: Set<Address>] = [:]
     ) {
         self.rules = rules
         self.availability = availability
@@ -52,8 +54,10 @@ public struct OperatorPolicy: Hashable, Sendable, Codable {
 
     /// The policy of a new installation: everything allowed, whole messages up to 1 MiB.
     public init(
-        prohibitedDomains: [String] = [], notificationOnlyMedia: [MediaPattern] = [],
-        wholeUpToBytes: Int64? = 1 << 20, sentCopies: Bool = true
+        prohibitedDomains: [String] = [],
+        notificationOnlyMedia: [MediaPattern] = [],
+        wholeUpToBytes: Int64? = 1 << 20,
+        sentCopies: Bool = true
     ) {
         self.prohibitedDomains = prohibitedDomains
         self.notificationOnlyMedia = notificationOnlyMedia
@@ -102,8 +106,12 @@ public enum Direction: Sendable {
 /// Order: operator prohibitions and blocked senders; the user's rules; the user's default; what the device cannot take;
 /// the operator's limits.
 public func decide(
-    _ facts: MessageFacts, _ direction: Direction, device: Device, preferences: Preferences,
-    policy: OperatorPolicy, now: Timestamp
+    _ facts: MessageFacts,
+    _ direction: Direction,
+    device: Device,
+    preferences: Preferences,
+    policy: OperatorPolicy,
+    now: Timestamp
 ) -> Decision {
     if direction == .incoming {
         if !policy.prohibitedDomains.isEmpty, let domain = facts.from.domain,

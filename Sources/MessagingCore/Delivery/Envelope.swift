@@ -67,9 +67,16 @@ public struct Envelope: Hashable, Sendable, Codable {
 
     /// A message as submitted.
     public init(
-        id: MessageID, from: Address, to: [Address], date: Timestamp, kind: MessageKind = .immediate,
-        conversation: ConversationID, subject: String? = nil, inReplyTo: MessageID? = nil,
-        expires: Timestamp? = nil, parts: [Part]
+        id: MessageID,
+        from: Address,
+        to: [Address],
+        date: Timestamp,
+        kind: MessageKind = .immediate,
+        conversation: ConversationID,
+        subject: String? = nil,
+        inReplyTo: MessageID? = nil,
+        expires: Timestamp? = nil,
+        parts: [Part]
     ) {
         self.id = id
         self.from = from
@@ -101,7 +108,9 @@ public struct Envelope: Hashable, Sendable, Codable {
         guard !parts.isEmpty || subject?.isEmpty == false else {
             throw Refusal(.invalidMessage, "a message needs a subject or a part")
         }
-        guard parts.count <= Limits.messageParts else { throw Refusal(.tooMany, "at most \(Limits.messageParts) parts") }
+        guard parts.count <= Limits.messageParts else {
+            throw Refusal(.tooMany, "at most \(Limits.messageParts) parts")
+        }
         guard (subject?.utf8.count ?? 0) <= Limits.subjectBytes else {
             throw Refusal(.tooLarge, "a subject has at most \(Limits.subjectBytes) bytes")
         }

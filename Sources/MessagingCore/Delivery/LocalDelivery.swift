@@ -24,7 +24,10 @@ public struct LocalDelivery: Sendable {
     /// Adds the message to one receiver's mailbox, or another address of theirs to it.
     /// - Returns: the reason when this receiver, and no other, fails.
     public mutating func deliver(
-        to account: AccountID, _ address: Address, _ user: inout UserState?, _ existing: Item?
+        to account: AccountID,
+        _ address: Address,
+        _ user: inout UserState?,
+        _ existing: Item?
     ) -> Refusal.Code? {
         guard var receiver = user else { return .notFound }
         guard !receiver.account.suspended else { return .notFound }
@@ -57,12 +60,23 @@ public struct LocalDelivery: Sendable {
             if !receiver.account.entitlement.storesReceived { flags.insert(.transient) }
             remember(
                 Item(
-                    account: account, kind: .message, object: envelope.id.description, created: number,
+                    account: account,
+                    kind: .message,
+                    object: envelope.id.description,
+                    created: number,
                     changed: number,
                     body: .message(
                         MessageItem(
-                            flags: flags, content: content, conversation: envelope.conversation,
-                            ownAddresses: [address], decisions: decisions, expires: envelope.expires))))
+                            flags: flags,
+                            content: content,
+                            conversation: envelope.conversation,
+                            ownAddresses: [address],
+                            decisions: decisions,
+                            expires: envelope.expires
+                        )
+                    )
+                )
+            )
             fresh += 1
         }
         user = receiver
@@ -78,13 +92,22 @@ public struct LocalDelivery: Sendable {
         let envelope = submission.envelope
         var flags: MessageItem.Flags = .sent
         var decisions = sender.decisions(
-            MessageFacts(envelope, ownAddresses: []), .sentCopy, policy: policy, now: now, sentFrom: submission.device)
+            MessageFacts(envelope, ownAddresses: []),
+            .sentCopy,
+            policy: policy,
+            now: now,
+            sentFrom: submission.device
+        )
         if !toSelf.isEmpty {
             flags.insert(.received)
             if submission.reports.contains(.delivered) { flags.insert(.wantsDelivered) }
             if submission.reports.contains(.displayed) { flags.insert(.wantsDisplayed) }
             let incoming = sender.decisions(
-                MessageFacts(envelope, ownAddresses: toSelf), .incoming, policy: policy, now: now)
+                MessageFacts(envelope, ownAddresses: toSelf),
+                .incoming,
+                policy: policy,
+                now: now
+            )
             for entry in incoming.entries where entry.device != submission.device {
                 guard let new = entry.decision, new.deliver > decisions[entry.device]?.deliver ?? .nothing else {
                     continue
@@ -95,12 +118,23 @@ public struct LocalDelivery: Sendable {
         if !sender.account.entitlement.storesSent { flags.insert(.transient) }
         let number = sender.account.nextNumber()
         return Item(
-            account: sender.account.id, kind: .message, object: envelope.id.description, created: number,
+            account: sender.account.id,
+            kind: .message,
+            object: envelope.id.description,
+            created: number,
             changed: number,
             body: .message(
                 MessageItem(
-                    flags: flags, content: content, conversation: envelope.conversation, ownAddresses: toSelf,
-                    decisions: decisions, receivers: receivers, expires: envelope.expires)))
+                    flags: flags,
+                    content: content,
+                    conversation: envelope.conversation,
+                    ownAddresses: toSelf,
+                    decisions: decisions,
+                    receivers: receivers,
+                    expires: envelope.expires
+                )
+            )
+        )
     }
 }
 

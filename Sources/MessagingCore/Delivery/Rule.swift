@@ -21,7 +21,9 @@ extension Deliver: Codable, CustomStringConvertible {
         let text = try container.decode(String.self)
         guard let match = Self.allCases.first(where: { $0.description == text }) else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "expected whole, notification or nothing")
+                in: container,
+                debugDescription: "expected whole, notification or nothing"
+            )
         }
         self = match
     }
@@ -41,6 +43,12 @@ public struct Outcome: Hashable, Sendable, Codable {
     public init(_ deliver: Deliver, silent: Bool = false) {
         self.deliver = deliver
         self.silent = silent
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        deliver = try values.decode(Deliver.self, forKey: .deliver)
+        silent = try values.decodeIfPresent(Bool.self, forKey: .silent) ?? false
     }
 }
 
@@ -62,6 +70,14 @@ public struct Conditions: Hashable, Sendable, Codable {
             self.from = from
             self.until = until
             self.utcOffset = utcOffset
+        }
+
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            days = try values.decodeIfPresent([Int].self, forKey: .days) ?? []
+            from = try values.decode(Int.self, forKey: .from)
+            until = try values.decode(Int.self, forKey: .until)
+            utcOffset = try values.decodeIfPresent(Int.self, forKey: .utcOffset) ?? 0
         }
 
         func contains(_ time: Timestamp) -> Bool {
@@ -120,6 +136,12 @@ public struct RuleList: Hashable, Sendable, Codable {
         self.rules = rules
         self.otherwise = otherwise
     }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        rules = try values.decodeIfPresent([Rule].self, forKey: .rules) ?? []
+        otherwise = try values.decodeIfPresent(Outcome.self, forKey: .otherwise) ?? Outcome(.whole)
+    }
 }
 
 /// All of a user's rules, with the revision that decisions name.
@@ -139,6 +161,17 @@ public struct RuleBook: Hashable, Sendable, Codable {
         reports = RuleList(otherwise: Outcome(.whole, silent: true))
         requests = RuleList()
         media = RuleList()
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        revision = try values.decodeIfPresent(Int32.self, forKey: .revision) ?? 0
+        incoming = try values.decodeIfPresent(RuleList.self, forKey: .incoming) ?? incoming
+        sentCopies = try values.decodeIfPresent(RuleList.self, forKey: .sentCopies) ?? sentCopies
+        reports = try values.decodeIfPresent(RuleList.self, forKey: .reports) ?? reports
+        requests = try values.decodeIfPresent(RuleList.self, forKey: .requests) ?? requests
+        media = try values.decodeIfPresent(RuleList.self, forKey: .media) ?? media
     }
 
     /// Checks names, counts and ranges of all lists.

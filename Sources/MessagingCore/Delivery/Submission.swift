@@ -43,7 +43,12 @@ public struct OutboxEntry: Hashable, Sendable {
 
     /// An entry as committed with its message.
     public init(
-        account: AccountID, message: MessageID, content: ContentID, lane: String, task: Task, expires: Timestamp
+        account: AccountID,
+        message: MessageID,
+        content: ContentID,
+        lane: String,
+        task: Task,
+        expires: Timestamp
     ) {
         self.account = account
         self.message = message
@@ -75,8 +80,14 @@ public struct Submitted: Sendable {
 ///   - existing: a receiver's item of the same message id, if there is one.
 /// - Throws: ``Refusal`` `not-entitled`, `too-large`, `quota-exceeded`, `no-credit`; then nothing has changed.
 public func submit(
-    _ submission: Submission, content: ContentID, sender: AccountID, users: inout [AccountID: UserState],
-    resolve: (Address) -> Resolution, existing: (AccountID) -> Item?, policy: OperatorPolicy, tariff: Tariff,
+    _ submission: Submission,
+    content: ContentID,
+    sender: AccountID,
+    users: inout [AccountID: UserState],
+    resolve: (Address) -> Resolution,
+    existing: (AccountID) -> Item?,
+    policy: OperatorPolicy,
+    tariff: Tariff,
     now: Timestamp
 ) throws(Refusal) -> Submitted {
     let envelope = submission.envelope
@@ -91,13 +102,15 @@ public func submit(
     for address in envelope.to {
         var state = ReceiverState(address: address, disposition: .pending, since: now)
         result.ledger.append(
-            from.account.book(.message, -price, at: now, message: envelope.id, receiver: address))
+            from.account.book(.message, -price, at: now, message: envelope.id, receiver: address)
+        )
         switch resolve(address) {
         case .unknown:
             _ = state.raise(to: .failed, at: now, failure: .notFound)
         case .remote:
             result.outbox.append(
-                outbox(envelope, sender, content, address, lane: address.domain ?? "tel", now: now))
+                outbox(envelope, sender, content, address, lane: address.domain ?? "tel", now: now)
+            )
         case .local(let account) where account == sender:
             delivery.toSelf.append(address)
         case .local(let account):
@@ -113,7 +126,8 @@ public func submit(
         }
         if state.disposition == .failed {
             result.ledger.append(
-                from.account.book(.refund, price, at: now, message: envelope.id, receiver: address))
+                from.account.book(.refund, price, at: now, message: envelope.id, receiver: address)
+            )
         }
         result.receivers.append(state)
     }
@@ -129,7 +143,10 @@ public func submit(
 
 /// Rights and credit of the sender; returns the price for each receiver.
 private func check(
-    _ envelope: Envelope, bytes: Int64, sender: Account, tariff: Tariff
+    _ envelope: Envelope,
+    bytes: Int64,
+    sender: Account,
+    tariff: Tariff
 ) throws(Refusal) -> Int64 {
     guard !sender.suspended, sender.entitlement.canSend else {
         throw Refusal(.notEntitled, "this account may not send")
@@ -152,12 +169,21 @@ private func check(
 }
 
 private func outbox(
-    _ envelope: Envelope, _ sender: AccountID, _ content: ContentID, _ receiver: Address, lane: String, now: Timestamp
+    _ envelope: Envelope,
+    _ sender: AccountID,
+    _ content: ContentID,
+    _ receiver: Address,
+    lane: String,
+    now: Timestamp
 ) -> OutboxEntry {
     OutboxEntry(
-        account: sender, message: envelope.id, content: content,
-        lane: lane == "local" ? lane : "\(lane)|\(envelope.conversation)", task: .message(receiver: receiver),
-        expires: min(envelope.expires ?? .distantFuture, now.advanced(by: Limits.outboxExpiryMilliseconds)))
+        account: sender,
+        message: envelope.id,
+        content: content,
+        lane: lane == "local" ? lane : "\(lane)|\(envelope.conversation)",
+        task: .message(receiver: receiver),
+        expires: min(envelope.expires ?? .distantFuture, now.advanced(by: Limits.outboxExpiryMilliseconds))
+    )
 }
 
 extension Timestamp {

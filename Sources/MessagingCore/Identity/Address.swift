@@ -54,7 +54,9 @@ public struct Address: Hashable, Comparable, Sendable, Codable, CustomStringConv
         guard let at = bare.lastIndex(of: "@") else { return nil }
         let user = bare[..<at]
         var hostAndParameters = bare[bare.index(after: at)...].split(
-            separator: ";", omittingEmptySubsequences: false)
+            separator: ";",
+            omittingEmptySubsequences: false
+        )
         let host = hostAndParameters.removeFirst().lowercased()
         guard isHost(host) else { return nil }
         if hostAndParameters.contains(where: { $0.lowercased() == "user=phone" }) {

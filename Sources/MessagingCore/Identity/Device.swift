@@ -129,8 +129,14 @@ public struct Device: Hashable, Sendable, Codable {
 
     /// A device as it registers.
     public init(
-        id: DeviceID, kind: DeviceKind, label: String, capabilities: Capabilities, registered: Timestamp,
-        rulesRevision: Int32, joinedAt: ChangeNumber, epoch: Epoch
+        id: DeviceID,
+        kind: DeviceKind,
+        label: String,
+        capabilities: Capabilities,
+        registered: Timestamp,
+        rulesRevision: Int32,
+        joinedAt: ChangeNumber,
+        epoch: Epoch
     ) {
         self.id = id
         self.kind = kind

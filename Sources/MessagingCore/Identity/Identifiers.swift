@@ -108,7 +108,6 @@ public struct ConversationID: Hashable, Sendable, Codable, CustomStringConvertib
     }
 }
 
-
 @inline(__always)
 func isAlphanumeric(_ byte: UInt8) -> Bool {
     switch byte {

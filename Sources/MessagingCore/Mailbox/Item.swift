@@ -32,7 +32,12 @@ public struct Item: Hashable, Sendable {
 
     /// An item with its numbers.
     public init(
-        account: AccountID, kind: ItemKind, object: String, created: ChangeNumber, changed: ChangeNumber, body: Body
+        account: AccountID,
+        kind: ItemKind,
+        object: String,
+        created: ChangeNumber,
+        changed: ChangeNumber,
+        body: Body
     ) {
         self.account = account
         self.kind = kind
@@ -89,8 +94,13 @@ public struct MessageItem: Hashable, Sendable {
 
     /// A message as it enters a mailbox.
     public init(
-        flags: Flags, content: ContentID, conversation: ConversationID, ownAddresses: [Address] = [],
-        decisions: PackedDecisions, receivers: [ReceiverState] = [], expires: Timestamp? = nil
+        flags: Flags,
+        content: ContentID,
+        conversation: ConversationID,
+        ownAddresses: [Address] = [],
+        decisions: PackedDecisions,
+        receivers: [ReceiverState] = [],
+        expires: Timestamp? = nil
     ) {
         self.flags = flags
         self.content = content

@@ -9,8 +9,11 @@ public struct Entitlement: Hashable, Sendable, Codable {
 
     /// The entitlement of a new account.
     public init(
-        canSend: Bool = true, maximumMessageBytes: Int64 = 512 << 20, quotaBytes: Int64 = 5 << 30,
-        storesReceived: Bool = true, storesSent: Bool = true
+        canSend: Bool = true,
+        maximumMessageBytes: Int64 = 512 << 20,
+        quotaBytes: Int64 = 5 << 30,
+        storesReceived: Bool = true,
+        storesSent: Bool = true
     ) {
         self.canSend = canSend
         self.maximumMessageBytes = maximumMessageBytes
@@ -31,7 +34,9 @@ public struct AccountSettings: Hashable, Sendable, Codable {
 
     /// Reports allowed, blocked senders not told, nothing muted.
     public init(
-        tellDelivered: Bool = true, tellDisplayed: Bool = true, refuseBlocked: Bool = false,
+        tellDelivered: Bool = true,
+        tellDisplayed: Bool = true,
+        refuseBlocked: Bool = false,
         muted: [ConversationID] = []
     ) {
         self.tellDelivered = tellDelivered
@@ -64,7 +69,11 @@ public struct Account: Hashable, Sendable {
 
     /// An account with an empty mailbox.
     public init(
-        id: AccountID, name: String, addresses: [Address], entitlement: Entitlement = Entitlement(), epoch: Epoch,
+        id: AccountID,
+        name: String,
+        addresses: [Address],
+        entitlement: Entitlement = Entitlement(),
+        epoch: Epoch,
         balance: Int64
     ) {
         self.id = id
@@ -113,7 +122,11 @@ public struct UserState: Sendable {
 
     /// Decides for every device the user has now.
     public func decisions(
-        _ facts: MessageFacts, _ direction: Direction, policy: OperatorPolicy, now: Timestamp, sentFrom: DeviceID? = nil
+        _ facts: MessageFacts,
+        _ direction: Direction,
+        policy: OperatorPolicy,
+        now: Timestamp,
+        sentFrom: DeviceID? = nil
     ) -> PackedDecisions {
         var packed = PackedDecisions(revision: preferences.rules.revision)
         packed.entries.reserveCapacity(devices.count)

@@ -45,8 +45,15 @@ public struct LedgerLine: Hashable, Sendable {
 
     /// A line as booked.
     public init(
-        account: AccountID, number: Int64, time: Timestamp, reason: Reason, amount: Int64, balance: Int64,
-        message: MessageID? = nil, receiver: Address? = nil, note: String? = nil
+        account: AccountID,
+        number: Int64,
+        time: Timestamp,
+        reason: Reason,
+        amount: Int64,
+        balance: Int64,
+        message: MessageID? = nil,
+        receiver: Address? = nil,
+        note: String? = nil
     ) {
         self.account = account
         self.number = number
@@ -63,13 +70,25 @@ public struct LedgerLine: Hashable, Sendable {
 extension Account {
     /// Books a movement and returns its line. The caller has checked that the balance allows it.
     public mutating func book(
-        _ reason: LedgerLine.Reason, _ amount: Int64, at time: Timestamp, message: MessageID? = nil,
-        receiver: Address? = nil, note: String? = nil
+        _ reason: LedgerLine.Reason,
+        _ amount: Int64,
+        at time: Timestamp,
+        message: MessageID? = nil,
+        receiver: Address? = nil,
+        note: String? = nil
     ) -> LedgerLine {
         balance += amount
         ledgerLines += 1
         return LedgerLine(
-            account: id, number: ledgerLines, time: time, reason: reason, amount: amount, balance: balance,
-            message: message, receiver: receiver, note: note)
+            account: id,
+            number: ledgerLines,
+            time: time,
+            reason: reason,
+            amount: amount,
+            balance: balance,
+            message: message,
+            receiver: receiver,
+            note: note
+        )
     }
 }

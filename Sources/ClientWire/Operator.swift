@@ -1,0 +1,177 @@
+public import MessagingCore
+
+/// The operator's own settings, above every user's rules.
+public struct OperatorSettings: Hashable, Sendable, Codable {
+    public var policy: OperatorPolicy
+    public var tariff: Tariff
+    /// Received and sent content is released after so many days; nil keeps it.
+    public var retentionDays: Int?
+    /// Retention also deletes on devices (a tombstone), not only in the store.
+    public var retentionAlsoOnDevices: Bool
+    /// What a new account gets.
+    public var entitlement: Entitlement
+    public var initialBalance: Int64
+
+    /// The settings of a new installation.
+    public init(
+        policy: OperatorPolicy = OperatorPolicy(),
+        tariff: Tariff = Tariff(),
+        retentionDays: Int? = nil,
+        retentionAlsoOnDevices: Bool = false,
+        entitlement: Entitlement = Entitlement(),
+        initialBalance: Int64 = 0
+    ) {
+        self.policy = policy
+        self.tariff = tariff
+        self.retentionDays = retentionDays
+        self.retentionAlsoOnDevices = retentionAlsoOnDevices
+        self.entitlement = entitlement
+        self.initialBalance = initialBalance
+    }
+}
+
+/// `POST /operator/accounts`.
+public struct AccountRequest: Hashable, Sendable, Codable {
+    public var name: String
+    public var addresses: [Address]
+    public var password: String
+    /// Absent: the operator's default.
+    public var balance: Int64?
+    public var entitlement: Entitlement?
+
+    /// A new account.
+    public init(
+        name: String,
+        addresses: [Address],
+        password: String,
+        balance: Int64? = nil,
+        entitlement: Entitlement? = nil
+    ) {
+        self.name = name
+        self.addresses = addresses
+        self.password = password
+        self.balance = balance
+        self.entitlement = entitlement
+    }
+}
+
+/// `PATCH /operator/accounts/{id}`: what is absent stays.
+public struct AccountChange: Hashable, Sendable, Codable {
+    public var name: String?
+    public var addresses: [Address]?
+    public var suspended: Bool?
+    public var entitlement: Entitlement?
+    public var password: String?
+
+    /// No change yet.
+    public init() {}
+}
+
+/// `POST /operator/accounts/{id}/credit`.
+public struct CreditRequest: Hashable, Sendable, Codable {
+    /// Negative takes credit away.
+    public var amount: Int64
+    public var note: String?
+
+    /// A movement by hand.
+    public init(amount: Int64, note: String? = nil) {
+        self.amount = amount
+        self.note = note
+    }
+}
+
+/// `GET /operator/accounts`.
+public struct AccountPage: Hashable, Sendable, Codable {
+    public var accounts: [AccountDocument]
+    public var next: AccountID?
+
+    /// A page as read.
+    public init(accounts: [AccountDocument], next: AccountID?) {
+        self.accounts = accounts
+        self.next = next
+    }
+}
+
+/// `GET /operator/trace/{message}`: what happened to a message, mailbox by mailbox and device by device.
+public struct TraceDocument: Hashable, Sendable, Codable {
+    /// One mailbox that has, or had, the message.
+    public struct Mailbox: Hashable, Sendable, Codable {
+        public var account: AccountID
+        public var name: String
+        public var created: ChangeNumber
+        public var changed: ChangeNumber
+        /// `sent`, `received`, `read`, `delivered`, `released`, `deleted`.
+        public var flags: [String]
+        public var receivers: [ReceiverDocument]
+        public var devices: [Share]
+
+        /// A mailbox as traced.
+        public init(
+            account: AccountID,
+            name: String,
+            created: ChangeNumber,
+            changed: ChangeNumber,
+            flags: [String],
+            receivers: [ReceiverDocument],
+            devices: [Share]
+        ) {
+            self.account = account
+            self.name = name
+            self.created = created
+            self.changed = changed
+            self.flags = flags
+            self.receivers = receivers
+            self.devices = devices
+        }
+    }
+
+    /// One device's share, and whether its acknowledgement covers it.
+    public struct Share: Hashable, Sendable, Codable {
+        public var decision: ExplanationDocument.Entry
+        public var acknowledged: Bool
+
+        /// A device as traced.
+        public init(decision: ExplanationDocument.Entry, acknowledged: Bool) {
+            self.decision = decision
+            self.acknowledged = acknowledged
+        }
+    }
+
+    public var message: MessageID
+    public var mailboxes: [Mailbox]
+    public var ledger: [LedgerDocument]
+
+    /// A trace as read.
+    public init(message: MessageID, mailboxes: [Mailbox], ledger: [LedgerDocument]) {
+        self.message = message
+        self.mailboxes = mailboxes
+        self.ledger = ledger
+    }
+}
+
+/// `GET /operator/status`: live figures.
+public struct StatusDocument: Hashable, Sendable, Codable {
+    public var version: String
+    public var started: Timestamp
+    public var connections: Int
+    public var messages: Int64
+    public var commits: Int64
+    public var outbox: Int
+
+    /// Figures as of now.
+    public init(
+        version: String,
+        started: Timestamp,
+        connections: Int,
+        messages: Int64,
+        commits: Int64,
+        outbox: Int
+    ) {
+        self.version = version
+        self.started = started
+        self.connections = connections
+        self.messages = messages
+        self.commits = commits
+        self.outbox = outbox
+    }
+}
