@@ -53,6 +53,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "ClientWire", dependencies: ["MessagingCore"], swiftSettings: settings),
+        .target(
+            name: "MessagingService",
+            dependencies: [
+                "ClientWire", "MessagingCore", "Store",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
         .executableTarget(
             name: "continuo",

@@ -306,6 +306,12 @@ public struct ItemPage: Sendable, Codable {
     public var items: [ItemDocument]
     /// Give it as `before` to get the next page; absent on the last.
     public var next: ChangeNumber?
+
+    /// A page as read.
+    public init(items: [ItemDocument], next: ChangeNumber?) {
+        self.items = items
+        self.next = next
+    }
 }
 
 /// A page of conversations, newest first.

@@ -41,8 +41,14 @@ public protocol MailboxReads {
     func list(_ account: AccountID, _ listing: Listing) throws -> [Item]
     /// Conversations by their newest message, newest first, below `before`.
     func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary]
-    /// Unread, live, received messages: all of them, or of one conversation; in order of `created`.
-    func unread(_ account: AccountID, conversation: ConversationID?, upTo: ChangeNumber, limit: Int) throws -> [Item]
+    /// Unread, live, received messages: all of them, or of one conversation; in order of `created`, above `after`.
+    func unread(
+        _ account: AccountID,
+        conversation: ConversationID?,
+        after: ChangeNumber,
+        upTo: ChangeNumber,
+        limit: Int
+    ) throws -> [Item]
     func content(_ id: ContentID) throws -> StoredContent?
     /// Several documents at once; those that are missing are left out.
     func documents(_ ids: [ContentID]) throws -> [ContentID: [UInt8]]

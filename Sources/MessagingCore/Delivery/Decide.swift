@@ -17,6 +17,18 @@ public struct MessageFacts: Sendable {
         bytes = envelope.bytes
         date = envelope.date
     }
+
+    /// Facts of a report: only conditions on devices, hours and availability can match it.
+    public static let report = MessageFacts()
+
+    private init() {
+        from = Address(stored: "")
+        ownAddresses = []
+        kind = .immediate
+        mediaTypes = []
+        bytes = 0
+        date = Timestamp(rawValue: 0)
+    }
 }
 
 /// The user's side of a decision.
@@ -124,14 +136,12 @@ public func decide(
         return Decision(.nothing, because: .operatorProhibits)
     }
     let list = direction == .incoming ? preferences.rules.incoming : preferences.rules.sentCopies
-    var decision = Decision(list.otherwise.deliver, silent: list.otherwise.silent, because: .otherwise)
-    for (index, rule) in list.rules.enumerated() {
-        guard rule.when.hold(facts, device, preferences, now),
-            !(rule.unless?.hold(facts, device, preferences, now) ?? false)
-        else { continue }
-        decision = Decision(rule.then.deliver, silent: rule.then.silent, because: .rule(index: index))
-        break
-    }
+    let (outcome, rule) = list.outcome(facts, device, preferences, now)
+    var decision = Decision(
+        outcome.deliver,
+        silent: outcome.silent,
+        because: rule.map { .rule(index: $0) } ?? .otherwise
+    )
     guard decision.deliver == .whole else { return decision }
     if !facts.mediaTypes.allSatisfy(device.capabilities.accept) {
         decision.deliver = .notification
@@ -147,6 +157,24 @@ public func decide(
         decision.because = .operatorSizeLimit
     }
     return decision
+}
+
+extension RuleList {
+    /// The result of the first rule that matches, with its place; the default has none.
+    public func outcome(
+        _ facts: MessageFacts,
+        _ device: Device,
+        _ preferences: Preferences,
+        _ now: Timestamp
+    ) -> (Outcome, rule: Int?) {
+        for (index, rule) in rules.enumerated() {
+            guard rule.when.hold(facts, device, preferences, now),
+                !(rule.unless?.hold(facts, device, preferences, now) ?? false)
+            else { continue }
+            return (rule.then, index)
+        }
+        return (otherwise, nil)
+    }
 }
 
 extension Conditions {

@@ -40,6 +40,10 @@ public struct OutboxEntry: Hashable, Sendable {
     public var lane: String
     public var task: Task
     public var expires: Timestamp
+    /// What the sender was charged for this receiver: refunded when it fails for good.
+    public var price: Int64
+    /// The reports that the sender asked for.
+    public var reports: [Report]
 
     /// An entry as committed with its message.
     public init(
@@ -48,7 +52,9 @@ public struct OutboxEntry: Hashable, Sendable {
         content: ContentID,
         lane: String,
         task: Task,
-        expires: Timestamp
+        expires: Timestamp,
+        price: Int64 = 0,
+        reports: [Report] = []
     ) {
         self.account = account
         self.message = message
@@ -56,6 +62,8 @@ public struct OutboxEntry: Hashable, Sendable {
         self.lane = lane
         self.task = task
         self.expires = expires
+        self.price = price
+        self.reports = reports
     }
 }
 
@@ -109,13 +117,15 @@ public func submit(
             _ = state.raise(to: .failed, at: now, failure: .notFound)
         case .remote:
             result.outbox.append(
-                outbox(envelope, sender, content, address, lane: address.domain ?? "tel", now: now)
+                outbox(submission, sender, content, address, lane: address.domain ?? "tel", price: price, now: now)
             )
         case .local(let account) where account == sender:
             delivery.toSelf.append(address)
         case .local(let account):
             guard inCommit < Limits.receiversInCommit || delivery.items[account] != nil else {
-                result.outbox.append(outbox(envelope, sender, content, address, lane: "local", now: now))
+                result.outbox.append(
+                    outbox(submission, sender, content, address, lane: "local", price: price, now: now)
+                )
                 break
             }
             if let failure = delivery.deliver(to: account, address, &users[account], existing(account)) {
@@ -169,20 +179,24 @@ private func check(
 }
 
 private func outbox(
-    _ envelope: Envelope,
+    _ submission: Submission,
     _ sender: AccountID,
     _ content: ContentID,
     _ receiver: Address,
     lane: String,
+    price: Int64,
     now: Timestamp
 ) -> OutboxEntry {
-    OutboxEntry(
+    let envelope = submission.envelope
+    return OutboxEntry(
         account: sender,
         message: envelope.id,
         content: content,
         lane: lane == "local" ? lane : "\(lane)|\(envelope.conversation)",
         task: .message(receiver: receiver),
-        expires: min(envelope.expires ?? .distantFuture, now.advanced(by: Limits.outboxExpiryMilliseconds))
+        expires: min(envelope.expires ?? .distantFuture, now.advanced(by: Limits.outboxExpiryMilliseconds)),
+        price: price,
+        reports: submission.reports
     )
 }
 

@@ -1,0 +1,34 @@
+public import MessagingCore
+
+extension Refusal.Code {
+    /// The HTTP status that goes with a code (RFC 9110, section 15): the one place where it is decided.
+    public var status: Int {
+        switch self {
+        case .invalidID, .invalidAddress, .invalidMessage, .invalidRules, .invalidRequest: 400
+        case .unauthenticated: 401
+        case .noCredit: 402
+        case .forbidden, .notEntitled: 403
+        case .notFound: 404
+        case .conflict, .stale: 409
+        case .noLongerStored: 410
+        case .tooLarge: 413
+        case .tooMany: 422
+        case .rateLimited: 429
+        case .quotaExceeded, .storeFull: 507
+        case .unavailable: 503
+        default: 500
+        }
+    }
+
+    /// A short name of the problem, the same for every occurrence.
+    public var title: String {
+        rawValue.split(separator: "-").joined(separator: " ")
+    }
+}
+
+extension Problem {
+    /// The problem that a refusal is on the wire.
+    public init(_ refusal: Refusal) {
+        self.init(refusal, status: refusal.code.status, title: refusal.code.title)
+    }
+}

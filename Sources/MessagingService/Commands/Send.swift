@@ -1,0 +1,224 @@
+public import ClientWire
+import Crypto
+import FoundationEssentials
+import MessagingCore
+public import Store
+import Synchronization
+
+extension MessagingService {
+    /// Accepts a message: charged, stored and in every local receiver's mailbox in one commit, or refused whole.
+    ///
+    /// The same id with the same request gives the same answer; with another one it is a conflict.
+    /// - Throws: ``Refusal``.
+    public func send(_ who: DeviceIdentity, _ request: SendRequest) async throws -> SendAnswer {
+        try await withCheckedThrowingContinuation { continuation in
+            send(who, request) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// As above; `completion` is called on the writer's thread.
+    func send(
+        _ who: DeviceIdentity,
+        _ request: SendRequest,
+        completion: @escaping @Sendable (Result<SendAnswer, any Error>) -> Void
+    ) {
+        let digest = Self.digest(of: request)
+        perform({ work in try self.submit(work, who, request, digest) }) { [figures] result in
+            if case .success(let answer) = result, !answer.repeated { figures.messages.add(1, ordering: .relaxed) }
+            completion(result)
+        }
+    }
+
+    private func submit(
+        _ work: Work,
+        _ who: DeviceIdentity,
+        _ request: SendRequest,
+        _ digest: [UInt8]
+    ) throws -> SendAnswer {
+        if let key = try work.transaction.key(who.account, request.id) {
+            guard key.digest == digest else {
+                throw Refusal(.conflict, "this message id was used for another message")
+            }
+            return try repeated(work, who.account, request.id, key)
+        }
+        try Self.checkAge(request.id, now: work.now)
+        let sender = try work.user(who.account)
+        guard sender.device(who.device) != nil else { throw Refusal(.unauthenticated, "the device was revoked") }
+        let parts = try PartResolver(work: work, account: who.account).resolve(request.parts)
+        guard let principal = sender.account.addresses.first else {
+            throw Refusal(.notEntitled, "the account has no address")
+        }
+        let from = request.from ?? principal
+        let envelope = Envelope(
+            id: request.id,
+            from: from,
+            to: request.to,
+            date: work.now,
+            kind: request.kind ?? .immediate,
+            conversation: request.conversation ?? Self.conversation(of: [from] + request.to),
+            subject: request.subject,
+            inReplyTo: request.inReplyTo,
+            expires: request.expires,
+            parts: parts
+        )
+        return try commit(
+            work,
+            Submission(envelope: envelope, device: who.device, reports: request.reports ?? []),
+            sender: who.account,
+            digest: digest
+        )
+    }
+
+    /// Decides in the core, then writes what it decided.
+    private func commit(
+        _ work: Work,
+        _ submission: Submission,
+        sender: AccountID,
+        digest: [UInt8]
+    ) throws -> SendAnswer {
+        let envelope = submission.envelope
+        var resolutions: [Address: Resolution] = [:]
+        var concerned: [AccountID: UserState] = [sender: try work.user(sender)]
+        for address in envelope.to where resolutions[address] == nil {
+            let resolution = try resolve(work, address)
+            resolutions[address] = resolution
+            if case .local(let id) = resolution, concerned[id] == nil { concerned[id] = try work.user(id) }
+        }
+        var existing: [AccountID: Item] = [:]
+        for id in concerned.keys {
+            existing[id] = try work.transaction.item(id, kind: .message, object: envelope.id.description)
+        }
+        guard existing[sender] == nil else {
+            throw Refusal(.conflict, "this message id is in the mailbox already")
+        }
+        let settings = settingsInForce
+        let content = try work.transaction.nextContentID()
+        let submitted = try MessagingCore.submit(
+            submission,
+            content: content,
+            sender: sender,
+            users: &concerned,
+            resolve: { resolutions[$0] ?? .unknown },
+            existing: { existing[$0] },
+            policy: settings.policy,
+            tariff: settings.tariff,
+            now: work.now
+        )
+
+        let document = try Documents.encode(envelope)
+        let blobs = envelope.parts.compactMap(\.sha256)
+        try work.transaction.apply(
+            .content(
+                StoredContent(
+                    id: content,
+                    message: envelope.id,
+                    document: document,
+                    blobs: blobs,
+                    accounts: submitted.items.map(\.account),
+                    references: submitted.references,
+                    holders: submitted.references,
+                    time: work.now
+                )
+            )
+        )
+        for blob in blobs { try work.transaction.apply(.refer(blob, by: 1)) }
+        for user in concerned.values { work.put(user) }
+        for item in submitted.items { try work.put(item, document: document) }
+        for line in submitted.ledger { try work.transaction.apply(.ledger(line)) }
+        for entry in submitted.outbox { try work.transaction.apply(.enqueue(entry, due: work.now)) }
+        try work.transaction.apply(
+            .key(
+                sender,
+                envelope.id,
+                SubmissionKey(digest: digest, created: submitted.created, time: work.now)
+            )
+        )
+        if !submitted.outbox.isEmpty { outboxHasWork() }
+        return SendAnswer(
+            id: envelope.id,
+            created: submitted.created,
+            conversation: envelope.conversation,
+            receivers: submitted.receivers.map(ReceiverDocument.init),
+            balance: concerned[sender]?.account.balance ?? 0,
+            repeated: false
+        )
+    }
+
+    /// The answer to a message that was accepted before.
+    private func repeated(
+        _ work: Work,
+        _ account: AccountID,
+        _ id: MessageID,
+        _ key: SubmissionKey
+    ) throws -> SendAnswer {
+        let item = try work.transaction.item(account, created: key.created)
+        let message = item?.message
+        return SendAnswer(
+            id: id,
+            created: key.created,
+            conversation: message?.conversation ?? ConversationID(stored: ""),
+            receivers: message?.receivers.map(ReceiverDocument.init) ?? [],
+            balance: try work.user(account).account.balance,
+            repeated: true
+        )
+    }
+
+    /// What an address is: ours and held, ours and nobody's, or another provider's.
+    func resolve(_ work: Work, _ address: Address) throws -> Resolution {
+        if let account = try work.account(holding: address) { return .local(account) }
+        guard let domain = address.domain else { return .unknown }
+        return configuration.domains.contains(domain) ? .unknown : .remote
+    }
+
+    /// An id is a UUID of version 7, so that it has an age; beyond the horizon of the keys it is never taken as new.
+    private static func checkAge(_ id: MessageID, now: Timestamp) throws(Refusal) {
+        guard let made = id.creationTime else {
+            throw Refusal(.invalidID, "a message id is a UUID of version 7")
+        }
+        let age = now.milliseconds(since: made)
+        guard age < Limits.keyHorizonMilliseconds else {
+            throw Refusal(.stale, "the message id is too old to be told from one that was sent")
+        }
+        guard age > -Limits.clockSkewMilliseconds else {
+            throw Refusal(.invalidID, "the message id lies in the future")
+        }
+    }
+
+    /// The conversation of these participants, the same from every side.
+    static func conversation(of participants: [Address]) -> ConversationID {
+        var hash = SHA256()
+        for address in Set(participants).sorted() {
+            hash.update(data: Array(address.description.utf8))
+            hash.update(data: [0])
+        }
+        return ConversationID(stored: "c-" + hexadecimal(hash.finalize().prefix(16)))
+    }
+
+    /// What makes two requests the same: everything that the client said, length before value.
+    static func digest(of request: SendRequest) -> [UInt8] {
+        var hash = SHA256()
+        func add(_ text: String?) {
+            guard var text else { return hash.update(data: [0]) }
+            withUnsafeBytes(of: Int64(text.utf8.count).littleEndian) { hash.update(bufferPointer: $0) }
+            text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        }
+        add(request.from?.description)
+        for address in request.to { add(address.description) }
+        add(request.subject)
+        for part in request.parts {
+            add("part")
+            add(part.type)
+            add(part.name)
+            add(part.text)
+            add(part.upload)
+            add(part.file)
+            add(part.forward.map { "\($0.message) \($0.part)" })
+        }
+        add(request.reports.map { $0.map(\.rawValue).joined(separator: ",") })
+        add(request.kind?.rawValue)
+        add(request.conversation?.description)
+        add(request.inReplyTo?.description)
+        add(request.expires?.description)
+        return Array(hash.finalize())
+    }
+}

@@ -1,0 +1,154 @@
+import ClientWire
+public import MessagingCore
+
+/// Writes items as the contract's `ItemDocument`, splicing in content that was encoded when it was stored.
+///
+/// The shape is fixed by a test that decodes what is written here with `ItemDocument` itself.
+struct ItemWriter {
+    /// How much of an item to write.
+    enum Form: Hashable {
+        /// What changed: flags and reports, no content.
+        case state
+        /// The content itself.
+        case whole
+        /// A notice with its link.
+        case notice
+    }
+
+    private(set) var bytes: [UInt8]
+
+    init(reserving count: Int = 512) {
+        bytes = []
+        bytes.reserveCapacity(count)
+    }
+
+    mutating func text(_ text: StaticString) {
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func raw(_ other: [UInt8]) { bytes.append(contentsOf: other) }
+
+    /// A string that is known to need no escape: ids, addresses and codes are checked on the way in.
+    mutating func safe(_ string: String) {
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: string.utf8)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    mutating func number(_ value: Int64) {
+        guard value != 0 else { return bytes.append(UInt8(ascii: "0")) }
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        withUnsafeMutableBytes(of: &digits) { buffer in
+            var magnitude = value.magnitude
+            var index = 20
+            while magnitude > 0 {
+                index -= 1
+                buffer[index] = UInt8(ascii: "0") + UInt8(magnitude % 10)
+                magnitude /= 10
+            }
+            bytes.append(contentsOf: buffer[index..<20])
+        }
+    }
+
+    /// Writes one item.
+    mutating func item(
+        _ item: Item,
+        decision: Decision?,
+        form: Form,
+        document: [UInt8]?,
+        notice: [UInt8]?,
+        reports: Bool = true
+    ) {
+        text("{\"changed\":")
+        number(item.changed)
+        text(",\"created\":")
+        number(item.created)
+        text(",\"kind\":")
+        safe(item.kind.name)
+        text(",\"id\":")
+        safe(item.object)
+        switch item.body {
+        case .tombstone: text(",\"gone\":true")
+        case .document(let value):
+            text(",\"value\":")
+            raw(value)
+        case .message(let message):
+            self.message(message, decision: decision, reports: reports)
+            if form == .whole, let document {
+                text(",\"message\":")
+                raw(document)
+            } else if form == .notice, let notice {
+                text(",\"notice\":")
+                raw(notice)
+            }
+        }
+        text("}")
+    }
+
+    private mutating func message(_ message: MessageItem, decision: Decision?, reports: Bool) {
+        if let decision {
+            text(",\"deliver\":")
+            safe(decision.deliver.description)
+            if decision.silent { text(",\"silent\":true") }
+        }
+        switch (message.flags.contains(.received), message.flags.contains(.sent)) {
+        case (true, true): text(",\"boxes\":[\"inbox\",\"sent\"]")
+        case (true, false): text(",\"boxes\":[\"inbox\"]")
+        case (false, _): text(",\"boxes\":[\"sent\"]")
+        }
+        text(message.flags.contains(.read) ? ",\"read\":true" : ",\"read\":false")
+        if message.flags.contains(.released) { text(",\"released\":true") }
+        text(",\"conversation\":")
+        safe(message.conversation.description)
+        if !message.ownAddresses.isEmpty {
+            text(",\"addressed\":[")
+            for (index, address) in message.ownAddresses.enumerated() {
+                if index > 0 { text(",") }
+                safe(address.description)
+            }
+            text("]")
+        }
+        if reports, !message.receivers.isEmpty {
+            text(",\"receivers\":[")
+            for (index, receiver) in message.receivers.enumerated() {
+                if index > 0 { text(",") }
+                self.receiver(receiver)
+            }
+            text("]")
+        }
+    }
+
+    private mutating func receiver(_ receiver: ReceiverState) {
+        text("{\"address\":")
+        safe(receiver.address.description)
+        text(",\"state\":")
+        safe(receiver.disposition.name)
+        text(",\"since\":\"")
+        receiver.since.write(into: &bytes)
+        text("\"")
+        if let failure = receiver.failure {
+            text(",\"reason\":")
+            safe(failure.rawValue)
+        }
+        text("}")
+    }
+}
+
+extension ItemKind {
+    /// The kind's name in the contract.
+    public var name: String {
+        switch self {
+        case .message: "message"
+        case .device: "device"
+        case .contact: "contact"
+        case .contactList: "contact-list"
+        case .rules: "rules"
+        case .availability: "availability"
+        case .settings: "settings"
+        case .blocked: "blocked"
+        case .file: "file"
+        case .account: "account"
+        }
+    }
+}

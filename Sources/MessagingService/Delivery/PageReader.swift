@@ -1,0 +1,264 @@
+import ClientWire
+import MessagingCore
+import Store
+
+/// Reads the pages of one device's stream in a snapshot of the store and writes them as frames.
+struct PageReader {
+    let service: MessagingService
+    let view: any ReadView
+    let user: UserState
+    let device: Device
+
+    /// Changes read at once.
+    static let pageItems = 256
+    /// A frame stops growing here.
+    static let frameBytes = 256 << 10
+
+    /// A frame and what the stream has to know of it.
+    struct Page: Sendable {
+        var frame: [UInt8]
+        var items = 0
+        var upTo: ChangeNumber = 0
+        var last = false
+        var next: ChangeNumber?
+        var deliverables: [ChangeNumber] = []
+    }
+
+    /// - Throws: ``Refusal`` with code `unauthenticated` when the device is gone.
+    init(service: MessagingService, view: any ReadView, identity: DeviceIdentity) throws {
+        guard let user = try view.user(identity.account), let device = user.device(identity.device) else {
+            throw Refusal(.unauthenticated, "the device was revoked")
+        }
+        self.service = service
+        self.view = view
+        self.user = user
+        self.device = device
+    }
+
+    /// What changed after a number, in order; items created after `level` with their content.
+    func changes(after: ChangeNumber, level: ChangeNumber) throws -> Page {
+        let items = try view.changes(user.account.id, after: after, limit: Self.pageItems)
+        let documents = try view.documents(contents(of: items.filter { $0.created > level }))
+        var writer = ItemWriter(reserving: 64 << 10)
+        writer.text("{\"changes\":[")
+        var page = Page(frame: [], upTo: after)
+        var written = 0
+        for item in items {
+            if written > 0, writer.bytes.count > Self.frameBytes { break }
+            page.upTo = item.changed
+            page.items += 1
+            let isNew = item.created > level
+            if !isNew, !device.synchronises, item.kind == .message { continue }
+            let projected = try project(item, full: isNew, document: documents[item])
+            guard let projected else { continue }
+            if written > 0 { writer.text(",") }
+            written += 1
+            write(projected, to: &writer)
+            if projected.isDeliverable { page.deliverables.append(item.created) }
+        }
+        page.last = page.items == items.count && items.count < Self.pageItems
+        if page.last { page.upTo = max(page.upTo, user.account.head) }
+        writer.text("],\"upTo\":")
+        writer.number(page.upTo)
+        writer.text("}")
+        page.frame = writer.bytes
+        return page
+    }
+
+    /// What died or was read among the items created at or below a number.
+    func digest(after: ChangeNumber, createdUpTo: ChangeNumber) throws -> Page {
+        let items = try view.changes(
+            user.account.id,
+            after: after,
+            createdUpTo: createdUpTo,
+            limit: Self.digestItems
+        )
+        var gone: [ChangeNumber] = []
+        var read: [ChangeNumber] = []
+        if device.synchronises {
+            for item in items {
+                if item.isTombstone {
+                    gone.append(item.created)
+                } else if let message = item.message, message.flags.contains(.received), !message.isUnread {
+                    read.append(item.created)
+                }
+            }
+        }
+        var frame = ServerFrame()
+        let last = items.count < Self.digestItems
+        let unread = last ? try unreadCount() : 0
+        frame.digest = ServerFrame.Digest(
+            asOf: user.account.head,
+            unread: unread,
+            gone: gone,
+            read: read,
+            last: last
+        )
+        return Page(
+            frame: try Documents.encode(frame),
+            items: items.count,
+            upTo: items.last?.changed ?? after,
+            last: last
+        )
+    }
+
+    /// Entries of one digest frame.
+    static let digestItems = 2000
+
+    /// A page of the listing from scratch, newest first.
+    func reset(_ reason: CatchUp.ResetReason, asOf: ChangeNumber, before: ChangeNumber) throws -> Page {
+        let items = try view.list(user.account.id, Listing(before: min(before, asOf + 1), limit: Self.pageItems))
+        let documents = try view.documents(contents(of: items))
+        var writer = ItemWriter(reserving: 64 << 10)
+        writer.text("{\"reset\":{\"reason\":")
+        writer.safe(reason.rawValue)
+        writer.text(",\"epoch\":")
+        writer.safe(user.account.epoch.description)
+        writer.text(",\"asOf\":")
+        writer.number(asOf)
+        writer.text(",\"unread\":")
+        writer.number(before == .max ? Int64(try unreadCount()) : 0)
+        writer.text(",\"items\":[")
+        var page = Page(frame: [], upTo: asOf)
+        var written = 0
+        for item in items {
+            if written > 0, writer.bytes.count > Self.frameBytes { break }
+            page.items += 1
+            page.next = item.created
+            guard let projected = try project(item, full: true, document: documents[item]) else { continue }
+            if written > 0 { writer.text(",") }
+            written += 1
+            write(projected, to: &writer)
+            if projected.isDeliverable { page.deliverables.append(item.created) }
+        }
+        page.last = page.items == items.count && items.count < Self.pageItems
+        if page.last { page.next = nil }
+        writer.text("],\"last\":")
+        writer.text(page.last ? "true}}" : "false}}")
+        page.frame = writer.bytes
+        return page
+    }
+
+    /// One item as this device gets it; nil when it gets nothing.
+    func project(_ item: Item, full: Bool, document: [UInt8]?) throws -> Projected? {
+        guard let message = item.message else {
+            return Projected(item: item, decision: nil, form: .state, document: nil, notice: nil, reports: true)
+        }
+        let decision = try decision(for: item, message, document: document)
+        guard decision.deliver != .nothing else { return nil }
+        var projected = Projected(
+            item: item,
+            decision: decision,
+            form: .state,
+            document: document,
+            notice: nil,
+            reports: user.preferences.wantReports(device, at: service.clock())
+        )
+        guard full, let document, !message.flags.contains(.released) else { return projected }
+        switch decision.deliver {
+        case .whole: projected.form = .whole
+        case .notification:
+            projected.form = .notice
+            projected.notice = try service.notice(document, account: user.account.id)
+        case .nothing: break
+        }
+        return projected
+    }
+
+    /// The packed decision, or the one that the rules at the device's registration make.
+    func decision(for item: Item, _ message: MessageItem, document: [UInt8]?) throws -> Decision {
+        if let packed = message.decisions[device.id] { return packed }
+        guard let bytes = try document ?? view.content(message.content)?.document else {
+            return Decision(.notification, because: .otherwise)
+        }
+        let envelope = try Documents.decode(Envelope.self, bytes)
+        var preferences = user.preferences
+        if device.rulesRevision != preferences.rules.revision,
+            let past = try view.rules(user.account.id, revision: device.rulesRevision)
+        {
+            preferences.rules = past
+        }
+        let facts = MessageFacts(envelope, ownAddresses: message.ownAddresses)
+        let direction: Direction = message.flags.contains(.received) ? .incoming : .sentCopy
+        var decision = decide(
+            facts,
+            direction,
+            device: device,
+            preferences: preferences,
+            policy: service.settingsInForce.policy,
+            now: envelope.date
+        )
+        decision.silent = true
+        return decision
+    }
+
+    private func write(_ projected: Projected, to writer: inout ItemWriter) {
+        writer.item(
+            projected.item,
+            decision: projected.decision,
+            form: projected.form,
+            document: projected.document,
+            notice: projected.notice,
+            reports: projected.reports
+        )
+    }
+
+    private func contents(of items: [Item]) -> [ContentID] {
+        items.compactMap { item in
+            guard let message = item.message, !message.flags.contains(.released) else { return nil }
+            return message.decisions[device.id]?.deliver == .nothing ? nil : message.content
+        }
+    }
+
+    /// Unread messages that this device was not spared; bounded, for a badge needs no more.
+    private func unreadCount() throws -> Int {
+        let unread = try view.unread(
+            user.account.id,
+            conversation: nil,
+            after: 0,
+            upTo: .max,
+            limit: Self.unreadCounted
+        )
+        return unread.count { $0.message?.decisions[device.id]?.deliver != .nothing }
+    }
+
+    /// Counting stops here.
+    static let unreadCounted = 1000
+}
+
+/// An item with everything a frame says of it.
+struct Projected {
+    var item: Item
+    var decision: Decision?
+    var form: ItemWriter.Form
+    var document: [UInt8]?
+    var notice: [UInt8]?
+    var reports: Bool
+
+    /// Its acknowledgement is a delivery that the sender wants to know of.
+    var isDeliverable: Bool { form != .state && item.isDeliverable }
+}
+
+extension [ContentID: [UInt8]] {
+    /// The document of a message item.
+    subscript(item: Item) -> [UInt8]? { item.message.flatMap { self[$0.content] } }
+}
+
+extension UserState {
+    /// The devices that are told of reports; nil when the rules make no difference between them.
+    func devicesToldOfReports(at now: Timestamp) -> Set<DeviceID>? {
+        if preferences.rules.reports.rules.isEmpty, preferences.rules.reports.otherwise.deliver != .nothing {
+            return nil
+        }
+        return Set(devices.filter { preferences.wantReports($0, at: now) }.map(\.id))
+    }
+}
+
+extension Preferences {
+    /// Whether a device is told of delivery and read reports, by the user's rules for them.
+    func wantReports(_ device: Device, at now: Timestamp) -> Bool {
+        guard !rules.reports.rules.isEmpty else { return rules.reports.otherwise.deliver != .nothing }
+        let facts = MessageFacts.report
+        return rules.reports.outcome(facts, device, self, now).0.deliver != .nothing
+    }
+}

@@ -1,0 +1,201 @@
+import ClientWire
+import Logging
+import MessagingCore
+import Store
+
+extension MessagingService {
+    static let sweepMilliseconds: Int64 = 5000
+    static let sweepItems = 200
+    static let blobGraceMilliseconds: Int64 = 60000
+    static let indexedAtOnce = 500
+
+    /// Keeps the house until the task is cancelled: expiry, retention, tombstones, uploads, blobs, keys, index.
+    public func runHousekeeping() async {
+        while !Task.isCancelled {
+            do {
+                try await sweep()
+            } catch {
+                logger.error("housekeeping stopped for a moment", metadata: ["error": "\(type(of: error))"])
+            }
+            try? await Task.sleep(for: .milliseconds(Self.sweepMilliseconds))
+        }
+    }
+
+    /// One round of everything.
+    public func sweep() async throws {
+        try await indexNewContent()
+        try await releaseTransient()
+        try await applyRetention()
+        try await expireUploads()
+        try await buryBlobs()
+        try await trimTombstones()
+        let horizon = clock().advanced(by: -Limits.keyHorizonMilliseconds - Limits.clockSkewMilliseconds)
+        try await perform { work in try work.transaction.apply(.removeKeys(before: horizon)) }
+    }
+
+    // MARK: Search index
+
+    private static let indexMark = "indexed-content"
+
+    /// Contents up to this number are in the index.
+    func indexedUpTo(_ view: any ReadView) throws -> ContentID {
+        let bytes = try view.setting(Self.indexMark)
+        return ContentID(rawValue: bytes.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0)
+    }
+
+    /// Takes new content into the search index, many in one commit: cheaper than one by one, and off the send path.
+    public func indexNewContent() async throws {
+        while true {
+            let more = try await perform { work in
+                let mark = try self.indexedUpTo(work.transaction)
+                let fresh = try work.transaction.unindexed(after: mark, limit: Self.indexedAtOnce)
+                guard let last = fresh.last else { return false }
+                for content in fresh where content.holders > 0 {
+                    let envelope = try Documents.decode(Envelope.self, content.document)
+                    try work.transaction.apply(
+                        .index(content.id, accounts: content.accounts, text: Self.searchText(envelope))
+                    )
+                }
+                try work.transaction.apply(.setting(Self.indexMark, Array("\(last.id.rawValue)".utf8)))
+                return fresh.count == Self.indexedAtOnce
+            }
+            guard more else { return }
+        }
+    }
+
+    /// Takes a content out of the index before its text is lost.
+    func unindex(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws {
+        guard content.id.rawValue <= (try indexedUpTo(work.transaction)).rawValue else { return }
+        try work.transaction.apply(
+            .unindex(content.id, accounts: content.accounts, text: Self.searchText(envelope))
+        )
+    }
+
+    // MARK: Content
+
+    /// Releases what is not to be stored once every device decided whole has it, or at its expiry.
+    private func releaseTransient() async throws {
+        var position = (AccountID(rawValue: 0), ChangeNumber(0))
+        while true {
+            let from = position
+            let items = try await read { try $0.transient(after: from, limit: Self.sweepItems) }
+            for item in items { try await perform { work in try self.releaseIfHeldEverywhere(work, item) } }
+            guard let last = items.last, items.count == Self.sweepItems else { return }
+            position = (last.account, last.created)
+        }
+    }
+
+    private func releaseIfHeldEverywhere(_ work: Work, _ stale: Item) throws {
+        guard let item = try work.transaction.item(stale.account, created: stale.created),
+            let message = item.message, message.flags.contains(.transient)
+        else { return }
+        let user = try work.user(item.account)
+        let waiting = user.devices.contains { device in
+            message.decisions[device.id]?.deliver == .whole && !device.isExpired(at: work.now)
+                && device.cursor.number < item.created
+        }
+        guard !waiting || message.expires ?? .distantFuture <= work.now else { return }
+        try release(work, item)
+    }
+
+    private func release(_ work: Work, _ stale: Item) throws {
+        var item = stale
+        guard var message = item.message else { return }
+        var user = try work.user(item.account)
+        user.account.used -= try releaseContent(work, message, dropsEnvelope: false)
+        guard message.release() else { return }
+        item.changed = user.account.nextNumber()
+        item.body = .message(message)
+        work.put(user)
+        try work.put(item)
+    }
+
+    /// Retention by age: content is released; on devices too only if the operator says so.
+    private func applyRetention() async throws {
+        let settings = settingsInForce
+        guard let days = settings.retentionDays else { return }
+        let limit = clock().advanced(by: -Int64(days) * 86_400_000)
+        var position = ContentID(rawValue: 0)
+        while true {
+            let from = position
+            let old = try await read { try $0.contents(storedBy: limit, after: from, limit: Self.sweepItems) }
+            for content in old {
+                try await perform { work in
+                    for account in content.accounts {
+                        guard
+                            let item = try work.transaction.item(
+                                account,
+                                kind: .message,
+                                object: content.message.description
+                            ),
+                            item.message?.content == content.id
+                        else { continue }
+                        if settings.retentionAlsoOnDevices {
+                            _ = try self.deleteEverywhere(work, item)
+                        } else if item.message?.flags.contains(.released) == false {
+                            try self.release(work, item)
+                        }
+                    }
+                }
+            }
+            guard let last = old.last, old.count == Self.sweepItems else { return }
+            position = last.id
+        }
+    }
+
+    // MARK: Files
+
+    private func expireUploads() async throws {
+        let now = clock()
+        let stale = try await read { try $0.uploads(leaseEndedBy: now, limit: Self.sweepItems) }
+        for upload in stale where uploadsInHand.take(upload.id) {
+            defer { uploadsInHand.release(upload.id) }
+            try await perform { work in
+                guard let current = try work.transaction.upload(upload.id), current.leaseEnds <= now else { return }
+                try Self.drop(current, work)
+            }
+            try await onFiles(upload.id) { try $0.discard(upload: upload.id) }
+        }
+    }
+
+    /// Unlinks what has been dying for a grace, in the writer's turn: a reference made before saves the blob, and an
+    /// upload of the same bytes that completes afterwards finds in its own turn that the file is gone.
+    private func buryBlobs() async throws {
+        let now = clock()
+        let dead = try await read {
+            try $0.dyingBlobs(since: now.advanced(by: -Self.blobGraceMilliseconds), limit: Self.sweepItems)
+        }
+        for blob in dead {
+            try await perform { [blobs] work in
+                guard let current = try work.transaction.blob(blob.hash), current.references == 0,
+                    current.dyingSince != nil
+                else { return }
+                try blobs.unlink(blob.hash)
+                try work.transaction.apply(.removeBlob(blob.hash))
+            }
+        }
+    }
+
+    // MARK: Tombstones
+
+    private func trimTombstones() async throws {
+        var position = AccountID(rawValue: 0)
+        while true {
+            let from = position
+            let accounts = try await read { try $0.accountsWithTombstones(after: from, limit: Self.sweepItems) }
+            for account in accounts {
+                try await perform { work in
+                    var user = try work.user(account)
+                    let lowest = user.devices.filter { !$0.isExpired(at: work.now) }.map(\.cursor.number).min()
+                    let upTo = lowest ?? user.account.head
+                    guard upTo > user.account.trim else { return }
+                    try work.transaction.apply(.trim(account, upTo: upTo))
+                    user.account.trim = upTo
+                    work.put(user)
+                }
+            }
+            guard let last = accounts.last, accounts.count == Self.sweepItems else { return }
+            position = last
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import ClientWire
+public import Logging
+public import MessagingCore
+public import Store
+import Synchronization
+
+/// Everything a provider does for its users, behind one value: commands in, committed effects out.
+///
+/// Commands run in the store's writer: load, decide, write, commit; only then are they answered and devices woken.
+/// What is kept in memory (users, who is connected) is a copy of committed state or a hint, never truth.
+public final class MessagingService: Sendable {
+    let store: any Store
+    let blobs: any BlobFiles
+    let logger: Logger
+    let clock: @Sendable () -> Timestamp
+    let configuration: ServiceConfiguration
+    let users: UserCache
+    let hub: Hub
+    let links: LinkSigner
+    let passwords: PasswordHasher
+    let figures = Figures()
+    let tokens = TokenCache()
+    let files = BlockingLanes(label: "blobs", width: 4)
+    let hashing = BlockingLanes(label: "passwords", width: 1)
+    let policy: Mutex<OperatorSettings>
+    let started: Timestamp
+    let router: any OutboundRouter
+    let uploadsInHand = UploadLocks()
+    let outboxSignal = Signal()
+
+    /// Opens the service over a store; reads the operator's settings and makes the link key on first use.
+    public init(
+        store: any Store,
+        blobs: any BlobFiles,
+        configuration: ServiceConfiguration = ServiceConfiguration(),
+        logger: Logger,
+        router: any OutboundRouter = NoRoutes(),
+        clock: @escaping @Sendable () -> Timestamp = Timestamp.wallClock
+    ) async throws {
+        self.store = store
+        self.blobs = blobs
+        self.logger = logger
+        self.clock = clock
+        self.router = router
+        self.configuration = configuration
+        passwords = PasswordHasher(cost: configuration.passwordCost)
+        users = UserCache(capacity: configuration.cachedUsers)
+        hub = Hub()
+        started = clock()
+        let users = users
+        let hub = hub
+        store.observeBatches { outcome in
+            let changes = users.batchEnded(outcome)
+            hub.batchEnded(changes)
+        }
+        let key = try await Self.linkKey(store)
+        links = LinkSigner(key: key, base: configuration.publicURL)
+        let stored = try await store.read { try $0.setting(Self.settingsName) }
+        policy = Mutex(try Self.decodeSettings(stored))
+    }
+
+    /// The operator's settings in force.
+    var settingsInForce: OperatorSettings { policy.withLock { $0 } }
+
+    static let settingsName = "operator"
+
+    private static func decodeSettings(_ bytes: [UInt8]?) throws -> OperatorSettings {
+        guard let bytes else { return OperatorSettings() }
+        return try Documents.decode(OperatorSettings.self, bytes)
+    }
+
+    private static func linkKey(_ store: any Store) async throws -> [UInt8] {
+        let name = "link-key"
+        if let key = try await store.read({ try $0.setting(name) }) { return key }
+        return try await store.write { transaction in
+            if let key = try transaction.setting(name) { return key }
+            let key = randomBytes(32)
+            try transaction.apply(.setting(name, key))
+            return key
+        }
+    }
+}
+
+/// What an operator can set about the service when starting it.
+public struct ServiceConfiguration: Sendable {
+    /// Domains whose addresses are this provider's own.
+    public var domains: [String]
+    /// Where devices reach this server; notification links begin with it.
+    public var publicURL: String
+    /// log2 of scrypt's N (RFC 7914): 15 takes 32 MiB and about 70 ms.
+    public var passwordCost: Int
+    /// Users kept in memory by the writer.
+    public var cachedUsers: Int
+    /// How long a notification's link is good.
+    public var linkLifeMilliseconds: Int64
+    public var window: WindowLimits
+    /// Names this process when it claims lanes.
+    public var node: String
+
+    /// A configuration for one machine.
+    public init(
+        domains: [String] = ["localhost"],
+        publicURL: String = "http://127.0.0.1:8080",
+        passwordCost: Int = 15,
+        cachedUsers: Int = 100_000,
+        linkLifeMilliseconds: Int64 = 7 * 86_400_000,
+        window: WindowLimits = WindowLimits(),
+        node: String = "single"
+    ) {
+        self.domains = domains
+        self.publicURL = publicURL
+        self.passwordCost = passwordCost
+        self.cachedUsers = cachedUsers
+        self.linkLifeMilliseconds = linkLifeMilliseconds
+        self.window = window
+        self.node = node
+    }
+}
+
+/// How far a device may be sent ahead of what it has acknowledged.
+public struct WindowLimits: Sendable, Hashable {
+    public var items: Int
+    public var bytes: Int
+
+    /// A window; 256 changes or 1 MiB unless told.
+    public init(items: Int = 256, bytes: Int = 1 << 20) {
+        self.items = items
+        self.bytes = bytes
+    }
+}
+
+/// Counters that the operator sees.
+final class Figures: Sendable {
+    let messages = Atomic<Int64>(0)
+    let commits = Atomic<Int64>(0)
+}

@@ -1,0 +1,139 @@
+import Crypto
+import CryptoExtras
+import Dispatch
+import FoundationEssentials
+import MessagingCore
+import Store
+import Synchronization
+
+/// Passwords through scrypt (RFC 7914), the parameters kept with the hash: `scrypt$15$8$1$SALT$HASH` in hexadecimal.
+struct PasswordHasher: Sendable {
+    /// log2 of N.
+    let cost: Int
+
+    private static let blockSize = 8
+    private static let parallelism = 1
+    private static let saltBytes = 16
+    private static let hashBytes = 32
+    static let passwordBytes = 8...1024
+
+    func hash(_ password: String) throws -> Credential {
+        let salt = randomBytes(Self.saltBytes)
+        let key = try Self.derive(password, salt: salt, cost: cost)
+        return Credential(
+            encoded: "scrypt$\(cost)$\(Self.blockSize)$\(Self.parallelism)$\(hexadecimal(salt))$\(hexadecimal(key))"
+        )
+    }
+
+    /// Takes as long for no credential as for a wrong password.
+    func verify(_ password: String, _ credential: Credential?) throws -> Bool {
+        let fields = credential?.encoded.split(separator: "$").map(String.init) ?? []
+        guard fields.count == 6, fields[0] == "scrypt", let cost = Int(fields[1]),
+            let salt = Array(hexadecimal: fields[4]), let expected = Array(hexadecimal: fields[5])
+        else {
+            _ = try Self.derive(password, salt: Array(repeating: 0, count: Self.saltBytes), cost: cost)
+            return false
+        }
+        return constantTimeEqual(try Self.derive(password, salt: salt, cost: cost), expected)
+    }
+
+    static func check(_ password: String) throws(Refusal) {
+        guard passwordBytes.contains(password.utf8.count) else {
+            throw Refusal(
+                .invalidRequest,
+                "a password has \(passwordBytes.lowerBound) to \(passwordBytes.upperBound) bytes"
+            )
+        }
+    }
+
+    private static func derive(_ password: String, salt: [UInt8], cost: Int) throws -> [UInt8] {
+        let key = try KDF.Scrypt.deriveKey(
+            from: Data(password.utf8),
+            salt: salt,
+            outputByteCount: hashBytes,
+            rounds: 1 << cost,
+            blockSize: blockSize,
+            parallelism: parallelism,
+            maxMemory: 1 << 30
+        )
+        return key.withUnsafeBytes { Array($0) }
+    }
+}
+
+/// Whether two byte strings are the same, in time that does not depend on where they differ.
+func constantTimeEqual(_ lhs: [UInt8], _ rhs: [UInt8]) -> Bool {
+    guard lhs.count == rhs.count else { return false }
+    var difference: UInt8 = 0
+    for (left, right) in zip(lhs, rhs) { difference |= left ^ right }
+    return difference == 0
+}
+
+extension [UInt8] {
+    /// The bytes of a hexadecimal text; nil if it is none.
+    init?(hexadecimal text: String) {
+        let digits = Array(text.utf8)
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        func value(_ digit: UInt8) -> UInt8? {
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+            default: nil
+            }
+        }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = value(digits[index]), let low = value(digits[index + 1]) else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        self = bytes
+    }
+}
+
+/// A device's token: 32 random bytes, known to the device alone; the server keeps the hash.
+struct DeviceToken {
+    static let bytes = 32
+    static let prefix = "ct_"
+
+    let text: String
+
+    init() { text = Self.prefix + hexadecimal(randomBytes(Self.bytes)) }
+
+    static func hash(_ token: String) -> TokenHash { TokenHash(bytes: Array(SHA256.hash(data: Array(token.utf8)))) }
+}
+
+/// Tokens that were looked up lately; a revoked device's go at once.
+final class TokenCache: Sendable {
+    private static let capacity = 100_000
+    private let known = Mutex<[TokenHash: DeviceIdentity]>([:])
+
+    subscript(hash: TokenHash) -> DeviceIdentity? { known.withLock { $0[hash] } }
+
+    func remember(_ hash: TokenHash, _ identity: DeviceIdentity) {
+        known.withLock { known in
+            if known.count >= Self.capacity { known.removeAll() }
+            known[hash] = identity
+        }
+    }
+
+    func forget(_ account: AccountID, _ device: DeviceID?) {
+        known.withLock { known in
+            known = known.filter { $0.value.account != account || (device != nil && $0.value.device != device) }
+        }
+    }
+}
+
+/// A few threads for work that blocks: hashing, files. Each lane is serial, so its width bounds the work under way.
+final class BlockingLanes: Sendable {
+    private let lanes: [DispatchQueue]
+
+    init(label: String, width: Int) {
+        lanes = (0..<width).map { DispatchQueue(label: "continuo.\(label).\($0)") }
+    }
+
+    func run<T: Sendable>(_ key: some Hashable, _ body: @escaping @Sendable () throws -> T) async throws -> T {
+        let lane = lanes[Int(UInt(bitPattern: key.hashValue) % UInt(lanes.count))]
+        return try await withCheckedThrowingContinuation { continuation in
+            lane.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import MessagingCore
+import Store
+
+/// The writer's copy of users: committed state, and above it what the running batch has changed.
+///
+/// `@unchecked Sendable`: touched only on the store's writer thread (jobs, completions and the batch observer run
+/// there), which is what the store promises.
+final class UserCache: @unchecked Sendable {
+    private let capacity: Int
+    private var committed: [AccountID: UserState] = [:]
+    private var batch: [AccountID: UserState] = [:]
+    private var job: [AccountID: UserState] = [:]
+    private var addresses: [Address: AccountID] = [:]
+    private var batchNews: [AccountID: UserChange] = [:]
+    private var batchOrder: [AccountID] = []
+    private var jobNews: [UserChange] = []
+    /// Forgotten with the job's success: addresses whose holder changed.
+    private var released: [Address] = []
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    func user(_ id: AccountID) -> UserState? { job[id] ?? batch[id] ?? committed[id] }
+
+    func account(holding address: Address) -> AccountID? { addresses[address] }
+
+    /// Keeps what was just loaded: it is committed, for nothing in this batch has changed it.
+    func remember(_ user: UserState) {
+        if committed.count >= capacity { committed.removeAll(keepingCapacity: true) }
+        committed[user.account.id] = user
+    }
+
+    func remember(_ address: Address, _ id: AccountID) {
+        if addresses.count >= capacity * 2 { addresses.removeAll(keepingCapacity: true) }
+        addresses[address] = id
+    }
+
+    func forget(_ address: Address) { addresses[address] = nil }
+
+    func stage(_ user: UserState) { job[user.account.id] = user }
+
+    func tell(_ change: UserChange) { jobNews.append(change) }
+
+    func begin() {
+        job.removeAll(keepingCapacity: true)
+        jobNews.removeAll(keepingCapacity: true)
+    }
+
+    func succeed() {
+        for (id, user) in job { batch[id] = user }
+        for change in jobNews {
+            if batchNews[change.account] == nil {
+                batchNews[change.account] = change
+                batchOrder.append(change.account)
+            } else {
+                batchNews[change.account]?.append(change)
+            }
+        }
+        begin()
+    }
+
+    func fail() {
+        begin()
+        // What a failed job loaded stays true; addresses are cheap to look up again.
+        addresses.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes over or drops the batch's overlay; returns what there is to tell.
+    func batchEnded(_ outcome: BatchOutcome) -> [UserChange] {
+        defer {
+            batch.removeAll(keepingCapacity: true)
+            batchNews.removeAll(keepingCapacity: true)
+            batchOrder.removeAll(keepingCapacity: true)
+        }
+        switch outcome {
+        case .committed:
+            for (id, user) in batch { committed[id] = user }
+            return batchOrder.compactMap { batchNews[$0] }
+        case .failed:
+            // Users loaded within the failed batch may have been read after its own writes.
+            committed.removeAll(keepingCapacity: true)
+            addresses.removeAll(keepingCapacity: true)
+            return []
+        }
+    }
+}
