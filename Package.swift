@@ -64,6 +64,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
+        .testTarget(name: "MessagingCoreTests", dependencies: ["MessagingCore"], swiftSettings: settings),
         .executableTarget(
             name: "continuo",
             dependencies: [
