@@ -44,7 +44,10 @@ let package = Package(
         .target(name: "Store", dependencies: ["MessagingCore"], swiftSettings: settings),
         .target(
             name: "SQLiteStore",
-            dependencies: ["Store", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "MessagingCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .target(

@@ -10,9 +10,13 @@ extension Configuration {
                 source: path,
                 problems: [
                     ConfigurationProblem(
-                        key: "file", line: nil, problem: "cannot be read",
-                        mend: "give the path of a configuration; 'continuo init' writes one")
-                ])
+                        key: "file",
+                        line: nil,
+                        problem: "cannot be read",
+                        mend: "give the path of a configuration; 'continuo init' writes one"
+                    )
+                ]
+            )
         }
         try self.init(yaml: String(decoding: data, as: UTF8.self), source: path)
     }
@@ -27,7 +31,12 @@ extension Configuration {
         } catch {
             problems.append(
                 ConfigurationProblem(
-                    key: "file", line: nil, problem: "not YAML: \(error)", mend: "check the indentation near there"))
+                    key: "file",
+                    line: nil,
+                    problem: "not YAML: \(error)",
+                    mend: "check the indentation near there"
+                )
+            )
         }
         problems += inconsistencies()
         guard problems.isEmpty else { throw ConfigurationError(source: source, problems: problems) }
@@ -37,8 +46,12 @@ extension Configuration {
         guard case .mapping(let mapping) = node else {
             problems.append(
                 ConfigurationProblem(
-                    key: path.isEmpty ? "file" : path, line: node.mark?.line, problem: "expected keys with values",
-                    mend: "write key: value lines below it"))
+                    key: path.isEmpty ? "file" : path,
+                    line: node.mark?.line,
+                    problem: "expected keys with values",
+                    mend: "write key: value lines below it"
+                )
+            )
             return
         }
         for (keyNode, value) in mapping {
@@ -50,15 +63,24 @@ extension Configuration {
                 } catch {
                     problems.append(
                         ConfigurationProblem(
-                            key: full, line: keyNode.mark?.line, problem: error.problem, mend: error.mend))
+                            key: full,
+                            line: keyNode.mark?.line,
+                            problem: error.problem,
+                            mend: error.mend
+                        )
+                    )
                 }
             } else if ConfigurationKey.all.contains(where: { $0.path.hasPrefix(full + ".") }) {
                 read(value, at: full, into: &problems)
             } else {
                 problems.append(
                     ConfigurationProblem(
-                        key: full, line: keyNode.mark?.line, problem: "no such key",
-                        mend: nearest(to: full).map { "did you mean \($0)?" } ?? "remove it"))
+                        key: full,
+                        line: keyNode.mark?.line,
+                        problem: "no such key",
+                        mend: nearest(to: full).map { "did you mean \($0)?" } ?? "remove it"
+                    )
+                )
             }
         }
     }
@@ -69,33 +91,55 @@ extension Configuration {
         if let tls, tls.certificate.isEmpty || tls.key.isEmpty {
             problems.append(
                 ConfigurationProblem(
-                    key: "client.tls", line: nil, problem: "a certificate needs its key, and a key its certificate",
-                    mend: "give both client.tls.certificate and client.tls.key"))
+                    key: "client.tls",
+                    line: nil,
+                    problem: "a certificate needs its key, and a key its certificate",
+                    mend: "give both client.tls.certificate and client.tls.key"
+                )
+            )
         }
         if let tls {
-            for path in [tls.certificate, tls.key] where !path.isEmpty && !FileManager.default.isReadableFile(atPath: path) {
+            for path in [tls.certificate, tls.key]
+            where !path.isEmpty && !FileManager.default.isReadableFile(atPath: path) {
                 problems.append(
                     ConfigurationProblem(
-                        key: "client.tls", line: nil, problem: "\(path) cannot be read", mend: "check path and rights"))
+                        key: "client.tls",
+                        line: nil,
+                        problem: "\(path) cannot be read",
+                        mend: "check path and rights"
+                    )
+                )
             }
         }
         if tls == nil, !listen.isLoopback, !allowPlain {
             problems.append(
                 ConfigurationProblem(
-                    key: "client.listen", line: nil, problem: "\(listen) can be reached by others, without TLS",
-                    mend: "give client.tls, listen on 127.0.0.1, or set client.allow-plain behind a proxy"))
+                    key: "client.listen",
+                    line: nil,
+                    problem: "\(listen) can be reached by others, without TLS",
+                    mend: "give client.tls, listen on 127.0.0.1, or set client.allow-plain behind a proxy"
+                )
+            )
         }
         if !operatorListen.isLoopback {
             problems.append(
                 ConfigurationProblem(
-                    key: "operator.listen", line: nil, problem: "\(operatorListen) can be reached by others",
-                    mend: "listen on 127.0.0.1 and reach it through a tunnel"))
+                    key: "operator.listen",
+                    line: nil,
+                    problem: "\(operatorListen) can be reached by others",
+                    mend: "listen on 127.0.0.1 and reach it through a tunnel"
+                )
+            )
         }
         if listen.port == operatorListen.port, listen.port != 0, listen.host == operatorListen.host {
             problems.append(
                 ConfigurationProblem(
-                    key: "operator.listen", line: nil, problem: "the same as client.listen",
-                    mend: "give the operator's interface a port of its own"))
+                    key: "operator.listen",
+                    line: nil,
+                    problem: "the same as client.listen",
+                    mend: "give the operator's interface a port of its own"
+                )
+            )
         }
         return problems
     }

@@ -24,12 +24,16 @@ struct ConfigurationKey: Sendable {
 
     static let all: [ConfigurationKey] = [
         ConfigurationKey(
-            path: "data", explanation: "Folder for the database and the files of messages.",
-            sample: { $0.data }, isOptional: false
+            path: "data",
+            explanation: "Folder for the database and the files of messages.",
+            sample: { $0.data },
+            isOptional: false
         ) { node, configuration throws(Mend) in configuration.data = try text(node) },
         ConfigurationKey(
-            path: "domains", explanation: "Domains whose addresses are this provider's own.",
-            sample: { "[" + $0.domains.joined(separator: ", ") + "]" }, isOptional: false
+            path: "domains",
+            explanation: "Domains whose addresses are this provider's own.",
+            sample: { "[" + $0.domains.joined(separator: ", ") + "]" },
+            isOptional: false
         ) { node, configuration throws(Mend) in
             let domains = try texts(node).map { $0.lowercased() }
             guard !domains.isEmpty, domains.allSatisfy(isDomain) else {
@@ -38,13 +42,16 @@ struct ConfigurationKey: Sendable {
             configuration.domains = domains
         },
         ConfigurationKey(
-            path: "client.listen", explanation: "Where devices connect, host:port.",
-            sample: { "\($0.listen)" }, isOptional: false
+            path: "client.listen",
+            explanation: "Where devices connect, host:port.",
+            sample: { "\($0.listen)" },
+            isOptional: false
         ) { node, configuration throws(Mend) in configuration.listen = try endpoint(node) },
         ConfigurationKey(
             path: "client.public-url",
             explanation: "What devices call this server, when it is not the address above (behind a proxy, say).",
-            sample: { $0.publicURL ?? "https://messages.example.org" }, isOptional: true
+            sample: { $0.publicURL ?? "https://messages.example.org" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             let url = try text(node)
             guard url.hasPrefix("https://") || url.hasPrefix("http://"), !url.hasSuffix("/") else {
@@ -55,54 +62,75 @@ struct ConfigurationKey: Sendable {
         ConfigurationKey(
             path: "client.tls.certificate",
             explanation: "PEM file with the certificate chain. Read again when it changes; no restart is needed.",
-            sample: { $0.tls?.certificate ?? "/etc/continuo/certificate.pem" }, isOptional: true
+            sample: { $0.tls?.certificate ?? "/etc/continuo/certificate.pem" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             configuration.tls = Configuration.TLS(certificate: try text(node), key: configuration.tls?.key ?? "")
         },
         ConfigurationKey(
-            path: "client.tls.key", explanation: "PEM file with its private key.",
-            sample: { $0.tls?.key ?? "/etc/continuo/key.pem" }, isOptional: true
+            path: "client.tls.key",
+            explanation: "PEM file with its private key.",
+            sample: { $0.tls?.key ?? "/etc/continuo/key.pem" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             configuration.tls = Configuration.TLS(
-                certificate: configuration.tls?.certificate ?? "", key: try text(node))
+                certificate: configuration.tls?.certificate ?? "",
+                key: try text(node)
+            )
         },
         ConfigurationKey(
             path: "client.allow-plain",
             explanation: "Serve without TLS on an address that others can reach. Only behind a proxy that ends TLS.",
-            sample: { "\($0.allowPlain)" }, isOptional: true
+            sample: { "\($0.allowPlain)" },
+            isOptional: true
         ) { node, configuration throws(Mend) in configuration.allowPlain = try flag(node) },
         ConfigurationKey(
-            path: "operator.listen", explanation: "Where the operator's interface, health and metrics are; keep it on loopback.",
-            sample: { "\($0.operatorListen)" }, isOptional: false
+            path: "operator.listen",
+            explanation: "Where the operator's interface, health and metrics are; keep it on loopback.",
+            sample: { "\($0.operatorListen)" },
+            isOptional: false
         ) { node, configuration throws(Mend) in configuration.operatorListen = try endpoint(node) },
         ConfigurationKey(
-            path: "operator.hosts", explanation: "Further names by which the operator's interface may be called.",
-            sample: { "[" + $0.operatorHosts.joined(separator: ", ") + "]" }, isOptional: true
+            path: "operator.hosts",
+            explanation: "Further names by which the operator's interface may be called.",
+            sample: { "[" + $0.operatorHosts.joined(separator: ", ") + "]" },
+            isOptional: true
         ) { node, configuration throws(Mend) in configuration.operatorHosts = try texts(node) },
         ConfigurationKey(
-            path: "passwords.cost", explanation: "log2 of scrypt's N: 15 takes 32 MiB and about 70 ms for a login.",
-            sample: { "\($0.passwordCost)" }, isOptional: true
+            path: "passwords.cost",
+            explanation: "log2 of scrypt's N: 15 takes 32 MiB and about 70 ms for a login.",
+            sample: { "\($0.passwordCost)" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             configuration.passwordCost = try number(node, in: 10...20)
         },
         ConfigurationKey(
-            path: "window.items", explanation: "Changes sent to a device ahead of its acknowledgement.",
-            sample: { "\($0.windowItems)" }, isOptional: true
+            path: "window.items",
+            explanation: "Changes sent to a device ahead of its acknowledgement.",
+            sample: { "\($0.windowItems)" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             configuration.windowItems = try number(node, in: 1...10000)
         },
         ConfigurationKey(
-            path: "window.bytes", explanation: "The same in bytes.", sample: { "\($0.windowBytes)" }, isOptional: true
+            path: "window.bytes",
+            explanation: "The same in bytes.",
+            sample: { "\($0.windowBytes)" },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             configuration.windowBytes = try number(node, in: 65536...64 << 20)
         },
         ConfigurationKey(
-            path: "links.days", explanation: "How long the link of a notification is good.",
-            sample: { "\($0.linkDays)" }, isOptional: true
+            path: "links.days",
+            explanation: "How long the link of a notification is good.",
+            sample: { "\($0.linkDays)" },
+            isOptional: true
         ) { node, configuration throws(Mend) in configuration.linkDays = try number(node, in: 1...365) },
         ConfigurationKey(
-            path: "log.level", explanation: "trace, debug, info, notice, warning, error or critical.",
-            sample: { $0.logLevel }, isOptional: true
+            path: "log.level",
+            explanation: "trace, debug, info, notice, warning, error or critical.",
+            sample: { $0.logLevel },
+            isOptional: true
         ) { node, configuration throws(Mend) in
             let level = try text(node)
             guard levels.contains(level) else {
@@ -137,7 +165,8 @@ struct ConfigurationKey: Sendable {
         guard let value = node.int, range.contains(value) else {
             throw Mend(
                 "expected a number from \(range.lowerBound) to \(range.upperBound)",
-                "write a whole number in that range")
+                "write a whole number in that range"
+            )
         }
         return value
     }

@@ -1,1 +1,221 @@
-// (filled in by the next commit)
+import GRDB
+public import MessagingCore
+public import Store
+import Synchronization
+
+/// The embedded store: SQLite in WAL mode, one writer that commits what has queued up, readers that never wait for it.
+///
+/// Every acknowledged commit is on disk: `synchronous=FULL`.
+public final class SQLiteStore: Store {
+    /// Jobs taken into one transaction.
+    public static let batchJobs = 1000
+    /// Jobs that may wait; further ones are refused as busy.
+    public static let queuedJobs = 50000
+    public static let readers = 4
+
+    struct Job: Sendable {
+        let body: @Sendable (any WriteTransaction) throws -> Void
+        let completion: @Sendable (Result<Void, any Error>) -> Void
+    }
+
+    private struct Queue {
+        var jobs: [Job] = []
+        var isDraining = false
+        var isClosed = false
+    }
+
+    let pool: DatabasePool
+    private let queue = Mutex(Queue())
+    private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
+    /// Profiles as last written; touched only on GRDB's writer queue.
+    private let writerState = WriterState()
+
+    /// Opens or makes the database at a path.
+    /// - Throws: ``StoreError`` `too-new` when a later version of the program has written it.
+    public init(path: String) throws {
+        var configuration = GRDB.Configuration()
+        configuration.maximumReaderCount = Self.readers
+        configuration.busyMode = .timeout(10)
+        configuration.foreignKeysEnabled = false
+        configuration.persistentReadOnlyConnections = true
+        configuration.prepareDatabase { database in
+            try database.execute(
+                sql: "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456"
+            )
+        }
+        do {
+            pool = try DatabasePool(path: path, configuration: configuration)
+            let migrator = Schema.migrator
+            guard try !pool.read(migrator.hasBeenSuperseded) else {
+                throw StoreError(.tooNew, "the database was written by a newer version of Continuo")
+            }
+            try migrator.migrate(pool)
+            // GRDB sets NORMAL when it turns WAL on: then a power cut could take acknowledged commits.
+            try pool.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
+            }
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    public func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void) {
+        self.observer.withLock { $0 = observer }
+    }
+
+    public func write(
+        _ job: @escaping @Sendable (any WriteTransaction) throws -> Void,
+        completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    ) {
+        enum Admission {
+            case start, queued
+            case refused(StoreError)
+        }
+        let admission = queue.withLock { queue -> Admission in
+            guard !queue.isClosed else { return .refused(StoreError(.closed, "the store is closed")) }
+            guard queue.jobs.count < Self.queuedJobs else {
+                return .refused(StoreError(.busy, "too many commands wait for the writer"))
+            }
+            queue.jobs.append(Job(body: job, completion: completion))
+            guard !queue.isDraining else { return .queued }
+            queue.isDraining = true
+            return .start
+        }
+        switch admission {
+        case .start: pool.asyncWriteWithoutTransaction { [self] database in drain(database) }
+        case .queued: break
+        case .refused(let error): completion(.failure(error))
+        }
+    }
+
+    /// Commits batch after batch until nothing waits. Runs on GRDB's writer queue.
+    private func drain(_ database: Database) {
+        while true {
+            let jobs = queue.withLock { queue -> [Job] in
+                guard queue.jobs.count > Self.batchJobs else {
+                    let all = queue.jobs
+                    queue.jobs = []
+                    if all.isEmpty { queue.isDraining = false }
+                    return all
+                }
+                let some = Array(queue.jobs.prefix(Self.batchJobs))
+                queue.jobs.removeFirst(Self.batchJobs)
+                return some
+            }
+            guard !jobs.isEmpty else { return }
+            commit(jobs, Connection(database: database))
+        }
+    }
+
+    private func commit(_ jobs: [Job], _ connection: Connection) {
+        var results: [Result<Void, any Error>] = []
+        results.reserveCapacity(jobs.count)
+        do {
+            try connection.run("BEGIN IMMEDIATE")
+            let transaction = SQLiteTransaction(connection: connection, state: writerState)
+            for job in jobs { results.append(try attempt(job, transaction, connection)) }
+            try connection.run("COMMIT")
+        } catch {
+            writerState.forget()
+            try? connection.run("ROLLBACK")
+            let failure = StoreError(sqlite: error)
+            for job in jobs { job.completion(.failure(failure)) }
+            observer.withLock { $0 }?(.failed)
+            return
+        }
+        for (job, result) in zip(jobs, results) { job.completion(result) }
+        observer.withLock { $0 }?(.committed)
+    }
+
+    /// Runs one job in its savepoint. Throws only what fails the whole batch.
+    private func attempt(
+        _ job: Job,
+        _ transaction: SQLiteTransaction,
+        _ connection: Connection
+    ) throws -> Result<Void, any Error> {
+        try connection.run("SAVEPOINT job")
+        do {
+            try job.body(transaction)
+            try connection.run("RELEASE job")
+            return .success(())
+        } catch {
+            writerState.forget()
+            // A full disk or a broken file is everybody's trouble: nothing of this batch may be taken as done.
+            if let error = error as? StoreError, error.code == .full || error.code == .corrupt { throw error }
+            try connection.run("ROLLBACK TO job")
+            try connection.run("RELEASE job")
+            return .failure(error)
+        }
+    }
+
+    public func read(
+        _ body: @escaping @Sendable (any ReadView) -> Void,
+        failed: @escaping @Sendable (any Error) -> Void
+    ) {
+        pool.asyncRead { result in
+            switch result {
+            case .success(let database): body(SQLiteView(connection: Connection(database: database)))
+            case .failure(let error): failed(StoreError(sqlite: error))
+            }
+        }
+    }
+
+    public func close() throws {
+        queue.withLock { $0.isClosed = true }
+        // The writer queue is serial: when this gets its turn, what was queued is done.
+        try pool.writeWithoutTransaction { database in
+            drain(database)
+            try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+        try pool.close()
+    }
+
+    /// Copies the database to a new file while the server goes on.
+    public func backup(to path: String) throws {
+        do {
+            let copy = try DatabaseQueue(path: path)
+            try pool.backup(to: copy)
+            try copy.close()
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    /// Checks the database's structure.
+    /// - Throws: ``StoreError`` `corrupt`.
+    public func checkIntegrity() throws {
+        let result = try pool.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") }
+        guard result == "ok" else { throw StoreError(.corrupt, result ?? "no answer") }
+    }
+
+    /// Gives every mailbox a new epoch: after a restore, devices may be ahead of it.
+    public func renewEpochs(_ make: @escaping @Sendable () -> Epoch) async throws {
+        try await write { transaction in
+            var after = AccountID(rawValue: 0)
+            while true {
+                let accounts = try transaction.accounts(after: after, limit: 500)
+                for var account in accounts {
+                    account.epoch = make()
+                    try transaction.apply(.account(account))
+                    after = account.id
+                }
+                guard accounts.count == 500 else { return }
+            }
+        }
+    }
+
+    /// The writer's setting of `synchronous`: 2 is FULL.
+    public func synchronousSetting() throws -> Int {
+        try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+    }
+}
+
+/// What the writer knows of the rows it wrote, to leave out what did not change.
+///
+/// `@unchecked Sendable`: touched only on GRDB's serial writer queue.
+final class WriterState: @unchecked Sendable {
+    static let capacity = 100_000
+    var profiles: [AccountID: AccountProfile] = [:]
+
+    func forget() { profiles.removeAll() }
+}

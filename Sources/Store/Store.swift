@@ -59,8 +59,6 @@ public protocol MailboxReads {
     func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) throws -> [Item]
     /// Contents above `after` that the index lacks, in order of number.
     func unindexed(after: ContentID, limit: Int) throws -> [StoredContent]
-    /// Live messages with an expiry at or before `time`.
-    func expired(by time: Timestamp, limit: Int) throws -> [Item]
     /// Live messages to be released once all devices have them.
     func transient(after: (AccountID, ChangeNumber), limit: Int) throws -> [Item]
     /// Contents stored at or before `time` that some item still holds.

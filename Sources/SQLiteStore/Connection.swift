@@ -1,0 +1,150 @@
+import GRDB
+import GRDBSQLite
+import Store
+
+/// Statements on one SQLite connection: cached by GRDB, bound and stepped without boxing values.
+struct Connection {
+    let database: Database
+
+    /// A prepared statement, reset and ready to bind.
+    func prepare(_ sql: String) throws -> Query {
+        do {
+            let handle = try database.cachedStatement(sql: sql).sqliteStatement
+            sqlite3_reset(handle)
+            sqlite3_clear_bindings(handle)
+            return Query(handle: handle, connection: database.sqliteConnection)
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    /// Runs a statement that returns nothing.
+    func run(_ sql: String, _ values: Value...) throws {
+        var query = try prepare(sql)
+        for value in values { query.bind(value) }
+        while try query.next() {}
+    }
+
+    /// The rows of a statement.
+    func rows<T>(_ sql: String, _ values: Value..., map: (Query) throws -> T) throws -> [T] {
+        var query = try prepare(sql)
+        for value in values { query.bind(value) }
+        var rows: [T] = []
+        while try query.next() { rows.append(try map(query)) }
+        return rows
+    }
+
+    /// The first row of a statement.
+    func first<T>(_ sql: String, _ values: Value..., map: (Query) throws -> T) throws -> T? {
+        var query = try prepare(sql)
+        for value in values { query.bind(value) }
+        guard try query.next() else { return nil }
+        defer { query.end() }
+        return try map(query)
+    }
+}
+
+/// A value to bind.
+enum Value {
+    case null
+    case integer(Int64)
+    case text(String)
+    case blob([UInt8])
+
+    static func optional(_ value: Int64?) -> Value { value.map { .integer($0) } ?? .null }
+    static func optional(_ value: String?) -> Value { value.map { .text($0) } ?? .null }
+    static func flag(_ value: Bool) -> Value { .integer(value ? 1 : 0) }
+}
+
+/// A statement under way: values are bound in order, columns read by index.
+struct Query {
+    private let handle: OpaquePointer?
+    private let connection: OpaquePointer?
+    private var bound: Int32 = 0
+
+    /// SQLite copies what is bound: the Swift value may go before the statement is stepped.
+    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+    init(handle: OpaquePointer?, connection: OpaquePointer?) {
+        self.handle = handle
+        self.connection = connection
+    }
+
+    mutating func bind(_ value: Value) {
+        bound += 1
+        switch value {
+        case .null: sqlite3_bind_null(handle, bound)
+        case .integer(let integer): sqlite3_bind_int64(handle, bound, integer)
+        case .text(var text):
+            text.withUTF8 { bytes in
+                _ = bytes.withMemoryRebound(to: CChar.self) {
+                    sqlite3_bind_text(handle, bound, $0.baseAddress, Int32($0.count), Self.transient)
+                }
+            }
+        case .blob(let bytes):
+            _ = bytes.withUnsafeBytes { raw in
+                raw.isEmpty
+                    ? sqlite3_bind_zeroblob(handle, bound, 0)
+                    : sqlite3_bind_blob(handle, bound, raw.baseAddress, Int32(raw.count), Self.transient)
+            }
+        }
+    }
+
+    /// Steps to the next row; false at the end, when the statement is reset.
+    func next() throws -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE:
+            sqlite3_reset(handle)
+            return false
+        case let code:
+            let message = connection.map { String(cString: sqlite3_errmsg($0)) } ?? ""
+            sqlite3_reset(handle)
+            throw StoreError(code: code, message)
+        }
+    }
+
+    func end() { sqlite3_reset(handle) }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+    func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+
+    func text(_ column: Int32) -> String {
+        let count = Int(sqlite3_column_bytes(handle, column))
+        guard let bytes = sqlite3_column_text(handle, column) else { return "" }
+        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+
+    func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+    func blob(_ column: Int32) -> [UInt8] {
+        let count = Int(sqlite3_column_bytes(handle, column))
+        guard count > 0, let bytes = sqlite3_column_blob(handle, column) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+}
+
+extension StoreError {
+    /// SQLite's result code as the store's own error; the message never holds bound values.
+    init(code: Int32, _ message: String) {
+        switch code & 0xff {
+        case SQLITE_FULL: self.init(.full, "the database or its disk is full")
+        case SQLITE_CORRUPT, SQLITE_NOTADB: self.init(.corrupt, message)
+        case SQLITE_BUSY, SQLITE_LOCKED: self.init(.busy, message)
+        case SQLITE_IOERR: self.init(.full, "the disk does not take what is written: \(message)")
+        default: self.init(.commitFailed, "SQLite \(code): \(message)")
+        }
+    }
+
+    /// GRDB's error as the store's own.
+    init(sqlite error: any Error) {
+        if let error = error as? StoreError {
+            self = error
+        } else if let error = error as? DatabaseError {
+            self.init(code: error.extendedResultCode.rawValue, error.message ?? "")
+        } else {
+            self.init(.commitFailed, "\(type(of: error))")
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import MessagingCore
+import Store
+
+/// The writer's view: reads see what the transaction has written so far.
+final class SQLiteTransaction: SQLiteView, WriteTransaction {
+    private let state: WriterState
+
+    init(connection: Connection, state: WriterState) {
+        self.state = state
+        super.init(connection: connection)
+    }
+
+    func nextAccountID() throws -> AccountID { AccountID(rawValue: try next("account")) }
+
+    func nextContentID() throws -> ContentID { ContentID(rawValue: try next("content")) }
+
+    func isWritten(_ profile: AccountProfile, of account: AccountID) -> Bool { state.profiles[account] == profile }
+
+    func noteWritten(_ profile: AccountProfile, of account: AccountID) {
+        if state.profiles.count > WriterState.capacity { state.forget() }
+        state.profiles[account] = profile
+    }
+
+    private func next(_ name: String) throws -> Int64 {
+        var query = try connection.prepare("UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value")
+        query.bind(.text(name))
+        guard try query.next() else { throw StoreError(.corrupt, "a counter is missing") }
+        let value = query.integer(0)
+        _ = try query.next()
+        return value
+    }
+
+    func claim(lane: String, node: String, now: Timestamp, leaseMilliseconds: Int64) throws -> Claim? {
+        let until = now.advanced(by: leaseMilliseconds)
+        let current = try connection.first(
+            "SELECT node, fence, until FROM claim WHERE lane = ?",
+            .text(lane)
+        ) { (node: $0.text(0), fence: $0.integer(1), until: Timestamp(rawValue: $0.integer(2))) }
+        if let current, current.node != node, current.until > now { return nil }
+        let fence = (current?.fence ?? 0) + (current?.node == node ? 0 : 1)
+        try connection.run(
+            "INSERT OR REPLACE INTO claim VALUES(?, ?, ?, ?)",
+            .text(lane),
+            .text(node),
+            .integer(fence),
+            .integer(until.rawValue)
+        )
+        return Claim(lane: lane, fence: fence, until: until)
+    }
+
+    func holds(_ claim: Claim) throws -> Bool {
+        try connection.first("SELECT fence FROM claim WHERE lane = ?", .text(claim.lane)) { $0.integer(0) }
+            == claim.fence
+    }
+
+    func apply(_ change: Change) throws {
+        switch change {
+        case .account(let account): try write(account)
+        case .preferences(let account, let preferences): try write(preferences, of: account)
+        case .credential(let account, let credential):
+            try connection.run(
+                "UPDATE account SET credential = ? WHERE id = ?",
+                .text(credential.encoded),
+                .integer(account.rawValue)
+            )
+        case .device(let account, let device): try write(device, of: account)
+        case .deviceProgress(let account, let device): try writeProgress(device, of: account)
+        case .removeDevice(let account, let device):
+            try connection.run(
+                "DELETE FROM device WHERE account = ? AND id = ?",
+                .integer(account.rawValue),
+                .integer(Int64(device.rawValue))
+            )
+            try connection.run(
+                "DELETE FROM token WHERE account = ? AND device = ?",
+                .integer(account.rawValue),
+                .integer(Int64(device.rawValue))
+            )
+        case .token(let hash, let identity):
+            try connection.run(
+                "INSERT OR REPLACE INTO token VALUES(?, ?, ?)",
+                .blob(hash.bytes),
+                .integer(identity.account.rawValue),
+                .integer(Int64(identity.device.rawValue))
+            )
+        case .item(let item): try write(item)
+        case .content(let content): try write(content)
+        case .removeContent(let id):
+            try connection.run("DELETE FROM content WHERE id = ?", .integer(id.rawValue))
+        case .key(let account, let message, let key):
+            try connection.run(
+                "INSERT OR REPLACE INTO submission VALUES(?, ?, ?, ?, ?)",
+                .integer(account.rawValue),
+                .text(message.description),
+                .blob(key.digest),
+                .integer(key.created),
+                .integer(key.time.rawValue)
+            )
+        case .removeKeys(let time):
+            try connection.run("DELETE FROM submission WHERE time < ?", .integer(time.rawValue))
+        case .ledger(let line): try write(line)
+        case .setting(let name, let value):
+            try connection.run("INSERT OR REPLACE INTO setting VALUES(?, ?)", .text(name), .blob(value))
+        case .trim(let account, let number):
+            try connection.run(
+                "DELETE FROM item WHERE account = ? AND tombstone = 1 AND changed <= ?",
+                .integer(account.rawValue),
+                .integer(number)
+            )
+        case .index(let id, let accounts, let text):
+            try connection.run(
+                "INSERT INTO search(rowid, words) VALUES(?, ?)",
+                .integer(id.rawValue),
+                .text(Self.words(accounts, text))
+            )
+        case .unindex(let id, let accounts, let text):
+            try connection.run(
+                "INSERT INTO search(search, rowid, words) VALUES('delete', ?, ?)",
+                .integer(id.rawValue),
+                .text(Self.words(accounts, text))
+            )
+        case .enqueue, .postpone, .dequeue: try applyToOutbox(change)
+        case .upload, .removeUpload, .blob, .refer, .dying, .removeBlob: try applyToBlobs(change)
+        }
+    }
+
+    private static func words(_ accounts: [AccountID], _ text: String) -> String {
+        (accounts.map(owner) + [text]).joined(separator: "\n")
+    }
+
+    private func applyToOutbox(_ change: Change) throws {
+        switch change {
+        case .enqueue(let entry, let due):
+            try connection.run(
+                "INSERT INTO outbox(lane, due, attempts, record) VALUES(?, ?, 0, ?)",
+                .text(entry.lane),
+                .integer(due.rawValue),
+                .blob(entry.record)
+            )
+        case .postpone(let id, let attempts, let due):
+            try connection.run(
+                "UPDATE outbox SET attempts = ?, due = ? WHERE id = ?",
+                .integer(Int64(attempts)),
+                .integer(due.rawValue),
+                .integer(id)
+            )
+        case .dequeue(let id): try connection.run("DELETE FROM outbox WHERE id = ?", .integer(id))
+        default: break
+        }
+    }
+
+    private func applyToBlobs(_ change: Change) throws {
+        switch change {
+        case .upload(let upload):
+            try connection.run(
+                "INSERT OR REPLACE INTO upload VALUES(?, ?, ?, ?, ?, ?, ?)",
+                .text(upload.id),
+                .integer(upload.account.rawValue),
+                .text(upload.type),
+                .optional(upload.name),
+                .integer(upload.bytes),
+                .optional(upload.hash?.description),
+                .integer(upload.leaseEnds.rawValue)
+            )
+        case .removeUpload(let id): try connection.run("DELETE FROM upload WHERE id = ?", .text(id))
+        case .blob(let hash, let bytes):
+            try connection.run(
+                """
+                INSERT INTO blob VALUES(?, ?, 0, NULL) ON CONFLICT(hash) DO UPDATE SET dying = NULL
+                """,
+                .text(hash.description),
+                .integer(bytes)
+            )
+        case .refer(let hash, let count):
+            try connection.run(
+                "UPDATE blob SET refs = refs + ?, dying = NULL WHERE hash = ?",
+                .integer(Int64(count)),
+                .text(hash.description)
+            )
+        case .dying(let hash, let since):
+            try connection.run(
+                "UPDATE blob SET dying = ? WHERE hash = ? AND refs = 0",
+                .integer(since.rawValue),
+                .text(hash.description)
+            )
+        case .removeBlob(let hash): try connection.run("DELETE FROM blob WHERE hash = ?", .text(hash.description))
+        default: break
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import MessagingCore
+import Store
+
+extension SQLiteView {
+    private func blob(_ row: Query) -> BlobRecord {
+        BlobRecord(
+            hash: BlobHash(stored: row.text(0)),
+            bytes: row.integer(1),
+            references: Int(row.integer(2)),
+            dyingSince: row.optionalInteger(3).map(Timestamp.init(rawValue:))
+        )
+    }
+
+    func blob(_ hash: BlobHash) throws -> BlobRecord? {
+        try connection.first(
+            "SELECT hash, bytes, refs, dying FROM blob WHERE hash = ?",
+            .text(hash.description),
+            map: blob
+        )
+    }
+
+    func dyingBlobs(since: Timestamp, limit: Int) throws -> [BlobRecord] {
+        try connection.rows(
+            "SELECT hash, bytes, refs, dying FROM blob WHERE dying IS NOT NULL AND dying <= ? LIMIT ?",
+            .integer(since.rawValue),
+            .integer(Int64(limit)),
+            map: blob
+        )
+    }
+
+    func blobs(after: BlobHash, limit: Int) throws -> [BlobRecord] {
+        try connection.rows(
+            "SELECT hash, bytes, refs, dying FROM blob WHERE hash > ? ORDER BY hash LIMIT ?",
+            .text(after.description),
+            .integer(Int64(limit)),
+            map: blob
+        )
+    }
+
+    private static let uploadColumns = "id, account, type, name, bytes, hash, lease_ends"
+
+    private func upload(_ row: Query) -> Upload {
+        Upload(
+            id: row.text(0),
+            account: AccountID(rawValue: row.integer(1)),
+            type: row.text(2),
+            name: row.optionalText(3),
+            bytes: row.integer(4),
+            hash: row.optionalText(5).map(BlobHash.init(stored:)),
+            leaseEnds: Timestamp(rawValue: row.integer(6))
+        )
+    }
+
+    func upload(_ id: String) throws -> Upload? {
+        try connection.first("SELECT \(Self.uploadColumns) FROM upload WHERE id = ?", .text(id), map: upload)
+    }
+
+    func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload] {
+        try connection.rows(
+            "SELECT \(Self.uploadColumns) FROM upload WHERE lease_ends <= ? LIMIT ?",
+            .integer(time.rawValue),
+            .integer(Int64(limit)),
+            map: upload
+        )
+    }
+
+    func dueLanes(at now: Timestamp, limit: Int) throws -> [String] {
+        // A lane is as due as its oldest entry: a later one never overtakes.
+        try connection.rows(
+            """
+            SELECT lane FROM outbox o WHERE due <= ?1 AND id = (SELECT min(id) FROM outbox WHERE lane = o.lane)
+            ORDER BY id LIMIT ?2
+            """,
+            .integer(now.rawValue),
+            .integer(Int64(limit))
+        ) { $0.text(0) }
+    }
+
+    func entries(lane: String, limit: Int) throws -> [QueuedEntry] {
+        try connection.rows(
+            "SELECT id, due, attempts, record FROM outbox WHERE lane = ? ORDER BY id LIMIT ?",
+            .text(lane),
+            .integer(Int64(limit))
+        ) { row in
+            QueuedEntry(
+                id: row.integer(0),
+                entry: try OutboxEntry(record: row.blob(3), lane: lane),
+                attempts: Int(row.integer(2)),
+                due: Timestamp(rawValue: row.integer(1))
+            )
+        }
+    }
+
+    func nextDue() throws -> Timestamp? {
+        try connection.first("SELECT min(due) FROM outbox") { $0.optionalInteger(0) }
+            .flatMap(\.self).map(Timestamp.init(rawValue:))
+    }
+
+    func outboxCount() throws -> Int {
+        try connection.first("SELECT count(*) FROM outbox") { Int($0.integer(0)) } ?? 0
+    }
+}

@@ -1,0 +1,292 @@
+import MessagingCore
+import Store
+
+extension SQLiteView {
+    static let itemColumns = "account, created, changed, kind, object, state"
+
+    func item(_ row: Query) throws -> Item {
+        guard let kind = ItemKind(rawValue: UInt8(truncatingIfNeeded: row.integer(3))) else {
+            throw RecordReader.corrupt
+        }
+        return Item(
+            account: AccountID(rawValue: row.integer(0)),
+            kind: kind,
+            object: row.text(4),
+            created: row.integer(1),
+            changed: row.integer(2),
+            body: try Item.Body(record: row.blob(5))
+        )
+    }
+
+    func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item? {
+        try connection.rows(
+            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND object_hash = ?",
+            .integer(account.rawValue),
+            .integer(indexHash(kind.rawValue, object)),
+            map: item
+        ).first { $0.kind == kind && $0.object == object }
+    }
+
+    func item(_ account: AccountID, created: ChangeNumber) throws -> Item? {
+        try connection.first(
+            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND created = ?",
+            .integer(account.rawValue),
+            .integer(created),
+            map: item
+        )
+    }
+
+    func changes(_ account: AccountID, after: ChangeNumber, limit: Int) throws -> [Item] {
+        try connection.rows(
+            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND changed > ? ORDER BY changed LIMIT ?",
+            .integer(account.rawValue),
+            .integer(after),
+            .integer(Int64(limit)),
+            map: item
+        )
+    }
+
+    func changes(
+        _ account: AccountID,
+        after: ChangeNumber,
+        createdUpTo: ChangeNumber,
+        limit: Int
+    ) throws -> [Item] {
+        try connection.rows(
+            """
+            SELECT \(Self.itemColumns) FROM item WHERE account = ? AND changed > ? AND created <= ?
+            ORDER BY changed LIMIT ?
+            """,
+            .integer(account.rawValue),
+            .integer(after),
+            .integer(createdUpTo),
+            .integer(Int64(limit)),
+            map: item
+        )
+    }
+
+    func list(_ account: AccountID, _ listing: Listing) throws -> [Item] {
+        var sql = "SELECT \(Self.itemColumns) FROM item WHERE account = ?1 AND created < ?2"
+        if listing.unreadOnly { sql += " AND unread = 1" } else { sql += " AND tombstone = 0" }
+        if listing.kinds.count == 1, let kind = listing.kinds.first {
+            sql += kind == .message ? " AND kind = 1" : " AND kind <> 1 AND kind = \(kind.rawValue)"
+        } else if listing.kinds.count < ItemKind.allCases.count {
+            sql += " AND kind IN (\(listing.kinds.map { "\($0.rawValue)" }.joined(separator: ",")))"
+        }
+        if let conversation = listing.conversation {
+            sql += " AND conversation_hash = \(indexHash(0, conversation.description))"
+        }
+        sql += " ORDER BY created DESC"
+        var query = try connection.prepare(sql)
+        query.bind(.integer(account.rawValue))
+        query.bind(.integer(listing.before))
+        var items: [Item] = []
+        defer { query.end() }
+        while items.count < listing.limit, try query.next() {
+            let item = try item(query)
+            if let conversation = listing.conversation, item.message?.conversation != conversation { continue }
+            if let box = listing.box, let flags = item.message?.flags,
+                !flags.contains(box == .inbox ? .received : .sent)
+            {
+                continue
+            }
+            items.append(item)
+        }
+        return items
+    }
+
+    func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary] {
+        // One index probe for each conversation of the mailbox, however long it is.
+        let newest = try connection.rows(
+            """
+            WITH RECURSIVE each(hash) AS (
+                SELECT min(conversation_hash) FROM item INDEXED BY item_conversation
+                    WHERE account = ?1 AND conversation_hash IS NOT NULL
+                UNION ALL
+                SELECT (SELECT min(conversation_hash) FROM item INDEXED BY item_conversation
+                    WHERE account = ?1 AND conversation_hash > hash AND conversation_hash IS NOT NULL)
+                FROM each WHERE hash IS NOT NULL)
+            SELECT hash, (SELECT max(created) FROM item INDEXED BY item_conversation
+                WHERE account = ?1 AND conversation_hash = hash AND conversation_hash IS NOT NULL) AS newest
+            FROM each WHERE hash IS NOT NULL AND newest < ?2 ORDER BY newest DESC LIMIT ?3
+            """,
+            .integer(account.rawValue),
+            .integer(before),
+            .integer(Int64(limit))
+        ) { ($0.integer(0), $0.integer(1)) }
+        return try newest.compactMap { hash, created in
+            guard let message = try item(account, created: created)?.message else { return nil }
+            let counts = try connection.first(
+                """
+                SELECT count(*), sum(unread) FROM item INDEXED BY item_conversation
+                WHERE account = ? AND conversation_hash = ? AND conversation_hash IS NOT NULL
+                """,
+                .integer(account.rawValue),
+                .integer(hash)
+            ) { (Int($0.integer(0)), Int($0.integer(1))) }
+            return ConversationSummary(
+                conversation: message.conversation,
+                newest: created,
+                messages: counts?.0 ?? 0,
+                unread: counts?.1 ?? 0
+            )
+        }
+    }
+
+    func unread(
+        _ account: AccountID,
+        conversation: ConversationID?,
+        after: ChangeNumber,
+        upTo: ChangeNumber,
+        limit: Int
+    ) throws -> [Item] {
+        guard let conversation else {
+            return try connection.rows(
+                """
+                SELECT \(Self.itemColumns) FROM item
+                WHERE account = ? AND unread = 1 AND created > ? AND created <= ? ORDER BY created LIMIT ?
+                """,
+                .integer(account.rawValue),
+                .integer(after),
+                .integer(upTo),
+                .integer(Int64(limit)),
+                map: item
+            )
+        }
+        return try connection.rows(
+            """
+            SELECT \(Self.itemColumns) FROM item
+            WHERE account = ? AND unread = 1 AND created > ? AND created <= ? AND conversation_hash = ?
+            ORDER BY created LIMIT ?
+            """,
+            .integer(account.rawValue),
+            .integer(after),
+            .integer(upTo),
+            .integer(indexHash(0, conversation.description)),
+            .integer(Int64(limit)),
+            map: item
+        ).filter { $0.message?.conversation == conversation }
+    }
+
+    private static let contentColumns = "id, message, document, bonds, refs, holders, time"
+
+    private func content(_ row: Query) throws -> StoredContent {
+        let bonds = try Bonds(record: row.blob(3))
+        return StoredContent(
+            id: ContentID(rawValue: row.integer(0)),
+            message: MessageID(stored: row.text(1)),
+            document: row.blob(2),
+            blobs: bonds.blobs,
+            accounts: bonds.accounts,
+            references: Int(row.integer(4)),
+            holders: Int(row.integer(5)),
+            time: Timestamp(rawValue: row.integer(6))
+        )
+    }
+
+    func content(_ id: ContentID) throws -> StoredContent? {
+        try connection.first(
+            "SELECT \(Self.contentColumns) FROM content WHERE id = ?",
+            .integer(id.rawValue),
+            map: content
+        )
+    }
+
+    func documents(_ ids: [ContentID]) throws -> [ContentID: [UInt8]] {
+        var documents: [ContentID: [UInt8]] = [:]
+        documents.reserveCapacity(ids.count)
+        for id in ids {
+            documents[id] = try connection.first(
+                "SELECT document FROM content WHERE id = ?",
+                .integer(id.rawValue)
+            ) { $0.blob(0) }
+        }
+        return documents
+    }
+
+    func key(_ account: AccountID, _ message: MessageID) throws -> SubmissionKey? {
+        try connection.first(
+            "SELECT digest, created, time FROM submission WHERE account = ? AND message = ?",
+            .integer(account.rawValue),
+            .text(message.description)
+        ) { SubmissionKey(digest: $0.blob(0), created: $0.integer(1), time: Timestamp(rawValue: $0.integer(2))) }
+    }
+
+    func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent] {
+        try connection.rows(
+            "SELECT \(Self.contentColumns) FROM content WHERE message_hash = ? ORDER BY id DESC LIMIT ?",
+            .integer(indexHash(ItemKind.message.rawValue, message.description)),
+            .integer(Int64(limit)),
+            map: content
+        ).filter { $0.message == message }
+    }
+
+    func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) throws -> [Item] {
+        // Words are letters and digits in quotes: nothing of the query language gets through.
+        let safe = words.map { String($0.filter { $0.isLetter || $0.isNumber }) }.filter { !$0.isEmpty }
+        guard !safe.isEmpty else { return [] }
+        var terms = safe.map { "\"\($0)\"" }
+        terms[terms.count - 1] += "*"
+        return try connection.rows(
+            """
+            SELECT i.account, i.created, i.changed, i.kind, i.object, i.state
+            FROM search JOIN content c ON c.id = search.rowid
+            JOIN item i ON i.account = ?1 AND i.object_hash = c.message_hash AND i.kind = 1 AND i.tombstone = 0
+            WHERE search MATCH ?2 AND i.created < ?3 ORDER BY search.rowid DESC LIMIT ?4
+            """,
+            .integer(account.rawValue),
+            .text(([Self.owner(account)] + terms).joined(separator: " AND ")),
+            .integer(before),
+            .integer(Int64(limit)),
+            map: item
+        )
+    }
+
+    /// The word that stands in the index for "this account has it".
+    static func owner(_ account: AccountID) -> String { "ownedby\(account.rawValue)" }
+
+    func unindexed(after: ContentID, limit: Int) throws -> [StoredContent] {
+        try connection.rows(
+            "SELECT \(Self.contentColumns) FROM content WHERE id > ? ORDER BY id LIMIT ?",
+            .integer(after.rawValue),
+            .integer(Int64(limit)),
+            map: content
+        )
+    }
+
+    func transient(after: (AccountID, ChangeNumber), limit: Int) throws -> [Item] {
+        try connection.rows(
+            """
+            SELECT \(Self.itemColumns) FROM item WHERE transient = 1 AND (account, created) > (?, ?)
+            ORDER BY account, created LIMIT ?
+            """,
+            .integer(after.0.rawValue),
+            .integer(after.1),
+            .integer(Int64(limit)),
+            map: item
+        )
+    }
+
+    func contents(storedBy time: Timestamp, after: ContentID, limit: Int) throws -> [StoredContent] {
+        try connection.rows(
+            """
+            SELECT \(Self.contentColumns) FROM content WHERE holders > 0 AND time <= ? AND id > ? ORDER BY id LIMIT ?
+            """,
+            .integer(time.rawValue),
+            .integer(after.rawValue),
+            .integer(Int64(limit)),
+            map: content
+        )
+    }
+
+    func accountsWithTombstones(after: AccountID, limit: Int) throws -> [AccountID] {
+        try connection.rows(
+            """
+            SELECT DISTINCT account FROM item INDEXED BY item_tombstone WHERE tombstone = 1 AND account > ?
+            ORDER BY account LIMIT ?
+            """,
+            .integer(after.rawValue),
+            .integer(Int64(limit))
+        ) { AccountID(rawValue: $0.integer(0)) }
+    }
+}

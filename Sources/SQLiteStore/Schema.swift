@@ -1,0 +1,88 @@
+import GRDB
+
+/// The tables, by numbered steps; a step that was released never changes.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        return migrator
+    }
+
+    /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
+    private static let version1 = """
+        CREATE TABLE account(
+            id INTEGER PRIMARY KEY,
+            head INTEGER NOT NULL, trim INTEGER NOT NULL, balance INTEGER NOT NULL, used INTEGER NOT NULL,
+            last_device INTEGER NOT NULL, ledger_lines INTEGER NOT NULL,
+            profile BLOB NOT NULL, preferences BLOB, credential TEXT);
+        CREATE TABLE address(address TEXT PRIMARY KEY, account INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX address_account ON address(account);
+        CREATE TABLE device(
+            account INTEGER NOT NULL, id INTEGER NOT NULL, description BLOB NOT NULL,
+            lease_ends INTEGER NOT NULL, last_seen INTEGER NOT NULL,
+            epoch TEXT NOT NULL, number INTEGER NOT NULL, level INTEGER NOT NULL,
+            PRIMARY KEY(account, id)) WITHOUT ROWID;
+        CREATE TABLE token(hash BLOB PRIMARY KEY, account INTEGER NOT NULL, device INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX token_device ON token(account, device);
+        CREATE TABLE rules(
+            account INTEGER NOT NULL, revision INTEGER NOT NULL, book BLOB NOT NULL,
+            PRIMARY KEY(account, revision)) WITHOUT ROWID;
+
+        CREATE TABLE item(
+            account INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL,
+            kind INTEGER NOT NULL, object TEXT NOT NULL, object_hash INTEGER NOT NULL,
+            conversation_hash INTEGER, unread INTEGER NOT NULL, tombstone INTEGER NOT NULL,
+            transient INTEGER NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY(account, created)) WITHOUT ROWID;
+        CREATE UNIQUE INDEX item_changed ON item(account, changed);
+        CREATE INDEX item_object ON item(account, object_hash);
+        CREATE INDEX item_conversation ON item(account, conversation_hash, created)
+            WHERE conversation_hash IS NOT NULL;
+        CREATE INDEX item_unread ON item(account, created) WHERE unread = 1;
+        CREATE INDEX item_tombstone ON item(account, changed) WHERE tombstone = 1;
+        CREATE INDEX item_transient ON item(account, created) WHERE transient = 1;
+        CREATE INDEX item_other ON item(account, kind, created) WHERE kind <> 1;
+
+        CREATE TABLE content(
+            id INTEGER PRIMARY KEY, message TEXT NOT NULL, message_hash INTEGER NOT NULL,
+            document BLOB NOT NULL, bonds BLOB NOT NULL,
+            refs INTEGER NOT NULL, holders INTEGER NOT NULL, time INTEGER NOT NULL);
+        CREATE INDEX content_message ON content(message_hash);
+        CREATE INDEX content_held ON content(time) WHERE holders > 0;
+        CREATE TABLE submission(
+            account INTEGER NOT NULL, message TEXT NOT NULL, digest BLOB NOT NULL, created INTEGER NOT NULL,
+            time INTEGER NOT NULL, PRIMARY KEY(account, message)) WITHOUT ROWID;
+        CREATE INDEX submission_time ON submission(time);
+        CREATE TABLE ledger(
+            account INTEGER NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL, reason TEXT NOT NULL,
+            amount INTEGER NOT NULL, balance INTEGER NOT NULL, message TEXT, receiver TEXT, note TEXT,
+            PRIMARY KEY(account, number)) WITHOUT ROWID;
+        CREATE TABLE outbox(
+            id INTEGER PRIMARY KEY, lane TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            record BLOB NOT NULL);
+        CREATE INDEX outbox_lane ON outbox(lane, id);
+        CREATE INDEX outbox_due ON outbox(due);
+        CREATE TABLE claim(
+            lane TEXT PRIMARY KEY, node TEXT NOT NULL, fence INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE upload(
+            id TEXT PRIMARY KEY, account INTEGER NOT NULL, type TEXT NOT NULL, name TEXT, bytes INTEGER NOT NULL,
+            hash TEXT, lease_ends INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX upload_lease ON upload(lease_ends);
+        CREATE TABLE blob(
+            hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, refs INTEGER NOT NULL, dying INTEGER) WITHOUT ROWID;
+        CREATE INDEX blob_dying ON blob(dying) WHERE dying IS NOT NULL;
+        CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO counter VALUES('account', 0), ('content', 0);
+        CREATE VIRTUAL TABLE search USING fts5(
+            words, content='', detail=none, tokenize='unicode61 remove_diacritics 2');
+        """
+}
+
+/// FNV-1a over a kind and a text: an index key that is verified against the text itself.
+func indexHash(_ kind: UInt8, _ text: String) -> Int64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    hash = (hash ^ UInt64(kind)) &* 0x100_0000_01b3
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return Int64(bitPattern: hash)
+}
