@@ -115,7 +115,8 @@ extension SIPMessage {
                 throw SIPError(.tooManyItems, "more than \(SIPLimits.listItems) values", offset: cursor.offset)
             }
             values.append(try Value(parsing: &cursor))
-        } while cursor.separator(0x2C)
+            // One comma behind the last value is a slip that real messages (and an RFC) have, and it hides nothing.
+        } while cursor.separator(0x2C) && !cursor.isAtEnd
         cursor.skipWhitespace()
         guard cursor.isAtEnd else {
             throw SIPError(.malformedHeaderValue, "unexpected text between values", offset: cursor.offset)

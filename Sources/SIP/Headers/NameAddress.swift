@@ -88,11 +88,36 @@ public struct NameAddress: HeaderValue {
         guard cursor.take(0x3E) else {
             throw SIPError(.malformedHeaderValue, "an angle bracket is not closed", offset: range.lowerBound)
         }
+        let inner = cursor.bytes.trimmed(range)
+        let hasBlank = inner.contains {
+            ByteSet.whitespace.contains(cursor.bytes[$0]) || ByteSet.lineBreak.contains(cursor.bytes[$0])
+        }
         do throws(SIPError) {
-            return try URI.parse(cursor.bytes.extracting(range))
+            if hasBlank {
+                let compact = Self.withoutBlanksAtSemicolons(cursor.bytes, inner)
+                return try URI.parse(compact.span)
+            }
+            return try URI.parse(cursor.bytes.extracting(inner))
         } catch {
             throw error.moved(to: range.lowerBound + (error.offset ?? 0))
         }
+    }
+
+    /// The bytes of a URI that was folded at a semicolon, which the grammar does not allow and old devices do.
+    private static func withoutBlanksAtSemicolons(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+        var result: [UInt8] = []
+        var pendingBlanks: [UInt8] = []
+        for index in range {
+            let byte = bytes[index]
+            if ByteSet.whitespace.contains(byte) || ByteSet.lineBreak.contains(byte) {
+                if result.last != 0x3B { pendingBlanks.append(byte) }
+                continue
+            }
+            if byte != 0x3B { result += pendingBlanks }
+            pendingBlanks = []
+            result.append(byte)
+        }
+        return result
     }
 
     private static func bare(_ cursor: inout ByteCursor) throws(SIPError) -> URI {

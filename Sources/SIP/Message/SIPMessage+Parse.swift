@@ -18,7 +18,13 @@ extension SIPMessage {
         var bytes = bytes
         Self.skipEmptyLines(&bytes)
         var scanner = HeadScanner()
-        let complete = scanner.scan(bytes.readableBytesUInt8Span, limits: limits)
+        var complete = scanner.scan(bytes.readableBytesUInt8Span, limits: limits)
+        if !complete, scanner.fault?.code == .truncatedHead, scanner.contentLength == 0 {
+            // The sender says that there is no body, so nothing but the empty line can be missing.
+            bytes.writeStaticString(bytes.readableBytesView.last == 0x0A ? "\r\n" : "\r\n\r\n")
+            scanner = HeadScanner()
+            complete = scanner.scan(bytes.readableBytesUInt8Span, limits: limits)
+        }
         var fault = scanner.fault
         let available = max(0, bytes.readableBytes - scanner.headEnd)
         let length = scanner.contentLength ?? available

@@ -165,6 +165,8 @@ extension SIPMessage {
                 if byte == 0x09 { continue }
                 if byte == 0x0D, index < Int(field.valueEnd), bytes[index] == 0x0A { continue }
                 if byte == 0x0A { continue }
+                // A quoted pair may hold any control but a line end (RFC 3261 section 25.1).
+                if index >= 2, bytes[index - 2] == 0x5C, byte != 0x0D { continue }
                 throw SIPError(.malformedHeaderValue, "a control character in a header field", offset: index - 1)
             }
         }

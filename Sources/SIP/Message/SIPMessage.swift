@@ -177,9 +177,12 @@ enum Unfolding {
     }
 }
 
-extension SIPMessage: Equatable {
+extension SIPMessage: Hashable {
     /// Whether two messages print the same bytes.
     public static func == (left: Self, right: Self) -> Bool { left.serialized() == right.serialized() }
+
+    /// Hashes the printed bytes.
+    public func hash(into hasher: inout Hasher) { hasher.combine(self.serialized()) }
 }
 
 extension SIPMessage: CustomStringConvertible {

@@ -91,10 +91,9 @@ extension Parameters {
                 if let quoted = cursor.quotedString() {
                     parameter.value = cursor.unescaped(quoted)
                     parameter.isQuoted = true
-                } else if let value = cursor.token(Self.valueBytes) {
-                    parameter.value = cursor.text(value)
                 } else {
-                    throw SIPError(.malformedHeaderValue, "a parameter without a value", offset: cursor.offset)
+                    // Phones send `tag=` with nothing behind it.
+                    parameter.value = cursor.text(cursor.take(while: Self.valueBytes))
                 }
             }
             self.items.append(parameter)
@@ -118,5 +117,13 @@ enum Quoting {
             result.unicodeScalars.append(scalar)
         }
         return result + "\""
+    }
+}
+
+extension Parameter {
+    /// The value of a URI header with its percent escapes resolved; nil when there is none or an escape is broken.
+    public var decodedValue: String? {
+        guard let bytes = self.value.flatMap({ PercentEncoding.decode($0.utf8) }) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
