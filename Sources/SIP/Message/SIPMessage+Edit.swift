@@ -128,7 +128,7 @@ extension SIPMessage {
     ///
     /// - Returns: Whether there was one.
     @discardableResult
-    mutating func removeFirstValue(_ name: HeaderName) -> Bool {
+    public mutating func removeFirstValue(_ name: HeaderName) -> Bool {
         guard let index = self.index(of: name) else { return false }
         let field = self.fields[index]
         if let comma = self.firstComma(in: field.value) {
@@ -142,7 +142,7 @@ extension SIPMessage {
     }
 
     /// Replaces the first value of a header field that is a list and leaves the rest of the line as it is.
-    mutating func replaceFirstValue(_ name: HeaderName, _ value: String) {
+    public mutating func replaceFirstValue(_ name: HeaderName, _ value: String) {
         guard let index = self.index(of: name) else { return self.append(name, value) }
         let field = self.fields[index]
         if let comma = self.firstComma(in: field.value) {
