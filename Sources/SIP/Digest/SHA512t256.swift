@@ -6,8 +6,9 @@ enum SHA512t256 {
         var state = self.initial
         var padded = message
         padded.append(0x80)
+        while padded.count % 128 != 112 { padded.append(0) }
         // The length takes 16 bytes, of which the upper 8 are always 0 here.
-        while padded.count % 128 != 120 { padded.append(0) }
+        padded += [UInt8](repeating: 0, count: 8)
         let bits = UInt64(message.count) &* 8
         for shift in stride(from: 56, through: 0, by: -8) {
             padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))

@@ -62,9 +62,10 @@ public struct ElementProfile: Sendable, Hashable {
         }
     }
 
-    /// Whether a response could find its way and its transaction.
+    /// Whether a response could find its way and its transaction. A Via that is malformed is sent back as it is; the
+    /// transport knows where the request came from.
     static func isAnswerable(_ request: SIPMessage) -> Bool {
-        (try? request.topVia()) != nil && request.contains(.callID) && request.contains(.cSeq)
+        request.contains(.via) && (request.contains(.callID) || request.contains(.cSeq))
     }
 
     private func refusal(

@@ -18,7 +18,7 @@ public final class SIPStack: @unchecked Sendable {
     /// Settings and limits.
     public let configuration: SIPStackConfiguration
     let resolver: any Resolver
-    weak var handler: (any SIPStackHandler)?
+    var handler: (any SIPStackHandler)?
 
     var listeners: [UInt64: Listener] = [:]
     var connections: [UInt64: Connection] = [:]
@@ -51,7 +51,7 @@ public final class SIPStack: @unchecked Sendable {
 
     /// Makes a stack without sockets.
     ///
-    /// - Parameter handler: Held weakly.
+    /// - Parameter handler: Held until ``close()``.
     public init(
         eventLoop: any EventLoop,
         configuration: SIPStackConfiguration = SIPStackConfiguration(),
@@ -82,6 +82,7 @@ public final class SIPStack: @unchecked Sendable {
     public func close() -> EventLoopFuture<Void> {
         self.eventLoop.preconditionInEventLoop()
         self.isClosed = true
+        self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
         self.servers = [:]
