@@ -193,10 +193,15 @@ extension SIPStack {
 
     /// Answers without a transaction: a retransmission gets the same answer again.
     func answerStateless(_ request: SIPMessage, _ status: SIPStatus, on flow: Flow) {
-        guard let via = try? request.topVia() else { return }
         var response = SIPMessage(status, to: request, toTag: RandomText.token(16))
         if status == 503 { response.append(.retryAfter, "5") }
-        self.send(response.serialized(), route: ResponseRoute(via: via), on: flow) {}
+        let host = flow.remote.ipAddress ?? ""
+        let port = UInt16(flow.remote.port ?? 0)
+        let source: ResponseRoute =
+            flow.transport.isReliable
+            ? .connection(fallbackHost: host, port: port) : .datagram(host: host, port: port)
+        let route = (try? request.topVia()).map { ResponseRoute(via: $0) } ?? source
+        self.send(response.serialized(), route: route, on: flow) {}
     }
 
     /// Sends a response on its way (RFC 3261 section 18.2.2).

@@ -108,6 +108,8 @@ extension SIPStack {
             },
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    _ = pipeline.removeHandler(try pipeline.handler(type: NoUpgradeHandler.self))
                     let connection = try self.add(channel, transport, .webSocket(isClient: false), destination: nil)
                     try channel.pipeline.syncOperations.addHandler(
                         WebSocketMessageHandler(stack: self, connection: connection, isClient: false)
@@ -270,6 +272,8 @@ extension SIPStack {
                     else {
                         throw SIPError(.notAllowed, "the server does not speak SIP over WebSocket")
                     }
+                    let pipeline = channel.pipeline.syncOperations
+                    _ = pipeline.removeHandler(try pipeline.handler(type: UpgradeFailureHandler.self))
                     let connection = try self.add(
                         channel,
                         destination.transport,
