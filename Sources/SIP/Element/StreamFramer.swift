@@ -64,6 +64,8 @@ public struct StreamFramer: Sendable {
         guard self.failure == nil else { return nil }
         if self.head == nil {
             if let event = self.skipBlankLines() { return event }
+            // One byte may be the first half of an empty line.
+            guard self.buffer.readableBytes > 1 else { return nil }
             guard self.findHead() else { return self.checkHeadSize() }
         }
         return self.takeMessage()

@@ -4,11 +4,11 @@ public import NIOCore
 extension SIPMessage {
     /// Makes a request without header fields.
     ///
-    /// A line break in the URI would end the start line; it is left out.
+    /// A space or line break in the URI would end it or the start line; it is left out.
     public init(method: SIPMethod, uri: String) {
         var storage = ByteBuffer()
         storage.reserveCapacity(512)
-        let range = Self.write(uri, into: &storage)
+        let range = Self.write(Self.withoutBlanks(uri), into: &storage)
         self.init(storage: storage, start: .request(method, uri: range), fields: [], bodyRange: 0..<0)
     }
 
@@ -31,10 +31,15 @@ extension SIPMessage {
         return start..<UInt32(storage.readableBytes)
     }
 
+    private static func withoutBlanks(_ uri: String) -> String {
+        guard uri.utf8.contains(where: { $0 <= 0x20 }) else { return uri }
+        return String(decoding: uri.utf8.filter { $0 > 0x20 }, as: UTF8.self)
+    }
+
     /// Replaces the Request-URI of a request. Does nothing to a response.
     public mutating func setRequestURI(_ uri: String) {
         guard case .request(let method, _) = self.start else { return }
-        self.start = .request(method, uri: Self.write(uri, into: &self.storage))
+        self.start = .request(method, uri: Self.write(Self.withoutBlanks(uri), into: &self.storage))
     }
 
     /// Adds a header field behind the others. Line breaks in the value are left out.
