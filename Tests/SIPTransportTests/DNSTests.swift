@@ -31,7 +31,8 @@ final class Dnsmasq: @unchecked Sendable {
     }
 
     func stop() {
-        self.process.terminate()
+        // A child of a pool thread starts with its signals blocked; only this one gets through.
+        kill(self.process.processIdentifier, SIGKILL)
         self.process.waitUntilExit()
     }
 }

@@ -21,7 +21,7 @@ struct SIPpTests {
     func scenario(transport: String, name: String) async throws {
         // CANCEL needs a phone that rings for a while; the others want to be quick.
         let echo = try SIPp.startEcho(ringing: name == "cancel" ? 3000 : 20)
-        defer { echo.process.terminate() }
+        defer { kill(echo.process.processIdentifier, SIGKILL) }
         let output = try SIPp.run(name, transport: transport, port: echo.port, calls: name == "cancel" ? 3 : 20)
         #expect(output.status == 0, "\(output.text)")
     }
@@ -29,7 +29,7 @@ struct SIPpTests {
     @Test("Calls go through although datagrams are lost, doubled and overtake each other")
     func badNetwork() async throws {
         let echo = try SIPp.startEcho(ringing: 20)
-        defer { echo.process.terminate() }
+        defer { kill(echo.process.processIdentifier, SIGKILL) }
         let relay = try await UnrulyRelay.start(
             to: try SocketAddress(ipAddress: "127.0.0.1", port: echo.port),
             seed: 11
@@ -43,7 +43,7 @@ struct SIPpTests {
     @Test("tshark finds no fault in what the echo sends", .enabled(if: SIPp.tshark != nil))
     func capture() async throws {
         let echo = try SIPp.startEcho(ringing: 20)
-        defer { echo.process.terminate() }
+        defer { kill(echo.process.processIdentifier, SIGKILL) }
         let tap = try await Tap.start(to: try SocketAddress(ipAddress: "127.0.0.1", port: echo.port))
         for name in ["register", "call"] {
             let output = try SIPp.run(name, transport: "u1", port: tap.address.port ?? 0, calls: 2)
