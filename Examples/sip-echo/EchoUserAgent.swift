@@ -57,8 +57,9 @@ final class EchoUserAgent: SIPStackHandler {
 
     private func register(_ request: SIPMessage, _ transaction: ServerTransaction) {
         let now = NIODeadline.now()
+        let realm = self.digest.realm
         let verdict = self.digest.check(request, now: now) { username, algorithm in
-            algorithm.credentialHash(username: username, realm: self.digest.realm, password: self.password)
+            algorithm.credentialHash(username: username, realm: realm, password: self.password)
         }
         switch verdict {
         case .accepted:

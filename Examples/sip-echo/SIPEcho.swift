@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import SIP
@@ -20,7 +21,8 @@ enum SIPEcho {
             return stack.listen(.udp, host: host, port: port).flatMap { address in
                 stack.listen(.tcp, host: host, port: address.port ?? port)
             }.map { address in
-                print("sip-echo listens on \(address)")
+                // Not print: whoever started us waits for this line, and a pipe would keep it.
+                FileHandle.standardOutput.write(Data("sip-echo listens on \(address)\n".utf8))
             }
         }.get()
         // The stack and the agent hold each other; only the end of the process ends them.

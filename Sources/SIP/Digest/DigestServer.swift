@@ -118,6 +118,7 @@ public struct DigestServer: Sendable {
     /// - Parameters:
     ///   - name: Authorization or Proxy-Authorization.
     ///   - credentialHash: H(user:realm:password) of a user under a base algorithm, nil for one that is not known.
+    ///     It must not touch this value again, which is being changed while it runs.
     public mutating func check(
         _ request: SIPMessage,
         _ name: HeaderName = .authorization,
