@@ -201,6 +201,10 @@ final class Tap: Relay, @unchecked Sendable {
 
     var count: Int { self.packets.count }
 
+    var startLines: [String] {
+        self.packets.map { String(decoding: $0.bytes.prefix { $0 != 13 }, as: UTF8.self) }
+    }
+
     override func pass(_ bytes: ByteBuffer, isAnswer: Bool, send: @escaping @Sendable (ByteBuffer) -> Void) {
         self.packets.append((Array(bytes.readableBytesView), isAnswer))
         send(bytes)

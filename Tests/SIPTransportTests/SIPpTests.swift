@@ -55,7 +55,7 @@ struct SIPpTests {
         try Data(tap.pcap()).write(to: file)
         let frames = try SIPp.decode(file, filter: "sip")
         #expect(frames == tap.count, "every datagram is SIP")
-        #expect(frames > 20)
+        #expect(frames > 20, "\(tap.startLines)")
         #expect(try SIPp.decode(file, filter: "_ws.malformed || _ws.expert.severity >= 0x600000") == 0)
     }
 }
