@@ -195,7 +195,9 @@ extension ByteCursor {
 }
 
 extension Span<UInt8> {
-    /// The bytes of a range as text; bytes that are not UTF-8 become U+FFFD. The range is clamped to the span.
+    /// The bytes of a range as text; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// The range is clamped to the span.
     public func text(_ range: Range<Int>) -> String {
         let range = range.clamped(to: 0..<self.count)
         return unsafe self.extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }

@@ -1,8 +1,12 @@
-/// The bounds that are checked before anything is parsed further. Each has an error code of its own.
+/// The bounds that are checked before anything is parsed further.
+///
+/// Each has an error code of its own.
 public struct SIPLimits: Sendable, Hashable {
     /// Bytes of the start line and all header fields (``SIPError/Code/headTooLarge``).
     public var headBytes = 32_768
-    /// Bytes of one header field with its folds (``SIPError/Code/lineTooLong``). At most 65,535.
+    /// Bytes of one header field with its folds (``SIPError/Code/lineTooLong``).
+    ///
+    /// At most 65,535.
     public var lineBytes = 8192 {
         didSet { self.lineBytes = min(self.lineBytes, 65_535) }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import SIP
 import Testing
@@ -40,6 +41,12 @@ struct SmokeFuzzTests {
 
     /// Reads everything there is to read, and checks what must always hold.
     static func exercise(_ bytes: [UInt8]) {
+        if case .respond(let response) = ElementConformanceTests.endpoint.check(
+            SIPMessage.read(ByteBuffer(bytes: bytes))
+        ) {
+            let read = try? SIPMessage(parsing: response.serialized())
+            #expect(read?.status == response.status, "an answer that cannot be read")
+        }
         guard case .message(var message) = SIPMessage.read(ByteBuffer(bytes: bytes)) else { return }
         let printed = message.serialized()
         #expect(printed.readableBytes == message.serializedLength)
@@ -75,6 +82,14 @@ struct SmokeFuzzTests {
             let bytes = Array(try entry.bytes().readableBytesView)
             for _ in 0..<4 { Self.exercise(Self.mutate(bytes, &generator)) }
         }
+    }
+
+    @Test("Inputs that once broke something", arguments: ["sip", "sip-stream", "sip-uri"])
+    func regressions(folder: String) throws {
+        let place = Corpus.here.appendingPathComponent("../../Fuzz/corpus/\(folder)").standardizedFileURL
+        let files = try FileManager.default.contentsOfDirectory(at: place, includingPropertiesForKeys: nil)
+        #expect(!files.isEmpty)
+        for file in files { Self.exercise(Array(try Data(contentsOf: file))) }
     }
 
     @Test("A stream of mutated messages gives the same events however it is split", arguments: 0..<2)

@@ -10,9 +10,7 @@ final class Dnsmasq: @unchecked Sendable {
     let address: SocketAddress
     private let process: Process
 
-    static let path = ["/usr/sbin/dnsmasq", "/usr/local/sbin/dnsmasq"].first {
-        FileManager.default.fileExists(atPath: $0)
-    }
+    static let path = Program.find("dnsmasq")
 
     init(_ path: String, options: [String]) throws {
         let port = 20_000 + Int(ProcessInfo.processInfo.processIdentifier) % 20_000
@@ -30,11 +28,7 @@ final class Dnsmasq: @unchecked Sendable {
         self.process = process
     }
 
-    func stop() {
-        // A child of a pool thread starts with its signals blocked; only this one gets through.
-        kill(self.process.processIdentifier, SIGKILL)
-        self.process.waitUntilExit()
-    }
+    func stop() { Program.kill(self.process) }
 }
 
 @Suite("Resolution by a real DNS server", .enabled(if: Dnsmasq.path != nil), .serialized, .timeLimit(.minutes(1)))
@@ -93,7 +87,8 @@ struct DNSTests {
             #expect(try await resolve("sip:x@[2001:db8::7]:5090") == ["UDP 2001:db8::7 5090"])
             #expect(try await resolve("sip:x@localhost:9") == ["UDP 127.0.0.1 9"])
             await #expect(throws: DNSError(.notFound, "")) { _ = try await resolve("sip:x@missing.test") }
-            await #expect(throws: DNSError(.notFound, "")) { _ = try await resolve("sip:x@example.test;transport=sctp") }
+            let unknown = "sip:x@example.test;transport=sctp"
+            await #expect(throws: DNSError(.notFound, "")) { _ = try await resolve(unknown) }
             let client = DNSClient(group: loop, configuration: .init(servers: [server.address]))
             #expect(try await client.query("many.test", .a, on: loop).get().count == 60)
         }

@@ -122,7 +122,9 @@ final class RawPeer: @unchecked Sendable {
     }
 }
 
-/// Passes datagrams between one client and one server, and lets a subclass meddle. Runs on one event loop.
+/// Passes datagrams between one client and one server, and lets a subclass meddle.
+///
+/// Runs on one event loop.
 class Relay: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>
@@ -181,7 +183,8 @@ final class UnrulyRelay: Relay, @unchecked Sendable {
         case 2:
             send(bytes)
             send(bytes)
-        case 3, 4:
+        // SIPp takes answers in their order only, so the server's side of the network keeps it.
+        case 3, 4 where !isAnswer:
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             loop.scheduleTask(in: .milliseconds(Int64(self.draw(60)))) { send(bytes) }
         default: send(bytes)

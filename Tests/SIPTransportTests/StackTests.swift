@@ -8,10 +8,9 @@ import Testing
 struct StackTests {
     @Test("A request and its answer over each transport", arguments: SIPTransportKind.allCases)
     func exchange(transport: SIPTransportKind) async throws {
-        let contexts = try TestCertificate.contexts()
-        try #require(contexts != nil, "openssl is needed for a certificate")
-        let server = try await Node.make { $0.serverTLS = contexts?.server }
-        let client = try await Node.make { $0.clientTLS = contexts?.client }
+        let contexts = try await TestCertificate.contexts()
+        let server = try await Node.make { $0.serverTLS = contexts.server }
+        let client = try await Node.make { $0.clientTLS = contexts.client }
         let address = try await server.listen(transport)
         if transport == .udp { _ = try await client.listen(.udp) }
         let destination = Destination(
@@ -41,7 +40,7 @@ struct StackTests {
 
     @Test("A server certificate for another name is refused")
     func wrongName() async throws {
-        let contexts = try #require(try TestCertificate.contexts())
+        let contexts = try await TestCertificate.contexts()
         let server = try await Node.make { $0.serverTLS = contexts.server }
         let client = try await Node.make { $0.clientTLS = contexts.client }
         let address = try await server.listen(.tls)
@@ -149,6 +148,24 @@ struct StackTests {
         }
         #expect(try await promise.futureResult.get() == 487)
         #expect(try await server.run { server.agent.cancels } == 1)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("An INVITE that nobody answers for a while gets a 100")
+    func trying() async throws {
+        let server = try await Node.make { $0.tryingDelay = .milliseconds(50) }
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        try await server.run {
+            server.agent.onRequest = { transaction in
+                server.loop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { transaction.respond(603) }
+            }
+        }
+        let destination = Destination(transport: .tcp, address: address)
+        let (event, provisional) = try await client.send(Requests.make(.invite), to: .destinations([destination]))
+        #expect(provisional == [100])
+        #expect(event.response?.status == 603)
         try await client.close()
         try await server.close()
     }

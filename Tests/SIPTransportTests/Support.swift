@@ -6,7 +6,9 @@ import SIP
 import SIPTransport
 import Synchronization
 
-/// A handler that answers with closures and keeps what it saw. Used on one event loop only.
+/// A handler that answers with closures and keeps what it saw.
+///
+/// Used on one event loop only.
 final class Agent: SIPStackHandler, @unchecked Sendable {
     var onRequest: (ServerTransaction) -> Void = { $0.respond(200) }
     var onAcknowledgement: (SIPMessage) -> Void = { _ in }
@@ -107,34 +109,36 @@ enum Requests {
 }
 
 /// A certificate for localhost (not for its address, which would do for any name), made once for a run of the tests.
-enum TestCertificate {
-    static let pair: (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey)? = {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "sip-test-\(ProcessInfo.processInfo.processIdentifier)"
-        )
-        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+actor TestCertificate {
+    static let shared = TestCertificate()
+    private var made: Task<(certificate: NIOSSLCertificate, key: NIOSSLPrivateKey), any Error>?
+
+    private func pair() async throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) {
+        let task = self.made ?? Task { try await Self.make() }
+        self.made = task
+        return try await task.value
+    }
+
+    private static func make() async throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sip-test-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let key = folder.appendingPathComponent("key.pem").path
         let certificate = folder.appendingPathComponent("cert.pem").path
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-            "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
-            "-out", certificate,
+        let arguments = [
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj",
+            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
         ]
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return nil }
-        process.waitUntilExit()
-        guard let loaded = try? NIOSSLCertificate.fromPEMFile(certificate).first,
-            let secret = try? NIOSSLPrivateKey(file: key, format: .pem)
-        else { return nil }
-        return (loaded, secret)
-    }()
+        _ = try await Program.run(Program.find("openssl") ?? "openssl", arguments)
+        guard let loaded = try NIOSSLCertificate.fromPEMFile(certificate).first else {
+            throw SIPError(.notAllowed, "no certificate was made")
+        }
+        return (loaded, try NIOSSLPrivateKey(file: key, format: .pem))
+    }
 
-    static func contexts() throws -> (server: NIOSSLContext, client: NIOSSLContext)? {
-        guard let pair = Self.pair else { return nil }
+    static func contexts() async throws -> (server: NIOSSLContext, client: NIOSSLContext) {
+        let pair = try await Self.shared.pair()
         let server = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(pair.certificate)],
             privateKey: .privateKey(pair.key)

@@ -112,8 +112,10 @@ public struct Dialog: Sendable, Hashable {
         return .accept
     }
 
-    /// A target refresh request of the peer was accepted with a 2xx: its Contact is where requests go from now on
-    /// (RFC 3261 section 12.2.2). A re-INVITE also does so with a reliable 1xx (RFC 6141 section 4.6).
+    /// A target refresh request of the peer was accepted with a 2xx: its Contact is where requests go from now on (RFC
+    /// 3261 section 12.2.2).
+    ///
+    /// A re-INVITE also does so with a reliable 1xx (RFC 6141 section 4.6).
     ///
     /// - Throws: What Contact throws.
     public mutating func refreshTarget(from message: SIPMessage) throws(SIPError) {

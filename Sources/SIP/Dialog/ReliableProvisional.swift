@@ -102,7 +102,9 @@ public struct ReliableProvisionalSender: Sendable, Hashable {
     public mutating func finish() { self.state = .finished }
 }
 
-/// Receiving reliable provisional responses in order (RFC 3262 section 4). One of these for each early dialog.
+/// Receiving reliable provisional responses in order (RFC 3262 section 4).
+///
+/// One of these for each early dialog.
 public struct ReliableProvisionalReceiver: Sendable, Hashable {
     /// What the owner does with the response.
     public enum Action: Sendable, Hashable {

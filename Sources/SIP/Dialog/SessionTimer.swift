@@ -67,7 +67,9 @@ public struct SessionTimer: Sendable, Hashable {
         }
     }
 
-    /// A refresh failed. A 408 or 481 ends the session; anything else is tried again halfway to the end.
+    /// A refresh failed.
+    ///
+    /// A 408 or 481 ends the session; anything else is tried again halfway to the end.
     public mutating func refreshFailed(_ status: SIPStatus, now: NIODeadline) -> Action {
         guard case .refreshSent(let expires) = self.state else { return .none }
         guard status != 408, status != 481, now < expires else {

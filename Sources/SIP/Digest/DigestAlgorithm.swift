@@ -105,7 +105,9 @@ public struct DigestComputation: Sendable, Hashable {
         return self.hash("\(self.credentialHash):\(self.nonce):\(self.clientNonce)")
     }
 
-    /// HA2: method, URI and, for auth-int, the hash of the body. The method is empty for `rspauth`.
+    /// HA2: method, URI and, for auth-int, the hash of the body.
+    ///
+    /// The method is empty for `rspauth`.
     public func requestHash(method: String, uri: String, body: [UInt8]) -> String {
         guard self.protection == .authInt else { return self.hash("\(method):\(uri)") }
         return self.hash("\(method):\(uri):\(self.algorithm.hash(body))")

@@ -62,8 +62,9 @@ public struct ElementProfile: Sendable, Hashable {
         }
     }
 
-    /// Whether a response could find its transaction. A Via that is missing or malformed does not count: the transport
-    /// knows where the request came from.
+    /// Whether a response could find its transaction.
+    ///
+    /// A Via that is missing or malformed does not count: the transport knows where the request came from.
     static func isAnswerable(_ request: SIPMessage) -> Bool { request.contains(.callID) || request.contains(.cSeq) }
 
     private func refusal(

@@ -1,6 +1,8 @@
 /// The branches of one request at a forking proxy, and which of their responses go back (RFC 3261 section 16.7).
 public struct ForkContext: Sendable, Hashable {
-    /// What the proxy does next. Several may follow from one response, in their order.
+    /// What the proxy does next.
+    ///
+    /// Several may follow from one response, in their order.
     public enum Action: Sendable, Hashable {
         /// Send this response to the client.
         case forward(SIPMessage)

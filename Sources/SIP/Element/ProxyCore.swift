@@ -157,7 +157,9 @@ public struct ProxyCore: Sendable, Hashable {
         }
     }
 
-    /// A hash over all that routing depends on. A spiral comes back with another Request-URI and so another mark.
+    /// A hash over all that routing depends on.
+    ///
+    /// A spiral comes back with another Request-URI and so another mark.
     private func loopMark(_ request: SIPMessage) throws(SIPError) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ text: String) {

@@ -49,7 +49,9 @@ public struct StreamFramer: Sendable {
     /// Whether a message has begun and is not complete.
     public var isInMessage: Bool { self.buffer.readableBytes > 0 }
 
-    /// Takes bytes as they arrived. Call ``next()`` until it returns nil before the next call.
+    /// Takes bytes as they arrived.
+    ///
+    /// Call ``next()`` until it returns nil before the next call.
     public mutating func append(_ bytes: ByteBuffer) {
         guard self.failure == nil else { return }
         if self.buffer.readableBytes == 0 {

@@ -37,7 +37,9 @@ public struct MessageSummary: Sendable, Hashable {
         self.counts = counts
     }
 
-    /// Reads a body. Lines that are not understood are skipped.
+    /// Reads a body.
+    ///
+    /// Lines that are not understood are skipped.
     ///
     /// - Throws: ``SIPError/Code/malformedHeaderValue`` when `Messages-Waiting` is missing or neither yes nor no.
     public init(parsing body: ByteBuffer) throws(SIPError) {

@@ -56,7 +56,9 @@ public struct TokenWithParameters: HeaderValue {
 
 /// The sequence number and method of a request (RFC 3261 section 20.16).
 public struct CSeq: HeaderValue {
-    /// The number. A sender keeps below 2**31; a receiver takes all of 32 bits.
+    /// The number.
+    ///
+    /// A sender keeps below 2**31; a receiver takes all of 32 bits.
     public var number: UInt32
     /// The method.
     public var method: SIPMethod

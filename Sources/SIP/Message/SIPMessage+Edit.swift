@@ -36,13 +36,17 @@ extension SIPMessage {
         return String(decoding: uri.utf8.filter { $0 > 0x20 }, as: UTF8.self)
     }
 
-    /// Replaces the Request-URI of a request. Does nothing to a response.
+    /// Replaces the Request-URI of a request.
+    ///
+    /// Does nothing to a response.
     public mutating func setRequestURI(_ uri: String) {
         guard case .request(let method, _) = self.start else { return }
         self.start = .request(method, uri: Self.write(Self.withoutBlanks(uri), into: &self.storage))
     }
 
-    /// Adds a header field behind the others. Line breaks in the value are left out.
+    /// Adds a header field behind the others.
+    ///
+    /// Line breaks in the value are left out.
     public mutating func append(_ name: HeaderName, _ value: String) {
         self.fields.append(self.makeLine(name, value))
     }
@@ -114,6 +118,10 @@ extension SIPMessage {
     }
 
     mutating func copy(_ field: FieldLine, from other: SIPMessage) {
+        guard other.endsEveryLineWell(field) else {
+            // Only a broken request has such lines; its answer must not.
+            return self.append(other.name(of: field), other.valueText(field))
+        }
         let offset = UInt32(self.storage.readableBytes)
         let source = other.storage
         self.storage.writeBytes(source.readableBytesSpan.extracting(field.line))
@@ -127,6 +135,16 @@ extension SIPMessage {
                 id: field.id
             )
         )
+    }
+
+    /// Whether every line feed of a field stands behind a carriage return.
+    private func endsEveryLineWell(_ field: FieldLine) -> Bool {
+        let bytes = self.storage.readableBytesUInt8Span
+        return field.line.allSatisfy { bytes[$0] != 0x0A || ($0 > field.line.lowerBound && bytes[$0 - 1] == 0x0D) }
+    }
+
+    private func name(of field: FieldLine) -> HeaderName {
+        HeaderName(self.storage.readableBytesUInt8Span, field.name)
     }
 
     /// Removes the first value of a header field that is a list; a line that held only that value goes.

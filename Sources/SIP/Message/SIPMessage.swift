@@ -18,13 +18,6 @@ public struct SIPMessage: Sendable {
     var fields: [FieldLine]
     var bodyRange: Range<UInt32>
 
-    init(storage: ByteBuffer, start: StartLine, fields: [FieldLine], bodyRange: Range<UInt32>) {
-        self.storage = storage
-        self.start = start
-        self.fields = fields
-        self.bodyRange = bodyRange
-    }
-
     /// The first line of a message.
     enum StartLine: Sendable, Equatable {
         case request(SIPMethod, uri: Range<UInt32>)

@@ -1,6 +1,8 @@
 import ByteGrammar
 
-/// A request method. Methods are case-sensitive (RFC 3261 section 7.1).
+/// A request method.
+///
+/// Methods are case-sensitive (RFC 3261 section 7.1).
 public struct SIPMethod: RawRepresentable, Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The text of the method.
     public let rawValue: String

@@ -105,7 +105,9 @@ public struct ContactPredicate: HeaderValue {
 struct FeatureSet {
     private var values: [(text: String, isNegated: Bool)] = []
 
-    /// A parameter without a value is TRUE. Several values stand between commas in one quoted string.
+    /// A parameter without a value is TRUE.
+    ///
+    /// Several values stand between commas in one quoted string.
     init(_ parameter: Parameter) {
         guard let text = parameter.value else {
             self.values = [("TRUE", false)]

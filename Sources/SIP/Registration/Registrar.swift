@@ -8,7 +8,9 @@ public import NIOCore
 public struct RegistrarRecord: Sendable, Hashable {
     /// What an operator allows.
     public struct Policy: Sendable, Hashable {
-        /// The shortest lease in seconds; shorter ones are refused with 423. 0 leaves.
+        /// The shortest lease in seconds; shorter ones are refused with 423.
+        ///
+        /// 0 leaves.
         public var minimumExpires: UInt32 = 60
         /// The longest lease in seconds; longer ones are cut.
         public var maximumExpires: UInt32 = 86_400

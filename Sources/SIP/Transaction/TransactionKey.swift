@@ -63,9 +63,10 @@ public struct ClientTransactionKey: Sendable, Hashable {
 }
 
 extension SIPMessage {
-    /// What tells a request apart from the same request over another path: Call-ID, CSeq and From tag. A request
-    /// without a To tag that has the identity of one in progress but no transaction was merged on its way, and gets a
-    /// 482 (RFC 3261 section 8.2.2.2).
+    /// What tells a request apart from the same request over another path: Call-ID, CSeq and From tag.
+    ///
+    /// A request without a To tag that has the identity of one in progress but no transaction was merged on its way,
+    /// and gets a 482 (RFC 3261 section 8.2.2.2).
     ///
     /// - Returns: nil for a request with a To tag.
     /// - Throws: What the header fields throw.

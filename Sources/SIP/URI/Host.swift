@@ -91,7 +91,9 @@ public enum Host {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }
 
-    /// Whether two hosts are the same name (without case) or the same address. A name never equals an address.
+    /// Whether two hosts are the same name (without case) or the same address.
+    ///
+    /// A name never equals an address.
     public static func areEquivalent(_ left: String, _ right: String) -> Bool {
         if ASCII.equalIgnoringCase(left, right) { return true }
         guard left.utf8.contains(0x3A), right.utf8.contains(0x3A) else { return false }

@@ -26,7 +26,9 @@ extension SIPURI {
         guard cursor.isAtEnd else { throw SIPError(.malformedURI, "unexpected text in the URI", offset: cursor.offset) }
     }
 
-    /// The offset of the `@`. The user part may hold `;` and `?`, so the first `@` ends it wherever it stands.
+    /// The offset of the `@`.
+    ///
+    /// The user part may hold `;` and `?`, so the first `@` ends it wherever it stands.
     private static func userEnd(_ cursor: borrowing ByteCursor) -> Int? {
         ByteSearch.firstOffset(of: 0x40, in: cursor.bytes.bytes, from: cursor.offset, to: cursor.bytes.count)
     }

@@ -95,7 +95,9 @@ public struct SIPURI: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension SIPURI {
-    /// Whether two URIs are equivalent (RFC 3261 section 19.1.4). The relation is not transitive.
+    /// Whether two URIs are equivalent (RFC 3261 section 19.1.4).
+    ///
+    /// The relation is not transitive.
     public func isEquivalent(to other: Self) -> Bool {
         guard self.isSecure == other.isSecure,
             Self.equal(self.user, other.user, ignoringCase: false),

@@ -3,7 +3,9 @@ import NIOSSL
 import NIOWebSocket
 import SIP
 
-/// An open connection of a stack. Belongs to the event loop of its stack.
+/// An open connection of a stack.
+///
+/// Belongs to the event loop of its stack.
 final class Connection {
     /// How messages are cut.
     enum Framing {
@@ -40,7 +42,9 @@ final class Connection {
         (try? self.channel.pipeline.syncOperations.handler(type: NIOSSLHandler.self))?.peerCertificate
     }
 
-    /// Sends one message. A peer that does not read for too long loses its connection.
+    /// Sends one message.
+    ///
+    /// A peer that does not read for too long loses its connection.
     func send(_ bytes: ByteBuffer) {
         let pending = (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard pending + bytes.readableBytes <= self.maximumPendingBytes else {

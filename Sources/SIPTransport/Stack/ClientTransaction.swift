@@ -1,7 +1,9 @@
 import NIOCore
 public import SIP
 
-/// A request that was sent, and its responses. Belongs to the event loop of its stack.
+/// A request that was sent, and its responses.
+///
+/// Belongs to the event loop of its stack.
 public final class ClientTransaction {
     /// What happens to a request.
     public enum Event: Sendable {

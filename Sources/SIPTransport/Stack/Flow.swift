@@ -48,15 +48,23 @@ public struct SIPStackConfiguration: Sendable {
     public var maximumTransactions = 200_000
     /// How many bytes may wait to be sent on one connection before it is closed.
     public var maximumPendingBytes = 4 << 20
-    /// Whether a peer's `alias` lets its connection be used for requests to its sent-by (RFC 5923). Only connections
-    /// with a verified client certificate count.
+    /// Whether a request that arrives on a second way gets a 482 (RFC 3261 section 8.2.2.2); a proxy leaves that to its
+    /// users.
+    public var refusesMergedRequests = true
+    /// After how long an INVITE without any response gets a 100 (RFC 3261 section 17.2.1).
+    public var tryingDelay: TimeAmount = .milliseconds(200)
+    /// Whether a peer's `alias` lets its connection be used for requests to its sent-by (RFC 5923).
+    ///
+    /// Only connections with a verified client certificate count.
     public var acceptsAliases = false
 
     /// The default settings.
     public init() {}
 }
 
-/// What a stack tells its user. All calls come on the event loop of the stack.
+/// What a stack tells its user.
+///
+/// All calls come on the event loop of the stack.
 public protocol SIPStackHandler: AnyObject {
     /// A request arrived that is neither ACK nor CANCEL. Answer it with ``ServerTransaction/respond(_:)``, now or later.
     func received(_ transaction: ServerTransaction)

@@ -70,6 +70,10 @@ extension SIPStack {
 
     private func begin(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
         guard let transaction = self.make(request, via, key, on: flow) else { return }
+        if request.method == .invite {
+            transaction.tryingDeadline = .now() + self.configuration.tryingDelay
+            self.schedule(transaction)
+        }
         guard let handler = self.handler else {
             transaction.respond(503)
             return
@@ -90,7 +94,9 @@ extension SIPStack {
         }
         let identity: String?
         do throws(SIPError) {
-            identity = request.method == .cancel ? nil : try request.mergeIdentity()
+            identity =
+                request.method == .cancel || !self.configuration.refusesMergedRequests
+                ? nil : try request.mergeIdentity()
         } catch {
             self.answerStateless(request, error.responseStatus, on: flow)
             return nil
@@ -137,6 +143,7 @@ extension SIPStack {
             transaction.machine = .nonInvite(machine)
         }
         guard isSent else { return false }
+        transaction.tryingDeadline = nil
         let bytes = response.serialized()
         transaction.lastResponse = bytes
         self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
@@ -170,6 +177,10 @@ extension SIPStack {
     }
 
     func timeReached(_ transaction: ServerTransaction, _ now: NIODeadline) {
+        if let trying = transaction.tryingDeadline, now >= trying {
+            transaction.respond(SIPMessage(100, to: transaction.request))
+            return
+        }
         switch transaction.machine {
         case .invite(var machine):
             let action = machine.timeReached(now)

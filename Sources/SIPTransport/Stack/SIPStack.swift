@@ -107,13 +107,15 @@ public final class SIPStack: @unchecked Sendable {
         flow.transport == .udp ? self.listeners[flow.number] != nil : self.connections[flow.number] != nil
     }
 
-    /// Closes the connection of a flow. Does nothing for datagrams.
+    /// Closes the connection of a flow.
+    ///
+    /// Does nothing for datagrams.
     public func close(_ flow: Flow) { self.connections[flow.number]?.channel.close(promise: nil) }
 }
 
 extension SIPStack {
     func schedule(_ transaction: ServerTransaction) {
-        guard let deadline = transaction.machine.deadline else { return }
+        guard let deadline = transaction.deadline else { return }
         if let scheduled = transaction.scheduled, scheduled <= deadline { return }
         transaction.scheduled = deadline
         self.add(.server(transaction), at: deadline)

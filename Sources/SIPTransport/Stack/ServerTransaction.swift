@@ -1,7 +1,9 @@
 import NIOCore
 public import SIP
 
-/// A request that arrived, and the way back for its responses. Belongs to the event loop of its stack.
+/// A request that arrived, and the way back for its responses.
+///
+/// Belongs to the event loop of its stack.
 public final class ServerTransaction {
     enum Machine {
         case invite(InviteServerTransaction)
@@ -36,6 +38,8 @@ public final class ServerTransaction {
     var machine: Machine
     var lastResponse: ByteBuffer?
     var scheduled: NIODeadline?
+    /// When an INVITE gets a 100 unless it had a response before.
+    var tryingDeadline: NIODeadline?
     private unowned let stack: SIPStack
 
     init(
@@ -58,6 +62,12 @@ public final class ServerTransaction {
             request.method == .invite
             ? .invite(InviteServerTransaction(isReliable: flow.transport.isReliable, timers: timers))
             : .nonInvite(NonInviteServerTransaction(isReliable: flow.transport.isReliable, timers: timers))
+    }
+
+    /// The earliest of the deadlines of the machine and of the 100.
+    var deadline: NIODeadline? {
+        guard let trying = self.tryingDeadline else { return self.machine.deadline }
+        return min(trying, self.machine.deadline ?? trying)
     }
 
     /// Whether a final response was sent.
