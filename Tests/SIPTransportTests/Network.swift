@@ -184,7 +184,7 @@ final class UnrulyRelay: Relay, @unchecked Sendable {
             send(bytes)
             send(bytes)
         // SIPp takes answers in their order only, so the server's side of the network keeps it.
-        case 3, 4 where !isAnswer:
+        case 3 where !isAnswer, 4 where !isAnswer:
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             loop.scheduleTask(in: .milliseconds(Int64(self.draw(60)))) { send(bytes) }
         default: send(bytes)
