@@ -1,0 +1,51 @@
+import FuzzSupport
+import NIOCore
+import SIP
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+let profile = ElementProfile(methods: [.invite, .ack, .bye, .cancel, .options, .message, .subscribe, .refer, .register])
+let proxy = ProxyCore(sentBy: HostPort(host: "p"), ownAddresses: [HostPort(host: "p")], secret: "s")
+
+/// Reads the bytes as a datagram and treats it as every kind of element would.
+func check(_ bytes: [UInt8]) {
+    let reading = SIPMessage.read(ByteBuffer(bytes: bytes))
+    if case .respond(let response) = profile.check(reading) {
+        precondition((try? SIPMessage(parsing: response.serialized()))?.status == response.status)
+    }
+    guard case .message(var message) = reading else { return }
+    let printed = message.serialized()
+    precondition(printed.readableBytes == message.serializedLength)
+    guard let again = try? SIPMessage(parsing: printed) else { preconditionFailure("a printed message cannot be read") }
+    precondition(again.serialized() == printed)
+    _ = message.headerFields
+    if message.isRequest {
+        if proxy.check(message) == nil {
+            var routed = message
+            _ = try? proxy.removeOwnRoute(&routed)
+            let how = ProxyCore.Forward(transport: "UDP", sentBy: HostPort(host: "p"), unique: "u")
+            if let copy = try? proxy.forward(routed, how) {
+                precondition((try? SIPMessage(parsing: copy.serialized())) != nil, "a forwarded message cannot be read")
+            }
+        }
+        if let address = (try? message.to())?.uri.sip, message.method == .register {
+            var record = RegistrarRecord(addressOfRecord: address)
+            _ = record.register(message, policy: .init(), arrival: .init(now: .uptimeNanoseconds(0)))
+        }
+        _ = try? ServerTransactionKey(message)
+        _ = try? Refer(message)
+        _ = try? CallerPreferences.rank([], request: message)
+    } else {
+        _ = try? ClientTransactionKey(response: message)
+    }
+    message.removeFirstValue(.via)
+    message.replaceFirstValue(.route, "<sip:x>")
+    message.removeBody()
+    precondition((try? SIPMessage(parsing: message.serialized())) != nil, "an edited message cannot be read")
+}
+
+exit(runFuzzer(check))

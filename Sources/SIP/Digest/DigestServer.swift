@@ -1,0 +1,172 @@
+import ByteGrammar
+public import NIOCore
+
+/// Checks the credentials of requests, and keeps track of nonces and their counts (RFC 7616 section 3.3, RFC 3261
+/// section 22).
+///
+/// Nonces and the clock come from outside. The number of live nonces is bounded; the oldest goes first, and whoever used
+/// it gets a `stale` challenge, which costs one round trip.
+public struct DigestServer: Sendable {
+    /// What came of checking a request.
+    public enum Verdict: Sendable, Hashable {
+        /// The credentials are right; the user name they carry.
+        case accepted(username: String)
+        /// No credentials for this realm: challenge.
+        case challenge
+        /// The credentials are right (or were of an old nonce): challenge with `stale=true`.
+        case stale
+        /// The credentials are wrong, replayed or malformed: challenge again or refuse.
+        case refused(Refusal)
+    }
+
+    /// Why credentials were refused.
+    public enum Refusal: Sendable, Hashable {
+        /// A parameter is missing or malformed, or the algorithm was not offered.
+        case malformed
+        /// The `uri` is not the Request-URI.
+        case wrongURI
+        /// The user is not known, or the response is wrong.
+        case wrongResponse
+        /// The nonce count was seen before.
+        case replayed
+    }
+
+    private struct Nonce: Sendable {
+        let issued: NIODeadline
+        var highest: UInt32 = 0
+        /// Bit n is set when the count `highest - n` was seen, so that requests may overtake each other.
+        var window: UInt64 = 0
+
+        mutating func use(_ count: UInt32) -> Bool {
+            if count > self.highest {
+                let distance = count - self.highest
+                self.window = distance >= 64 ? 1 : self.window << UInt64(distance) | 1
+                self.highest = count
+                return true
+            }
+            let distance = self.highest - count
+            guard distance < 64, self.window & (1 << UInt64(distance)) == 0 else { return false }
+            self.window |= 1 << UInt64(distance)
+            return true
+        }
+    }
+
+    /// The realm.
+    public let realm: String
+    /// The algorithms that are offered, strongest first.
+    public let algorithms: [DigestAlgorithm]
+    /// How long a nonce is good.
+    public let lifetime: TimeAmount
+    /// How many nonces may be live.
+    public let capacity: Int
+    private var nonces: [String: Nonce] = [:]
+    private var order: [String] = []
+    private var oldest = 0
+
+    /// Makes a checker for a realm.
+    public init(
+        realm: String,
+        algorithms: [DigestAlgorithm] = [.sha256, .md5],
+        lifetime: TimeAmount = .minutes(10),
+        capacity: Int = 65_536
+    ) {
+        self.realm = realm
+        self.algorithms = algorithms
+        self.lifetime = lifetime
+        self.capacity = max(1, capacity)
+    }
+
+    /// The number of live nonces.
+    public var nonceCount: Int { self.nonces.count }
+
+    /// Adds the challenges to a 401 or 407, one header field for each algorithm, strongest first.
+    ///
+    /// - Parameter nonce: A fresh random text of at least 128 bits.
+    public mutating func challenge(_ response: inout SIPMessage, nonce: String, isStale: Bool, now: NIODeadline) {
+        if self.nonces.updateValue(Nonce(issued: now), forKey: nonce) == nil { self.order.append(nonce) }
+        while self.nonces.count > self.capacity, self.oldest < self.order.count { self.dropOldest() }
+        let name: HeaderName = response.status == 407 ? .proxyAuthenticate : .wwwAuthenticate
+        for algorithm in self.algorithms {
+            let challenge = DigestChallenge(realm: self.realm, nonce: nonce, algorithm: algorithm, isStale: isStale)
+            response.append(name, challenge.value.description)
+        }
+    }
+
+    private mutating func dropOldest() {
+        self.nonces[self.order[self.oldest]] = nil
+        self.oldest += 1
+        if self.oldest > 1024, self.oldest * 2 > self.order.count {
+            self.order.removeFirst(self.oldest)
+            self.oldest = 0
+        }
+    }
+
+    /// Forgets nonces that are too old.
+    public mutating func expire(now: NIODeadline) {
+        while self.oldest < self.order.count {
+            guard let nonce = self.nonces[self.order[self.oldest]] else {
+                self.dropOldest()
+                continue
+            }
+            guard nonce.issued + self.lifetime <= now else { return }
+            self.dropOldest()
+        }
+    }
+
+    /// Checks a request.
+    ///
+    /// - Parameters:
+    ///   - name: Authorization or Proxy-Authorization.
+    ///   - credentialHash: H(user:realm:password) of a user under a base algorithm, nil for one that is not known.
+    ///     It must not touch this value again, which is being changed while it runs.
+    public mutating func check(
+        _ request: SIPMessage,
+        _ name: HeaderName = .authorization,
+        now: NIODeadline,
+        credentialHash: (_ username: String, _ algorithm: DigestAlgorithm) -> String?
+    ) -> Verdict {
+        let values = request.credentials(name).filter { $0.isDigest && $0.parameters["realm"] == self.realm }
+        guard let value = values.first else { return .challenge }
+        guard let username = value.parameters["username"], let nonce = value.parameters["nonce"],
+            let uri = value.parameters["uri"], let response = value.parameters["response"],
+            let algorithm = DigestAlgorithm(name: value.parameters["algorithm"] ?? "MD5"),
+            self.algorithms.contains(algorithm),
+            value.parameters["qop"] == "auth" || value.parameters["qop"] == "auth-int",
+            let clientNonce = value.parameters["cnonce"], let countText = value.parameters["nc"],
+            countText.utf8.count == 8, let count = UInt32(countText, radix: 16), count > 0,
+            let method = request.method
+        else { return .refused(.malformed) }
+        guard Self.isSame(uri, request) else { return .refused(.wrongURI) }
+        guard let secret = credentialHash(username, algorithm.base) else { return .refused(.wrongResponse) }
+        let computation = DigestComputation(
+            algorithm: algorithm,
+            credentialHash: secret,
+            nonce: nonce,
+            protection: value.parameters["qop"].flatMap(DigestProtection.init),
+            clientNonce: clientNonce,
+            nonceCount: countText
+        )
+        let body = computation.protection == .authInt ? Array(request.body.readableBytesView) : []
+        guard Self.isEqual(computation.response(method: method.rawValue, uri: uri, body: body), response) else {
+            return .refused(.wrongResponse)
+        }
+        guard let known = self.nonces[nonce], known.issued + self.lifetime > now else { return .stale }
+        guard self.nonces[nonce]?.use(count) == true else { return .refused(.replayed) }
+        return .accepted(username: username)
+    }
+
+    /// Whether `uri` is the Request-URI; proxies may have rewritten it into an equivalent form.
+    private static func isSame(_ uri: String, _ request: SIPMessage) -> Bool {
+        if uri == request.uriText { return true }
+        guard let left = try? URI(uri), let right = try? request.requestURI() else { return false }
+        return left.isEquivalent(to: right)
+    }
+
+    /// Compares in a time that does not tell where the texts differ.
+    private static func isEqual(_ left: String, _ right: String) -> Bool {
+        let left = Array(left.utf8)
+        let right = Array(right.utf8)
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ ASCII.lowercased($1.1)) } == 0
+    }
+}

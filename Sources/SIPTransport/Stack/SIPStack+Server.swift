@@ -1,0 +1,258 @@
+import NIOCore
+import SIP
+
+extension SIPStack {
+    /// A datagram, a WebSocket message or a piece of a stream was read.
+    func received(_ reading: SIPMessage.Reading, on flow: Flow) {
+        switch reading {
+        case .message(let message):
+            if message.isRequest {
+                self.received(request: message, on: flow)
+            } else {
+                self.received(response: message, on: flow)
+            }
+        case .broken(let error, let request):
+            guard let request, request.method != .ack, request.contains(.callID), request.contains(.cSeq) else {
+                return
+            }
+            self.answerStateless(request, error.responseStatus, on: flow)
+        }
+    }
+
+    func received(request: SIPMessage, on flow: Flow) {
+        var request = request
+        guard var via = try? request.topVia() else { return }
+        if via.note(sourceAddress: flow.remote.ipAddress ?? "", sourcePort: UInt16(flow.remote.port ?? 0)) {
+            request.replaceFirstValue(.via, via.description)
+        }
+        self.noteAlias(via, flow)
+        guard let method = request.method,
+            let key = try? ServerTransactionKey(request, via: via, method: method == .ack ? .invite : method)
+        else {
+            if request.method != .ack { self.answerStateless(request, 400, on: flow) }
+            return
+        }
+        if let known = self.servers[key] {
+            return self.again(request, known, on: flow)
+        }
+        switch method {
+        case .ack:
+            self.handler?.received(acknowledgement: request, for: nil, on: flow)
+        case .cancel:
+            self.cancel(request, via, key, on: flow)
+        default:
+            self.begin(request, via, key, on: flow)
+        }
+    }
+
+    /// A request that belongs to a transaction: a retransmission, or the ACK of an INVITE.
+    private func again(_ request: SIPMessage, _ known: ServerTransaction, on flow: Flow) {
+        switch known.machine {
+        case .nonInvite(var machine):
+            let action = machine.receivedRequest()
+            known.machine = .nonInvite(machine)
+            if action == .resend { self.resend(known) }
+        case .invite(var machine):
+            if request.method == .ack {
+                let action = machine.receivedAcknowledgement(now: .now())
+                known.machine = .invite(machine)
+                if action == .deliverAcknowledgement {
+                    self.handler?.received(acknowledgement: request, for: known, on: flow)
+                }
+                self.settle(known)
+            } else {
+                let action = machine.receivedInvite()
+                known.machine = .invite(machine)
+                if action == .resend { self.resend(known) }
+            }
+        }
+    }
+
+    private func begin(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
+        guard let transaction = self.make(request, via, key, on: flow) else { return }
+        if request.method == .invite {
+            transaction.tryingDeadline = .now() + self.configuration.tryingDelay
+            self.schedule(transaction)
+        }
+        guard let handler = self.handler else {
+            transaction.respond(503)
+            return
+        }
+        handler.received(transaction)
+    }
+
+    /// Makes a transaction unless there are too many, or the request came here before on another way.
+    private func make(
+        _ request: SIPMessage,
+        _ via: Via,
+        _ key: ServerTransactionKey,
+        on flow: Flow
+    ) -> ServerTransaction? {
+        guard self.transactionCount < self.configuration.maximumTransactions else {
+            self.answerStateless(request, 503, on: flow)
+            return nil
+        }
+        let identity: String?
+        do throws(SIPError) {
+            identity =
+                request.method == .cancel || !self.configuration.refusesMergedRequests
+                ? nil : try request.mergeIdentity()
+        } catch {
+            self.answerStateless(request, error.responseStatus, on: flow)
+            return nil
+        }
+        if let identity, let other = self.merges[identity], other != key {
+            self.answerStateless(request, 482, on: flow)
+            return nil
+        }
+        let transaction = ServerTransaction(
+            stack: self,
+            request: request,
+            via: via,
+            flow: flow,
+            key: key,
+            mergeIdentity: identity,
+            timers: self.configuration.timers
+        )
+        self.servers[key] = transaction
+        if let identity { self.merges[identity] = key }
+        return transaction
+    }
+
+    private func cancel(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
+        guard let own = self.make(request, via, key, on: flow) else { return }
+        guard let target = try? ServerTransactionKey(cancelledBy: request), let invite = self.servers[target] else {
+            own.respond(481)
+            return
+        }
+        own.respond(SIPMessage(200, to: request, toTag: invite.localTag))
+        if !invite.isAnswered { self.handler?.cancelled(invite, by: request) }
+    }
+
+    func respond(_ transaction: ServerTransaction, _ response: SIPMessage) -> Bool {
+        self.eventLoop.preconditionInEventLoop()
+        guard let status = response.status else { return false }
+        let now = NIODeadline.now()
+        let isSent: Bool
+        switch transaction.machine {
+        case .invite(var machine):
+            isSent = machine.send(ResponseClass(status), now: now) == .send
+            transaction.machine = .invite(machine)
+        case .nonInvite(var machine):
+            isSent = machine.send(ResponseClass(status), now: now) == .send
+            transaction.machine = .nonInvite(machine)
+        }
+        guard isSent else { return false }
+        transaction.tryingDeadline = nil
+        let bytes = response.serialized()
+        transaction.lastResponse = bytes
+        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
+            guard let self, let transaction else { return }
+            self.transportFailed(transaction)
+        }
+        self.settle(transaction)
+        return true
+    }
+
+    private func resend(_ transaction: ServerTransaction) {
+        guard let bytes = transaction.lastResponse else { return }
+        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
+            guard let self, let transaction else { return }
+            self.transportFailed(transaction)
+        }
+    }
+
+    private func transportFailed(_ transaction: ServerTransaction) {
+        let isFailure: Bool
+        switch transaction.machine {
+        case .invite(var machine):
+            isFailure = machine.transportFailed() == .transportFailed
+            transaction.machine = .invite(machine)
+        case .nonInvite(var machine):
+            isFailure = machine.transportFailed() == .transportFailed
+            transaction.machine = .nonInvite(machine)
+        }
+        self.settle(transaction)
+        if isFailure { self.handler?.failed(transaction) }
+    }
+
+    func timeReached(_ transaction: ServerTransaction, _ now: NIODeadline) {
+        if let trying = transaction.tryingDeadline, now >= trying {
+            transaction.respond(SIPMessage(100, to: transaction.request))
+            return
+        }
+        switch transaction.machine {
+        case .invite(var machine):
+            let action = machine.timeReached(now)
+            transaction.machine = .invite(machine)
+            if action == .resend { self.resend(transaction) }
+            if action == .timedOut { self.handler?.failed(transaction) }
+        case .nonInvite(var machine):
+            _ = machine.timeReached(now)
+            transaction.machine = .nonInvite(machine)
+        }
+        self.settle(transaction)
+    }
+
+    /// Forgets a transaction that is over, and keeps the timer of one that is not.
+    private func settle(_ transaction: ServerTransaction) {
+        guard transaction.machine.isTerminated else { return self.schedule(transaction) }
+        guard self.servers[transaction.key] === transaction else { return }
+        self.servers[transaction.key] = nil
+        if let identity = transaction.mergeIdentity { self.merges[identity] = nil }
+    }
+
+    /// Answers without a transaction: a retransmission gets the same answer again.
+    func answerStateless(_ request: SIPMessage, _ status: SIPStatus, on flow: Flow) {
+        var response = SIPMessage(status, to: request, toTag: RandomText.token(16))
+        if status == 503 { response.append(.retryAfter, "5") }
+        let host = flow.remote.ipAddress ?? ""
+        let port = UInt16(flow.remote.port ?? 0)
+        let source: ResponseRoute =
+            flow.transport.isReliable
+            ? .connection(fallbackHost: host, port: port) : .datagram(host: host, port: port)
+        let route = (try? request.topVia()).map { ResponseRoute(via: $0) } ?? source
+        self.send(response.serialized(), route: route, on: flow) {}
+    }
+
+    /// Sends a response on its way (RFC 3261 section 18.2.2).
+    private func send(
+        _ bytes: ByteBuffer,
+        route: ResponseRoute,
+        on flow: Flow,
+        onFailure: @escaping () -> Void
+    ) {
+        switch route {
+        case .connection(let host, let port):
+            if let connection = self.connections[flow.number] { return connection.send(bytes) }
+            guard let address = try? SocketAddress(ipAddress: host, port: Int(port)), flow.transport != .ws,
+                flow.transport != .wss
+            else { return onFailure() }
+            let destination = Destination(transport: flow.transport, address: address)
+            self.connection(to: destination).assumeIsolated().whenComplete { result in
+                guard case .success(let number) = result, let connection = self.connections[number] else {
+                    return onFailure()
+                }
+                connection.send(bytes)
+            }
+        case .datagram(let host, let port):
+            guard let listener = self.listeners[flow.number] else { return onFailure() }
+            let address = try? SocketAddress(ipAddress: host, port: Int(port))
+            let envelope = AddressedEnvelope(remoteAddress: address ?? flow.remote, data: bytes)
+            self.write(envelope, to: listener)
+        }
+    }
+
+    /// Remembers that requests to the sent-by of this peer may go over its connection (RFC 5923).
+    private func noteAlias(_ via: Via, _ flow: Flow) {
+        guard self.configuration.acceptsAliases, flow.transport == .tls, via.parameters.contains("alias"),
+            self.connections[flow.number]?.peerCertificate != nil,
+            let address = try? SocketAddress(
+                ipAddress: via.received ?? Host.unbracketed(via.sentBy.host),
+                port: Int(via.sentBy.port ?? 5061)
+            ),
+            address.ipAddress == flow.remote.ipAddress
+        else { return }
+        self.aliases[Destination(transport: .tls, address: address)] = flow.number
+    }
+}

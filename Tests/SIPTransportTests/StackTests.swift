@@ -1,0 +1,284 @@
+import NIOCore
+import NIOPosix
+import SIP
+import SIPTransport
+import Testing
+
+@Suite("Stack over real sockets", .serialized, .timeLimit(.minutes(2)))
+struct StackTests {
+    @Test("A request and its answer over each transport", arguments: SIPTransportKind.allCases)
+    func exchange(transport: SIPTransportKind) async throws {
+        let contexts = try await TestCertificate.contexts()
+        let server = try await Node.make { $0.serverTLS = contexts.server }
+        let client = try await Node.make { $0.clientTLS = contexts.client }
+        let address = try await server.listen(transport)
+        if transport == .udp { _ = try await client.listen(.udp) }
+        let destination = Destination(
+            transport: transport,
+            address: address,
+            serverName: transport.isSecure ? "localhost" : nil
+        )
+        for index in 0..<3 {
+            let body = String(repeating: "x", count: index * 400)
+            let (event, _) = try await client.send(
+                Requests.make(.message, body: body),
+                to: .destinations([destination])
+            )
+            #expect(event.response?.status == 200)
+        }
+        let seen = try await server.run { server.agent.requests }
+        #expect(seen.map(\.bodyLength) == [0, 400, 800])
+        let via = try #require(seen.first).topVia()
+        #expect(via.transport == transport.rawValue)
+        #expect(via.receivedPort != nil)
+        if transport != .udp {
+            #expect(try await client.run { client.stack.connectionCount } == 1, "the connection is used again")
+        }
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("A server certificate for another name is refused")
+    func wrongName() async throws {
+        let contexts = try await TestCertificate.contexts()
+        let server = try await Node.make { $0.serverTLS = contexts.server }
+        let client = try await Node.make { $0.clientTLS = contexts.client }
+        let address = try await server.listen(.tls)
+        let destination = Destination(transport: .tls, address: address, serverName: "example.org")
+        let (event, _) = try await client.send(Requests.make(.options), to: .destinations([destination]))
+        guard case .transportFailed = event else {
+            Issue.record("a request went to a server with the wrong name: \(event)")
+            return
+        }
+        #expect(try await server.run { server.agent.requests.isEmpty })
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("A lost request is sent again, and a lost response too; the user sees one request")
+    func loss() async throws {
+        let server = try await Node.make { $0.timers = TransactionTimers(t1: .milliseconds(40)) }
+        let client = try await Node.make { $0.timers = TransactionTimers(t1: .milliseconds(40)) }
+        let address = try await server.listen(.udp)
+        _ = try await client.listen(.udp)
+        // The network in between loses the first two datagrams each way and doubles the others.
+        let relay = try await LossyRelay.start(to: address, dropFirst: 2, copies: 2)
+        let destination = Destination(transport: .udp, address: relay.address)
+        let (event, _) = try await client.send(Requests.make(.message, body: "hi"), to: .destinations([destination]))
+        #expect(event.response?.status == 200)
+        #expect(try await server.run { server.agent.requests.count } == 1)
+        try await relay.close()
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("Nobody answers: time-out after 64*T1, at the second place too")
+    func timeout() async throws {
+        let client = try await Node.make { $0.timers = TransactionTimers(t1: .milliseconds(5)) }
+        let silent = try await DatagramBootstrap(group: client.loop).bind(host: "127.0.0.1", port: 0).get()
+        _ = try await client.listen(.udp)
+        let destination = Destination(transport: .udp, address: try #require(silent.localAddress))
+        let (event, _) = try await client.send(Requests.make(.options), to: .destinations([destination, destination]))
+        guard case .timedOut = event else {
+            Issue.record("expected a time-out, got \(event)")
+            return
+        }
+        #expect(try await client.run { client.stack.transactionCount } == 0)
+        try await silent.close()
+        try await client.close()
+    }
+
+    @Test("The next place is tried when a connection is refused")
+    func failover() async throws {
+        let server = try await Node.make()
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        let unused = try await ServerBootstrap(group: client.loop).bind(host: "127.0.0.1", port: 0).get()
+        let dead = try #require(unused.localAddress)
+        try await unused.close()
+        let places = [dead, address].map { Destination(transport: .tcp, address: $0) }
+        let (event, _) = try await client.send(Requests.make(.options), to: .destinations(places))
+        #expect(event.response?.status == 200)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("A request that is too large for a datagram goes over TCP")
+    func sizeRule() async throws {
+        let server = try await Node.make()
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        _ = try await client.listen(.udp)
+        let destination = Destination(transport: .udp, address: address)
+        let request = Requests.make(.message, body: String(repeating: "y", count: 1400))
+        let (event, _) = try await client.send(request, to: .destinations([destination]))
+        #expect(event.response?.status == 200)
+        #expect(try await server.run { try server.agent.requests.first?.topVia().transport } == "TCP")
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("INVITE: ringing, failure with ACK, and CANCEL", arguments: [SIPTransportKind.udp, .tcp])
+    func invite(transport: SIPTransportKind) async throws {
+        let server = try await Node.make()
+        let client = try await Node.make()
+        let address = try await server.listen(transport)
+        if transport == .udp { _ = try await client.listen(.udp) }
+        let destination = Destination(transport: transport, address: address)
+        try await server.run {
+            server.agent.onRequest = { transaction in
+                transaction.respond(180)
+                if transaction.request.uriText?.contains("busy") == true { transaction.respond(486) }
+            }
+        }
+        let busy = try await client.send(
+            Requests.make(.invite, to: "sip:busy@127.0.0.1"),
+            to: .destinations([destination])
+        )
+        #expect(busy.provisional == [180])
+        #expect(busy.final.response?.status == 486)
+
+        let promise = client.loop.makePromise(of: SIPStatus?.self)
+        let stack = client.stack
+        try await client.run {
+            _ = stack.send(Requests.make(.invite), to: .destinations([destination])) { transaction, event in
+                if event.response?.status == 180 { transaction.cancel(reason: "SIP;cause=200") }
+                if let status = event.response?.status, status.isFinal { promise.succeed(status) }
+            }
+        }
+        #expect(try await promise.futureResult.get() == 487)
+        #expect(try await server.run { server.agent.cancels } == 1)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("An INVITE that nobody answers for a while gets a 100")
+    func trying() async throws {
+        let server = try await Node.make { $0.tryingDelay = .milliseconds(50) }
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        try await server.run {
+            server.agent.onRequest = { transaction in
+                server.loop.assumeIsolated().scheduleTask(in: .milliseconds(200)) { transaction.respond(603) }
+            }
+        }
+        let destination = Destination(transport: .tcp, address: address)
+        let (event, provisional) = try await client.send(Requests.make(.invite), to: .destinations([destination]))
+        #expect(provisional == [100])
+        #expect(event.response?.status == 603)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("A broken connection fails its transactions, and the user hears of the flow")
+    func brokenConnection() async throws {
+        let server = try await Node.make()
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        try await server.run { server.agent.onRequest = { server.stack.close($0.flow) } }
+        let destination = Destination(transport: .tcp, address: address)
+        let (event, _) = try await client.send(Requests.make(.options), to: .destinations([destination]))
+        guard case .transportFailed = event else {
+            Issue.record("expected a transport failure, got \(event)")
+            return
+        }
+        #expect(try await client.run { client.agent.closedFlows.count } == 1)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test(
+        "Pings are answered; a peer that does not answer them loses its connection",
+        arguments: [SIPTransportKind.tcp, .ws]
+    )
+    func keepAlive(transport: SIPTransportKind) async throws {
+        let server = try await Node.make()
+        let client = try await Node.make { $0.pongTimeout = .milliseconds(200) }
+        let address = try await server.listen(transport)
+        let stack = client.stack
+        let flow = try await client.loop.flatSubmit {
+            stack.flow(to: Destination(transport: transport, address: address))
+        }.get()
+        try await client.run { stack.keepAlive(flow, every: .milliseconds(50)) }
+        try await Task.sleep(for: .milliseconds(600))
+        #expect(try await client.run { stack.isOpen(flow) }, "pongs keep it open")
+        try await client.close()
+        try await server.close()
+        guard transport == .tcp else { return }
+
+        let deaf = try await ServerBootstrap(group: client.loop).bind(host: "127.0.0.1", port: 0).get()
+        let other = try await Node.make { $0.pongTimeout = .milliseconds(100) }
+        let place = Destination(transport: .tcp, address: try #require(deaf.localAddress))
+        let silent = try await other.loop.flatSubmit { other.stack.flow(to: place) }.get()
+        try await other.run { other.stack.keepAlive(silent, every: .milliseconds(50)) }
+        try await Task.sleep(for: .milliseconds(600))
+        #expect(try await other.run { other.agent.closedFlows } == [silent])
+        try await other.close()
+        try await deaf.close()
+    }
+
+    @Test("Too many connections and too many transactions are refused by their limits")
+    func limits() async throws {
+        let server = try await Node.make {
+            $0.maximumConnectionsPerAddress = 1
+            $0.maximumTransactions = 1
+        }
+        let client = try await Node.make()
+        let address = try await server.listen(.tcp)
+        let udp = try await server.listen(.udp)
+        _ = try await client.listen(.udp)
+        try await server.run { server.agent.onRequest = { _ in } }
+        let destination = Destination(transport: .udp, address: udp)
+        let stack = client.stack
+        try await client.run { _ = stack.send(Requests.make(.invite), to: .destinations([destination])) { _, _ in } }
+        try await Task.sleep(for: .milliseconds(100))
+        let (event, _) = try await client.send(Requests.make(.options), to: .destinations([destination]))
+        #expect(event.response?.status == 503)
+        #expect(event.response?.contains(.retryAfter) == true)
+
+        let first = try await RawPeer.connect(address)
+        let second = try await RawPeer.connect(address)
+        try await second.waitForEnd()
+        #expect(try await server.run { server.stack.connectionCount } == 1)
+        try await first.close()
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test("Bytes of a stream split anywhere; a broken request is answered and the connection closed")
+    func streamSplits() async throws {
+        let server = try await Node.make()
+        let address = try await server.listen(.tcp)
+        let peer = try await RawPeer.connect(address)
+        let request =
+            "OPTIONS sip:b@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKsplit\r\nFrom: <sip:a@x>;tag=1\r\n"
+            + "To: <sip:b@x>\r\nCall-ID: split\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        for byte in request.utf8 { try await peer.send(String(decoding: [byte], as: UTF8.self)) }
+        let answer = try await peer.read(until: "\r\n\r\n")
+        #expect(answer.hasPrefix("SIP/2.0 200 OK\r\n"))
+        try await peer.send("\r\n\r\n")
+        #expect(try await peer.read(until: "\r\n") == "\r\n")
+        try await peer.send(
+            request.replacing("Content-Length: 0", with: "Content-Length: -1").replacing("split", with: "bad")
+        )
+        #expect(try await peer.read(until: "\r\n\r\n").hasPrefix("SIP/2.0 400"))
+        try await peer.waitForEnd()
+        try await server.close()
+    }
+
+    @Test("A message that trickles in for too long, and a silent connection, are closed")
+    func slowPeers() async throws {
+        let server = try await Node.make {
+            $0.messageTimeout = .milliseconds(200)
+            $0.idleTimeout = .milliseconds(800)
+        }
+        let address = try await server.listen(.tcp)
+        let slow = try await RawPeer.connect(address)
+        try await slow.send("OPTIONS sip:b@x SIP/2.0\r\n")
+        try await slow.waitForEnd()
+        let silent = try await RawPeer.connect(address)
+        try await silent.waitForEnd()
+        #expect(try await server.run { server.stack.connectionCount } == 0)
+        try await server.close()
+    }
+}
