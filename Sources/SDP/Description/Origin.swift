@@ -33,8 +33,11 @@ public struct Origin: Sendable, Hashable {
     }
 
     /// Reads the value of an `o=` line; nil unless it has six fields and two numbers.
+    ///
+    /// The user's name may be left out, as examples of RFC 7006 do; then it is empty and is not printed either.
     public init?(_ text: String) {
-        let fields = text.words
+        var fields = text.words
+        if fields.count == 5, fields[0].isAllDigits { fields.insert("", at: 0) }
         guard fields.count == 6, fields[1].isAllDigits, fields[2].isAllDigits else { return nil }
         self.init(
             username: fields[0],
@@ -48,8 +51,10 @@ public struct Origin: Sendable, Hashable {
 
     /// The value of the `o=` line.
     public var text: String {
-        [self.username, self.sessionID, self.sessionVersion, self.networkType, self.addressType, self.address]
-            .joined(separator: " ")
+        let fields = [
+            self.username, self.sessionID, self.sessionVersion, self.networkType, self.addressType, self.address,
+        ]
+        return fields.filter { !$0.isEmpty }.joined(separator: " ")
     }
 
     /// The same origin with the version one higher, as a changed description must have (RFC 3264 section 8).

@@ -1,0 +1,66 @@
+import ProtocolDecoding
+import Testing
+
+@Suite("Conformance corpus")
+struct ConformanceTests {
+    @Test("the corpus is there whole")
+    func corpusIsThere() throws {
+        #expect(Corpus.entries("sdp").count == 149)
+        #expect(Corpus.entries("cpim").count == 28)
+        #expect(Corpus.entries("imdn").count == 32)
+        #expect(Corpus.entries("iscomposing").count == 8)
+        #expect(Corpus.entries("events").count == 59)
+    }
+
+    @Test("session descriptions", arguments: Corpus.entries("sdp"))
+    func sdp(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    @Test("message/cpim", arguments: Corpus.entries("cpim"))
+    func cpim(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    @Test("disposition notifications", arguments: Corpus.entries("imdn"))
+    func imdn(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    @Test("composition status", arguments: Corpus.entries("iscomposing"))
+    func isComposing(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    @Test("documents of event packages", arguments: Corpus.entries("events"))
+    func events(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    @Test("the protocol is guessed from the content", arguments: Corpus.kept)
+    func guess(_ entry: CorpusEntry) throws {
+        let bytes = try entry.bytes
+        let guessed = ProtocolDecoding.standard.decode(bytes)
+        // What is empty or begins with no header looks like nothing.
+        let shapeless = ["cpim/own-empty.cpim", "cpim/own-empty-header-block.cpim", "sdp/own-missing-version.sdp"]
+        let nameless = [
+            "cpim/own-header-name-case.cpim", "cpim/own-generic-params.cpim", "cpim/own-header-no-colon.cpim",
+        ]
+        guard !shapeless.contains(entry.file), !nameless.contains(entry.file) else { return }
+        #expect(guessed.protocolName == entry.decoderName)
+    }
+
+    static func check(_ entry: CorpusEntry) throws {
+        let result = ProtocolDecoding.standard.decode(try entry.bytes, as: entry.decoderName, file: entry.file)
+        let differences = Self.differences(of: result, from: entry)
+        if let reason = ConformanceExceptions.reasons[entry.file] {
+            #expect(!differences.isEmpty, "the exception can go: \(reason)")
+        } else {
+            #expect(differences == [], "\(result.json.text)")
+        }
+    }
+
+    static func differences(of result: ProtocolDecoding.Result, from entry: CorpusEntry) -> [String] {
+        let verdict = result.decoding.verdict
+        guard case .string(let wanted)? = entry.expect["parse"] else { return [] }
+        switch wanted {
+        case "ok":
+            guard verdict == .ok else { return ["verdict: \(result.json.text)"] }
+            return Expectation.differences(expected: entry.expect, found: .object(result.decoding.fields))
+        case "reject": return verdict == .ok ? ["not rejected: \(result.json.text)"] : []
+        case "incomplete": return verdict == .incomplete ? [] : ["not incomplete: \(result.json.text)"]
+        case "either": return verdict == .incomplete ? ["incomplete"] : []
+        default: return []
+        }
+    }
+}

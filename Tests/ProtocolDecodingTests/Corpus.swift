@@ -1,0 +1,151 @@
+import Foundation
+import ProtocolDecoding
+import Testing
+
+/// One file of the conformance corpus with what is expected of it.
+struct CorpusEntry: Sendable, CustomTestStringConvertible {
+    let file: String
+    let protocolName: String
+    let format: String?
+    let kind: String
+    let expect: JSONValue
+    let folder: URL
+
+    var testDescription: String { self.file }
+
+    var bytes: [UInt8] {
+        get throws { Array(try Data(contentsOf: self.folder.appending(path: self.file))) }
+    }
+
+    /// The name to ask the decoder for, as a person would who knows what the file is.
+    var decoderName: String? {
+        switch self.protocolName {
+        case "events":
+            let known = ["reginfo", "dialog-info", "conference-info", "resource-lists", "pidf", "watcherinfo"]
+            return self.format.map { known.contains($0) ? $0 : "xml" }
+        case "imdn": return self.file.hasSuffix(".cpim") ? "cpim" : "imdn"
+        default: return self.protocolName
+        }
+    }
+}
+
+/// The corpus: the files kept with the project, and the whole shared one where it is at hand.
+enum Corpus {
+    static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+    static let shared = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "shared/conformance")
+
+    static let kept: [CorpusEntry] = (try? Self.load(Self.fixtures)) ?? []
+    static let whole: [CorpusEntry] = (try? Self.load(Self.shared)) ?? []
+
+    static func entries(_ protocols: String...) -> [CorpusEntry] {
+        self.kept.filter { protocols.contains($0.protocolName) }
+    }
+
+    private static func load(_ folder: URL) throws -> [CorpusEntry] {
+        let data = try Data(contentsOf: folder.appending(path: "manifest.json"))
+        guard case .array(let items) = try JSONDecoder().decode(ParsedJSON.self, from: data).value else { return [] }
+        return items.compactMap { item in
+            guard case .string(let file)? = item["file"], case .string(let name)? = item["protocol"],
+                case .string(let kind)? = item["kind"], let expect = item["expect"]
+            else { return nil }
+            var format: String?
+            if case .string(let text)? = item["format"] { format = text }
+            return CorpusEntry(
+                file: file,
+                protocolName: name,
+                format: format,
+                kind: kind,
+                expect: expect,
+                folder: folder
+            )
+        }
+    }
+}
+
+/// Reads any JSON document.
+struct ParsedJSON: Decodable {
+    let value: JSONValue
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+        if let object = try? decoder.container(keyedBy: Key.self) {
+            self.value = .object(
+                try object.allKeys.map { .init($0.stringValue, try object.decode(ParsedJSON.self, forKey: $0).value) }
+            )
+            return
+        }
+        if var array = try? decoder.unkeyedContainer() {
+            var values: [JSONValue] = []
+            while !array.isAtEnd { values.append(try array.decode(ParsedJSON.self).value) }
+            self.value = .array(values)
+            return
+        }
+        let single = try decoder.singleValueContainer()
+        if single.decodeNil() {
+            self.value = .null
+        } else if let flag = try? single.decode(Bool.self) {
+            self.value = .bool(flag)
+        } else if let number = try? single.decode(Int64.self) {
+            self.value = .integer(number)
+        } else if let number = try? single.decode(Double.self) {
+            self.value = .number(number)
+        } else {
+            self.value = .string(try single.decode(String.self))
+        }
+    }
+}
+
+/// Compares what is expected with what was found.
+enum Expectation {
+    /// Keys whose value is prose for the reader of the manifest, or judged by a test of its own.
+    static let prose: Set<String> = [
+        "parse", "note", "must_not", "action", "inner", "direction", "client", "stream", "datagram",
+    ]
+    /// Keys whose list names alternatives, any of which is right.
+    static let alternatives: Set<String> = ["answer_direction", "uas_response", "proxy_response"]
+
+    /// The differences, one text each; what is found beyond what is expected is no difference.
+    static func differences(expected: JSONValue, found: JSONValue?, path: String = "") -> [String] {
+        switch (expected, found) {
+        case (.null, nil), (.null, .null?): return []
+        case (.object(let members), let found?):
+            if case .array(let values) = found, let count = expected["count"] {
+                return self.differences(expected: count, found: .count(values.count), path: "\(path).count")
+            }
+            return members.filter { !self.prose.contains($0.name) }.flatMap { member in
+                let inner = found[member.name]
+                if self.alternatives.contains(member.name), case .array(let choices) = member.value {
+                    return inner.map(choices.contains) ?? false ? [] : ["\(path).\(member.name): \(inner?.text ?? "-")"]
+                }
+                // The manifest has one remark in place of a value.
+                if member.name == "datetime", case .string(let text) = member.value, text.contains("must not") {
+                    return []
+                }
+                // The msrp verdict is prose that begins with what to do.
+                if member.name == "msrp", case .string(let text)? = inner {
+                    return text.hasPrefix("reject") ? [] : [text]
+                }
+                return self.differences(expected: member.value, found: inner, path: "\(path).\(member.name)")
+            }
+        case (.array(let wanted), .array(let values)?):
+            guard wanted.count == values.count else {
+                return ["\(path): \(wanted.count) wanted, \(values.count) found: \(found?.text ?? "")"]
+            }
+            return zip(wanted, values).enumerated().flatMap { index, pair in
+                self.differences(expected: pair.0, found: pair.1, path: "\(path)[\(index)]")
+            }
+        case (.number(let wanted), .number(let value)?):
+            return abs(wanted - value) < 0.000_001 ? [] : ["\(path): \(wanted) wanted, \(value) found"]
+        default:
+            return expected == found ? [] : ["\(path): \(expected.text) wanted, \(found?.text ?? "nothing") found"]
+        }
+    }
+}
