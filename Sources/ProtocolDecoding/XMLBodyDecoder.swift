@@ -22,6 +22,11 @@ struct XMLBodyDecoder: ProtocolDecoder {
         var rest = bytes.prefix(longestPrologue)
         while let open = rest.firstIndex(of: UInt8(ascii: "<")) {
             rest = rest[(open + 1)...]
+            if rest.starts(with: "!--".utf8) {
+                rest = rest.dropFirst(3)
+                while !rest.isEmpty, !rest.starts(with: "-->".utf8) { rest = rest.dropFirst() }
+                continue
+            }
             guard let next = rest.first, next != UInt8(ascii: "?"), next != UInt8(ascii: "!") else { continue }
             let name = rest.prefix { ![0x20, 0x09, 0x0D, 0x0A, UInt8(ascii: "/"), UInt8(ascii: ">")].contains($0) }
             return name.split(separator: UInt8(ascii: ":")).last.map { String(decoding: $0, as: UTF8.self) }

@@ -62,7 +62,8 @@ public struct CPIMMessage: Sendable, Hashable {
     }
 
     private static func isContentHeader(_ header: CPIMHeader) -> Bool {
-        header.prefix == nil && header.name.lowercased().hasPrefix("content-")
+        header.prefix == nil && header.name.utf8.allSatisfy { $0 < 0x80 }
+            && header.name.lowercased().hasPrefix("content-")
     }
 
     /// The message in octets.

@@ -1,0 +1,53 @@
+import ProtocolDecoding
+import Testing
+
+@Suite("Results")
+struct ResultTests {
+    @Test("a good message has its fields, a bad one its error")
+    func lines() {
+        let bytes = Array("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n".utf8)
+        let result = ProtocolDecoding.standard.decode(bytes, file: "offer.sdp")
+        #expect(
+            result.json.text
+                == #"{"file":"offer.sdp","protocol":"sdp","verdict":"ok","fields":{"origin":"- 1 1 IN IP4 192.0.2.1","#
+                + #""session_name":"-","session_attributes":0,"media":[],"media_directions":[]}}"#
+        )
+        let broken = ProtocolDecoding.standard.decode(Array("v=0\r\nx\r\n".utf8))
+        #expect(
+            broken.json.text
+                == #"{"protocol":"sdp","verdict":"rejected","error":{"code":"sdp-malformed-line","offset":5,"#
+                + #""expected":"letter=value"},"fields":{}}"#
+        )
+    }
+
+    @Test("an input of no known look, and a name that is none")
+    func unknown() {
+        for result in [
+            ProtocolDecoding.standard.decode([0xFF]), ProtocolDecoding.standard.decode([], as: "smoke-signals"),
+        ] {
+            #expect(result.decoding.verdict == .rejected)
+            #expect(result.decoding.failure?.code == "decode-unknown-protocol")
+        }
+    }
+
+    @Test("a broken document is still told to be of its kind")
+    func brokenDocument() {
+        let bytes = Array("<?xml version='1.0'?>\n<!-- <x --><d:imdn xmlns:d='urn:ietf:params:xml:ns:imdn'>".utf8)
+        let result = ProtocolDecoding.standard.decode(bytes)
+        #expect(result.protocolName == "imdn")
+        #expect(result.decoding.failure?.code == "xml-unexpected-end")
+    }
+
+    @Test("JSON text escapes what it must")
+    func escapes() {
+        let value = JSONValue.object([
+            .init("a\"\\", .string("\u{0}\n\r\t\u{7F}\u{2028}é🎧")), .init("n", .null),
+            .init("l", .array([.bool(true), .bool(false), .integer(-1), .number(.infinity), .number(0.5)])),
+        ])
+        #expect(
+            value.text
+                == "{\"a\\\"\\\\\":\"\\u0000\\n\\r\\t\\u007f\\u2028é🎧\",\"n\":null,\"l\":[true,false,-1,null,0.5]}"
+        )
+        #expect(JSONValue.optional(UInt64.max) == .string("18446744073709551615"))
+    }
+}
