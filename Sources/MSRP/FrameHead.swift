@@ -85,6 +85,9 @@ extension FrameHead {
         try self.path(self.places.fromPath, "From-Path", limits)
     }
 
+    /// The To-Path as it came: for whoever compares it with the one before, without reading it again.
+    public var toPathBytes: ByteBuffer { self.pathBytes(\.toPath) }
+
     /// The octets of a path as they came.
     func pathBytes(_ path: KeyPath<Places, Place>) -> ByteBuffer {
         let range = self.places[keyPath: path].range

@@ -23,6 +23,12 @@ public struct MessageSender: Sendable {
         public var id: MessageID
         /// Its fate.
         public var outcome: Outcome
+
+        /// Makes a result.
+        public init(id: MessageID, outcome: Outcome) {
+            self.id = id
+            self.outcome = outcome
+        }
     }
 
     /// A chunk to be sent, and what else its sending means.

@@ -1,6 +1,11 @@
 public import NIOCore
 
 extension Session {
+    /// Whether a request comes from the peer of this session and is for this end of it.
+    public mutating func isAddressed(by head: FrameHead) -> Bool {
+        do { return try self.checkedPaths(of: head) != nil } catch { return false }
+    }
+
     /// Takes the head of a frame that is for this session.
     ///
     /// A request has to be shown to ``SessionLifecycle/requestReceived(on:)`` first, which may refuse it.

@@ -60,8 +60,6 @@ public struct Session: Sendable {
         case nothing
         /// A message begins.
         case began(Incoming)
-        /// A message was given up because of this chunk, by us.
-        case stopped(MessageID, MSRPStatus)
         /// Something has become of a message that we sent.
         case answer(MessageSender.OnAnswer)
         /// The first SEND was answered.

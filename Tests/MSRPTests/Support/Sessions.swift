@@ -43,7 +43,12 @@ struct Driven {
     var unanswerable: [MSRPError] = []
 
     /// Lets a session take whole frames.
-    mutating func feed(_ bytes: [UInt8], to session: inout Session, now: NIODeadline, into output: inout FrameOutput)
+    mutating func feed(
+        _ bytes: [UInt8],
+        to session: inout Session,
+        now: NIODeadline,
+        into output: inout FrameOutput
+    )
         throws
     {
         var parser = FrameParser()
