@@ -52,7 +52,7 @@ public struct Decoding: Sendable, Equatable {
     }
 }
 
-/// Decodes one protocol for people and tests; the seam where a protocol joins ``ProtocolDecoding``.
+/// Decodes one protocol for people and tests; the seam where a protocol joins a ``DecoderRegistry``.
 public protocol ProtocolDecoder: Sendable {
     /// The name by which it is asked for, such as `sdp`.
     var name: String { get }

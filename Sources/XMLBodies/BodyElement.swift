@@ -54,11 +54,14 @@ public struct BodyElement: Sendable, Equatable {
     }
 
     private mutating func append(text: String) {
-        if case .text(let before) = self.children.last {
-            self.children[self.children.count - 1] = .text(before + text)
-        } else {
+        guard case .text(var run) = self.children.last else {
             self.children.append(.text(text))
+            return
         }
+        // Taken out before it grows, so that many pieces do not copy what came before each time.
+        self.children.removeLast()
+        run += text
+        self.children.append(.text(run))
     }
 }
 

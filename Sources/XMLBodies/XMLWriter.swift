@@ -58,7 +58,7 @@ public struct XMLWriter: Sendable {
     private mutating func write(_ element: BodyElement, defaultNamespace: String?) {
         let namespace = element.name.namespace
         let usesDefault = namespace.isEmpty || namespace == self.rootNamespace
-        let tag = usesDefault ? element.name.local : self.prefixed(element.name)
+        let tag = usesDefault ? Self.legalName(element.name.local) : self.prefixed(element.name)
         self.output += "<\(tag)"
         if usesDefault, namespace != defaultNamespace ?? "" {
             self.output += " xmlns=\"\(Self.escape(namespace, quoted: true))\""
@@ -70,7 +70,8 @@ public struct XMLWriter: Sendable {
             }
         }
         for attribute in element.attributes {
-            let name = attribute.name.namespace.isEmpty ? attribute.name.local : self.prefixed(attribute.name)
+            let local = Self.legalName(attribute.name.local)
+            let name = attribute.name.namespace.isEmpty ? local : self.prefixed(attribute.name)
             self.output += " \(name)=\"\(Self.escape(attribute.value, quoted: true))\""
         }
         guard !element.children.isEmpty else {
@@ -89,8 +90,19 @@ public struct XMLWriter: Sendable {
     }
 
     private func prefixed(_ name: XMLName) -> String {
-        if name.namespace == Self.xmlNamespace { return "xml:\(name.local)" }
-        return "\(self.prefixes[name.namespace, default: ""]):\(name.local)"
+        let local = Self.legalName(name.local)
+        if name.namespace == Self.xmlNamespace { return "xml:\(local)" }
+        return "\(self.prefixes[name.namespace, default: ""]):\(local)"
+    }
+
+    /// A local name with an underscore in place of each character that no name has, so that no name can hold markup.
+    private static func legalName(_ name: String) -> String {
+        var legal = String.UnicodeScalarView()
+        for scalar in name.unicodeScalars {
+            let isLegal = legal.isEmpty ? XMLCharacters.isNameStart(scalar) : XMLCharacters.isName(scalar)
+            legal.append(isLegal && scalar != ":" ? scalar : "_")
+        }
+        return legal.isEmpty ? "_" : String(legal)
     }
 
     /// Escapes text for an element or a quoted attribute value; characters that XML cannot carry become U+FFFD.

@@ -10,6 +10,7 @@ struct ConformanceTests {
         #expect(Corpus.entries("imdn").count == 32)
         #expect(Corpus.entries("iscomposing").count == 8)
         #expect(Corpus.entries("events").count == 59)
+        #expect(Corpus.keptMessages.count == 91)
     }
 
     @Test("session descriptions", arguments: Corpus.entries("sdp"))
@@ -27,10 +28,24 @@ struct ConformanceTests {
     @Test("documents of event packages", arguments: Corpus.entries("events"))
     func events(_ entry: CorpusEntry) throws { try Self.check(entry) }
 
+    @Test("MSRP", arguments: Corpus.keptMessages)
+    func msrp(_ entry: CorpusEntry) throws { try Self.check(entry) }
+
+    /// Also holds the files kept with the project to those of the shared corpus.
+    @Test("the whole shared corpus", .enabled(if: !Corpus.whole.isEmpty), arguments: Corpus.whole)
+    func whole(_ entry: CorpusEntry) throws {
+        guard DecoderRegistry.standard.names.contains(entry.decoderName ?? "") else { return }
+        try Self.check(entry)
+        for kept in Corpus.kept + Corpus.keptMessages where kept.file == entry.file {
+            #expect(try kept.bytes == entry.bytes)
+            #expect(kept.expect == entry.expect)
+        }
+    }
+
     @Test("the protocol is guessed from the content", arguments: Corpus.kept)
     func guess(_ entry: CorpusEntry) throws {
         let bytes = try entry.bytes
-        let guessed = ProtocolDecoding.standard.decode(bytes)
+        let guessed = DecoderRegistry.standard.decode(bytes)
         // What is empty or begins with no header looks like nothing.
         let shapeless = ["cpim/own-empty.cpim", "cpim/own-empty-header-block.cpim", "sdp/own-missing-version.sdp"]
         let nameless = [
@@ -41,7 +56,7 @@ struct ConformanceTests {
     }
 
     static func check(_ entry: CorpusEntry) throws {
-        let result = ProtocolDecoding.standard.decode(try entry.bytes, as: entry.decoderName, file: entry.file)
+        let result = DecoderRegistry.standard.decode(try entry.bytes, as: entry.decoderName, file: entry.file)
         let differences = Self.differences(of: result, from: entry)
         if let reason = ConformanceExceptions.reasons[entry.file] {
             #expect(!differences.isEmpty, "the exception can go: \(reason)")
@@ -50,7 +65,7 @@ struct ConformanceTests {
         }
     }
 
-    static func differences(of result: ProtocolDecoding.Result, from entry: CorpusEntry) -> [String] {
+    static func differences(of result: DecoderRegistry.Result, from entry: CorpusEntry) -> [String] {
         let verdict = result.decoding.verdict
         guard case .string(let wanted)? = entry.expect["parse"] else { return [] }
         switch wanted {

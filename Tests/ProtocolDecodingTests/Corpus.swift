@@ -1,4 +1,5 @@
 import Foundation
+import MSRP
 import ProtocolDecoding
 import Testing
 
@@ -9,12 +10,12 @@ struct CorpusEntry: Sendable, CustomTestStringConvertible {
     let format: String?
     let kind: String
     let expect: JSONValue
-    let folder: URL
+    let path: URL
 
     var testDescription: String { self.file }
 
     var bytes: [UInt8] {
-        get throws { Array(try Data(contentsOf: self.folder.appending(path: self.file))) }
+        get throws { Array(try Data(contentsOf: self.path)) }
     }
 
     /// The name to ask the decoder for, as a person would who knows what the file is.
@@ -32,18 +33,21 @@ struct CorpusEntry: Sendable, CustomTestStringConvertible {
 /// The corpus: the files kept with the project, and the whole shared one where it is at hand.
 enum Corpus {
     static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
+    static let messages = Self.fixtures.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "MSRPTests/Fixtures")
     static let shared = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "shared/conformance")
 
     static let kept: [CorpusEntry] = (try? Self.load(Self.fixtures)) ?? []
+    static let keptMessages: [CorpusEntry] = (try? Self.load(Self.messages, isFlat: true)) ?? []
     static let whole: [CorpusEntry] = (try? Self.load(Self.shared)) ?? []
 
     static func entries(_ protocols: String...) -> [CorpusEntry] {
         self.kept.filter { protocols.contains($0.protocolName) }
     }
 
-    private static func load(_ folder: URL) throws -> [CorpusEntry] {
+    private static func load(_ folder: URL, isFlat: Bool = false) throws -> [CorpusEntry] {
         let data = try Data(contentsOf: folder.appending(path: "manifest.json"))
         guard case .array(let items) = try JSONDecoder().decode(ParsedJSON.self, from: data).value else { return [] }
         return items.compactMap { item in
@@ -58,7 +62,7 @@ enum Corpus {
                 format: format,
                 kind: kind,
                 expect: expect,
-                folder: folder
+                path: folder.appending(path: isFlat ? String(file.split(separator: "/").last ?? "") : file)
             )
         }
     }
@@ -77,8 +81,10 @@ struct ParsedJSON: Decodable {
 
     init(from decoder: any Decoder) throws {
         if let object = try? decoder.container(keyedBy: Key.self) {
+            // The decoder gives the members in any order.
             self.value = .object(
-                try object.allKeys.map { .init($0.stringValue, try object.decode(ParsedJSON.self, forKey: $0).value) }
+                try object.allKeys.sorted { $0.stringValue < $1.stringValue }
+                    .map { .init($0.stringValue, try object.decode(ParsedJSON.self, forKey: $0).value) }
             )
             return
         }
@@ -108,6 +114,8 @@ enum Expectation {
     /// Keys whose value is prose for the reader of the manifest, or judged by a test of its own.
     static let prose: Set<String> = [
         "parse", "note", "must_not", "action", "inner", "direction", "client", "stream", "datagram",
+        // What a session makes of a frame is held to the corpus by the tests of the MSRP library.
+        "response_expected", "report_expected", "reassembled",
     ]
     /// Keys whose list names alternatives, any of which is right.
     static let alternatives: Set<String> = ["answer_direction", "uas_response", "proxy_response"]
@@ -129,6 +137,7 @@ enum Expectation {
                 if member.name == "datetime", case .string(let text) = member.value, text.contains("must not") {
                     return []
                 }
+                if member.name == "to_path_equals" { return self.pathDifferences(member.value, found["to_path"]) }
                 // The msrp verdict is prose that begins with what to do.
                 if member.name == "msrp", case .string(let text)? = inner {
                     return text.hasPrefix("reject") ? [] : [text]
@@ -147,5 +156,13 @@ enum Expectation {
         default:
             return expected == found ? [] : ["\(path): \(expected.text) wanted, \(found?.text ?? "nothing") found"]
         }
+    }
+
+    /// Compares a path as URIs, whose scheme, host and transport have no case.
+    private static func pathDifferences(_ expected: JSONValue, _ found: JSONValue?) -> [String] {
+        guard case .string(let wanted) = expected, case .array(let path)? = found, case .string(let uri)? = path.first,
+            let left = try? MSRPURI(parsing: wanted), let right = try? MSRPURI(parsing: uri), left == right
+        else { return ["to_path_equals: \(expected.text) wanted, \(found?.text ?? "nothing") found"] }
+        return []
     }
 }

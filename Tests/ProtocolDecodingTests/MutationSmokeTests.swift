@@ -61,7 +61,7 @@ struct MutationSmokeTests {
 
     /// What must hold for any input: nothing traps, and what is printed is read as the same.
     static func check(_ bytes: [UInt8]) {
-        for name in ProtocolDecoding.standard.names { _ = ProtocolDecoding.standard.decode(bytes, as: name).json.text }
+        for name in DecoderRegistry.standard.names { _ = DecoderRegistry.standard.decode(bytes, as: name).json.text }
         if let description = try? SessionDescription(parsing: bytes) {
             #expect((try? SessionDescription(parsing: description.bytes)) == description)
         }

@@ -6,13 +6,13 @@ struct ResultTests {
     @Test("a good message has its fields, a bad one its error")
     func lines() {
         let bytes = Array("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n".utf8)
-        let result = ProtocolDecoding.standard.decode(bytes, file: "offer.sdp")
+        let result = DecoderRegistry.standard.decode(bytes, file: "offer.sdp")
         #expect(
             result.json.text
                 == #"{"file":"offer.sdp","protocol":"sdp","verdict":"ok","fields":{"origin":"- 1 1 IN IP4 192.0.2.1","#
                 + #""session_name":"-","session_attributes":0,"media":[],"media_directions":[]}}"#
         )
-        let broken = ProtocolDecoding.standard.decode(Array("v=0\r\nx\r\n".utf8))
+        let broken = DecoderRegistry.standard.decode(Array("v=0\r\nx\r\n".utf8))
         #expect(
             broken.json.text
                 == #"{"protocol":"sdp","verdict":"rejected","error":{"code":"sdp-malformed-line","offset":5,"#
@@ -23,7 +23,7 @@ struct ResultTests {
     @Test("an input of no known look, and a name that is none")
     func unknown() {
         for result in [
-            ProtocolDecoding.standard.decode([0xFF]), ProtocolDecoding.standard.decode([], as: "smoke-signals"),
+            DecoderRegistry.standard.decode([0xFF]), DecoderRegistry.standard.decode([], as: "smoke-signals"),
         ] {
             #expect(result.decoding.verdict == .rejected)
             #expect(result.decoding.failure?.code == "decode-unknown-protocol")
@@ -33,7 +33,7 @@ struct ResultTests {
     @Test("a broken document is still told to be of its kind")
     func brokenDocument() {
         let bytes = Array("<?xml version='1.0'?>\n<!-- <x --><d:imdn xmlns:d='urn:ietf:params:xml:ns:imdn'>".utf8)
-        let result = ProtocolDecoding.standard.decode(bytes)
+        let result = DecoderRegistry.standard.decode(bytes)
         #expect(result.protocolName == "imdn")
         #expect(result.decoding.failure?.code == "xml-unexpected-end")
     }

@@ -50,4 +50,19 @@ struct XMLWriterTests {
         #expect(text.contains(#"<a xml:lang="en"/>"#))
         #expect(try BodyElement(parsing: Array(text.utf8)) == root)
     }
+
+    @Test("a name cannot hold markup")
+    func names() throws {
+        var root = BodyElement(XMLName("a><b/", in: "urn:r"))
+        root.attributes = [XMLAttribute(XMLName("1x y=\"z\"", in: "urn:r"), "v"), XMLAttribute(XMLName(""), "w")]
+        let parsed = try BodyElement(parsing: Array(XMLWriter.document(root).utf8))
+        #expect(parsed.name == XMLName("a__b_", in: "urn:r"))
+        #expect(parsed.attributes.map(\.name.local) == ["_x_y__z_", "_"])
+    }
+
+    @Test("text in many pieces is one run", .timeLimit(.minutes(1)))
+    func manyPieces() throws {
+        let text = "<a>" + String(repeating: "x<!---->", count: 60_000) + "</a>"
+        #expect(try BodyElement(parsing: Array(text.utf8)).text == String(repeating: "x", count: 60_000))
+    }
 }

@@ -104,8 +104,9 @@ extension CPIMMessage {
     ///
     /// - Parameter understood: for a namespace and a name, whether the receiver understands it.
     public func requirementsNotMet(understood: (_ namespace: String, _ name: String) -> Bool) -> [String] {
-        self.required.filter { full in
-            guard let found = self.resolvedHeaders.first(where: { $0.header.fullName == full }),
+        let resolved = self.resolvedHeaders
+        return self.required.filter { full in
+            guard let found = resolved.first(where: { $0.header.fullName == full }),
                 let namespace = found.namespace
             else { return true }
             return !understood(namespace, found.header.name)

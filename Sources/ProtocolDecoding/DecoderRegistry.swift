@@ -1,10 +1,10 @@
 /// Decodes octets of any protocol known here into one line of JSON.
 ///
 /// ```swift
-/// let result = ProtocolDecoding.standard.decode(bytes, file: "offer.sdp")
+/// let result = DecoderRegistry.standard.decode(bytes, file: "offer.sdp")
 /// print(result.json.text)
 /// ```
-public struct ProtocolDecoding: Sendable {
+public struct DecoderRegistry: Sendable {
     /// One input decoded.
     public struct Result: Sendable, Equatable {
         /// The name of the input, when it has one.
@@ -44,8 +44,8 @@ public struct ProtocolDecoding: Sendable {
     public init(decoders: [any ProtocolDecoder]) { self.decoders = decoders }
 
     /// All protocols known here.
-    public static let standard = ProtocolDecoding(
-        decoders: [SDPDecoder()] + XMLBodyDecoder.all + [CPIMDecoder()]
+    public static let standard = DecoderRegistry(
+        decoders: [SDPDecoder(), MSRPDecoder()] + XMLBodyDecoder.all + [CPIMDecoder()]
     )
 
     /// The names that can be asked for.
