@@ -63,6 +63,9 @@ struct XMLReaderTests {
             ("<a><?xml version='1.0'?></a>", .malformed), ("<?xml encoding='utf-8'?><a/>", .malformed),
             ("<?xml version='1.0' encoding='latin1'?><a/>", .unsupportedEncoding),
             ("<?xml version='2.0'?><a/>", .malformed),
+            ("<?xml version='1.x'?><a/>", .malformed), ("<?xml version='1.0' standalone='maybe'?><a/>", .malformed),
+            ("<?xml version='1.0' standalone='no' encoding='utf-8'?><a/>", .malformed), ("<?xml ?><a/>", .malformed),
+            ("<?xml version='1.0' version='1.0'?><a/>", .malformed), ("<?a:b?><a/>", .malformed),
             ("<a xmlns:xmlns='u'/>", .invalidNamespace), ("<a xmlns:xml='u'/>", .invalidNamespace),
             ("<a xmlns:b=''/>", .invalidNamespace), ("<xmlns:a/>", .invalidNamespace),
         ]

@@ -213,37 +213,52 @@ extension XMLReader {
         self.position += 2
         let target = self.string(try self.readRawName())
         guard target.lowercased() != "xml" else { throw self.error(.malformed, "the declaration only at the start") }
+        guard !target.utf8.contains(UInt8(ascii: ":")) else { throw self.error(.malformed, "a target without colon") }
         guard self.hasPrefix([0x3F, 0x3E]) || self.skipSpace() else { throw self.error(.malformed, "white space") }
         self.position = try self.find([0x3F, 0x3E], expecting: "?>") + 2
     }
 
     /// Reads the XML declaration if there is one; only the encoding matters.
     mutating func skipDeclaration() throws(XMLError) {
-        guard self.hasPrefix(Array("<?xml".utf8)), let next = self.peek(5), XMLCharacters.isSpace(next) else { return }
+        guard self.hasPrefix(Array("<?xml".utf8)), let after = self.peek(5), XMLCharacters.isSpace(after) else {
+            return
+        }
         self.position += 5
-        var seen: [String] = []
+        // The three come in this order, the first always.
+        let order = ["version", "encoding", "standalone"]
+        var next = 0
         while true {
             let hadSpace = self.skipSpace()
             if self.hasPrefix([0x3F, 0x3E]) { break }
-            guard hadSpace, seen.count < 3 else { throw self.error(.malformed, "?>") }
+            guard hadSpace else { throw self.error(.malformed, "white space or ?>") }
             let attribute = try self.readAttribute()
-            seen.append(attribute.local)
-            switch attribute.local {
-            case "version":
-                guard attribute.value.hasPrefix("1.") else {
-                    throw XMLError(.malformed, "version 1.0", offset: attribute.offset)
-                }
-            case "encoding":
-                let encoding = attribute.value.lowercased()
-                guard ["utf-8", "utf8", "us-ascii"].contains(encoding) else {
-                    throw XMLError(.unsupportedEncoding, "UTF-8, not \(encoding)", offset: attribute.offset)
-                }
-            case "standalone": break
-            default: throw XMLError(.malformed, "version, encoding or standalone", offset: attribute.offset)
+            guard attribute.prefix.isEmpty, let place = order.firstIndex(of: attribute.local), place >= next,
+                place == 0 || next > 0
+            else { throw XMLError(.malformed, "version, encoding, standalone", offset: attribute.offset) }
+            next = place + 1
+            try Self.checkDeclaration(attribute)
+        }
+        guard next > 0 else { throw self.error(.malformed, "a version") }
+        self.position += 2
+    }
+
+    private static func checkDeclaration(_ attribute: RawAttribute) throws(XMLError) {
+        switch attribute.local {
+        case "version":
+            let minor = attribute.value.dropFirst(2)
+            guard attribute.value.hasPrefix("1."), String(minor).unsignedInteger != nil else {
+                throw XMLError(.malformed, "version 1.0", offset: attribute.offset)
+            }
+        case "encoding":
+            let encoding = attribute.value.lowercased()
+            guard ["utf-8", "utf8", "us-ascii"].contains(encoding) else {
+                throw XMLError(.unsupportedEncoding, "UTF-8, not \(encoding)", offset: attribute.offset)
+            }
+        default:
+            guard ["yes", "no"].contains(attribute.value) else {
+                throw XMLError(.malformed, "yes or no", offset: attribute.offset)
             }
         }
-        guard ["version"][...] == seen.prefix(1) else { throw self.error(.malformed, "a version") }
-        self.position += 2
     }
 
     private func find(_ needle: [UInt8], expecting expected: String) throws(XMLError) -> Int {
