@@ -14,6 +14,7 @@ struct Fuzzer {
 let fuzzers = [
     Fuzzer(name: "canary", products: []),
     Fuzzer(name: "cpim", products: ["CPIM"]),
+    Fuzzer(name: "decode", products: ["ProtocolDecoding"]),
     Fuzzer(name: "inflate", products: ["CPIM"]),
     Fuzzer(name: "multipart", products: ["CPIM"]),
     Fuzzer(name: "sdp", products: ["SDP"]),

@@ -5,10 +5,32 @@
 /// print(result.json.text)
 /// ```
 public struct DecoderRegistry: Sendable {
+    /// Where in a capture a message was seen.
+    public struct Sighting: Sendable, Equatable {
+        /// The number of the first packet of its datagram or stream, counted from 1.
+        public var frame: Int
+        /// How it travelled.
+        public var transport: Capture.Transport
+        /// From where.
+        public var source: Capture.Endpoint
+        /// To where.
+        public var destination: Capture.Endpoint
+
+        fileprivate var members: [JSONValue.Member] {
+            [
+                .init("frame", .count(self.frame)), .init("transport", .string(self.transport.rawValue)),
+                .init("source", .string(self.source.description)),
+                .init("destination", .string(self.destination.description)),
+            ]
+        }
+    }
+
     /// One input decoded.
     public struct Result: Sendable, Equatable {
         /// The name of the input, when it has one.
         public var file: String?
+        /// Where in a capture the message was seen, when it came from one.
+        public var seen: Sighting?
         /// The protocol asked for or guessed; nil when nothing is known that looks like the input.
         public var protocolName: String?
         /// What came of it.
@@ -18,6 +40,7 @@ public struct DecoderRegistry: Sendable {
         public var json: JSONValue {
             var members: [JSONValue.Member] = []
             if let file = self.file { members.append(.init("file", .string(file))) }
+            if let seen = self.seen { members += seen.members }
             members.append(.init("protocol", .optional(self.protocolName)))
             members.append(.init("verdict", .string(self.decoding.verdict.rawValue)))
             if let failure = self.decoding.failure {
@@ -65,8 +88,33 @@ public struct DecoderRegistry: Sendable {
                 offset: nil,
                 expected: "one of \(self.names.joined(separator: ", "))"
             )
-            return Result(file: file, protocolName: name, decoding: .rejected(failure))
+            return Result(file: file, seen: nil, protocolName: name, decoding: .rejected(failure))
         }
-        return Result(file: file, protocolName: decoder.name, decoding: decoder.decode(bytes))
+        return Result(file: file, seen: nil, protocolName: decoder.name, decoding: decoder.decode(bytes))
+    }
+
+    /// Decodes the messages that a capture holds, in the order of their first packets.
+    ///
+    /// Payloads that look like none of the protocols are passed over, unless a protocol is named.
+    ///
+    /// - Parameters:
+    ///   - capture: the capture.
+    ///   - name: the protocol of all payloads; nil to guess it for each.
+    ///   - file: the name of the capture, for the results.
+    public func decode(_ capture: Capture, as name: String? = nil, file: String? = nil) -> [Result] {
+        capture.payloads.flatMap { payload -> [Result] in
+            let decoder = self.decoders.first { name.map($0.name.elementsEqual) ?? $0.resembles(payload.bytes) }
+            guard let decoder else { return [] }
+            let sighting = Sighting(
+                frame: payload.frame,
+                transport: payload.transport,
+                source: payload.source,
+                destination: payload.destination
+            )
+            let messages = payload.transport == .tcp ? decoder.messages(in: payload.bytes) : [payload.bytes]
+            return messages.map { message in
+                Result(file: file, seen: sighting, protocolName: decoder.name, decoding: decoder.decode(message))
+            }
+        }
     }
 }

@@ -45,6 +45,22 @@ struct MSRPDecoder: ProtocolDecoder {
         return .ok(fields)
     }
 
+    func messages(in stream: [UInt8]) -> [[UInt8]] {
+        var parser = FrameParser()
+        parser.append(ByteBuffer(bytes: stream))
+        var messages: [[UInt8]] = []
+        var start = 0
+        while let event = try? parser.next() {
+            guard case .end = event else { continue }
+            let end = stream.count - parser.heldBytes
+            messages.append(Array(stream[start..<end]))
+            start = end
+        }
+        // What is left is cut or no frame at all: its decoding says which.
+        if start < stream.count { messages.append(Array(stream[start...])) }
+        return messages
+    }
+
     private func fields(of frames: [Frame]) -> [JSONValue.Member] {
         var fields: [JSONValue.Member] = [.init("messages", .count(frames.count { $0.end != nil }))]
         guard let frame = frames.last else { return fields }

@@ -62,4 +62,14 @@ public protocol ProtocolDecoder: Sendable {
 
     /// Decodes the input; never fails otherwise than by its verdict.
     func decode(_ bytes: [UInt8]) -> Decoding
+
+    /// The messages that a stretch of a stream holds, in order, the last of them perhaps cut.
+    ///
+    /// One message fills the stretch unless a protocol has framing of its own.
+    func messages(in stream: [UInt8]) -> [[UInt8]]
+}
+
+extension ProtocolDecoder {
+    /// The whole stretch as one message.
+    public func messages(in stream: [UInt8]) -> [[UInt8]] { [stream] }
 }
