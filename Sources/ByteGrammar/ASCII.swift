@@ -1,0 +1,66 @@
+/// Comparison and conversion of US-ASCII bytes without regard to locale.
+public enum ASCII {
+    /// The byte in lower case when it is a capital letter of US-ASCII, else the byte itself.
+    @inlinable
+    @inline(__always)
+    public static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte &- 0x41 < 26 ? byte | 0x20 : byte
+    }
+
+    /// Whether a stretch of bytes equals a literal, letters compared without case.
+    @inlinable
+    public static func equal(_ bytes: Span<UInt8>, _ range: Range<Int>, ignoringCase literal: StaticString) -> Bool {
+        guard range.count == literal.utf8CodeUnitCount, range.upperBound <= bytes.count else { return false }
+        let text = unsafe UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+        for index in 0..<range.count
+        where lowercased(bytes[range.lowerBound &+ index]) != lowercased(unsafe text[index]) {
+            return false
+        }
+        return true
+    }
+
+    /// Whether two strings are equal byte for byte once the letters of US-ASCII are in one case.
+    ///
+    /// Unlike `==` on strings this knows nothing of Unicode equivalence, which is what protocol elements need.
+    @inlinable
+    public static func equalIgnoringCase(_ left: String, _ right: String) -> Bool {
+        let left = left.utf8
+        let right = right.utf8
+        guard left.count == right.count else { return false }
+        return zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    /// The string with the letters of US-ASCII in lower case and everything else as it is.
+    public static func lowercased(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 &- 0x41 < 26 }) else { return text }
+        return String(decoding: text.utf8.map { lowercased($0) }, as: UTF8.self)
+    }
+
+    /// The value of a hexadecimal digit, or nil.
+    @inlinable
+    public static func hexadecimalValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
+    }
+
+    /// Reads a stretch of bytes as an unsigned decimal number.
+    ///
+    /// - Returns: The number, or nil when the stretch is empty, holds anything but digits, or exceeds `maximum`.
+    public static func unsigned(_ bytes: Span<UInt8>, _ range: Range<Int>, maximum: UInt64 = .max) -> UInt64? {
+        guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= bytes.count else { return nil }
+        var value: UInt64 = 0
+        for index in range {
+            let digit = bytes[index] &- 0x30
+            guard digit < 10 else { return nil }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+            guard !overflow, !carry, sum <= maximum else { return nil }
+            value = sum
+        }
+        return value
+    }
+}
