@@ -21,7 +21,10 @@ final class RawSocket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        try #require(result == 0)
+        guard result == 0 else {
+            _ = Foundation.close(descriptor)
+            throw Refused()
+        }
         self.init(descriptor: descriptor)
     }
 
@@ -79,6 +82,9 @@ final class RawSocket {
         }
         throw Silence()
     }
+
+    /// Nobody listens there.
+    struct Refused: Error {}
 
     /// Nothing came in time.
     struct Silence: Error {}
