@@ -18,7 +18,7 @@ extension Session {
     ) throws(MSRPError) -> OnHead {
         self.current = .skipping
         switch head.startLine {
-        case .response(let status, _): return self.receivedResponse(status, to: head.transactionID)
+        case .response(let status, _): return self.receivedResponse(status, to: head.transactionID, now)
         case .request(let method):
             if let defect = head.defect {
                 try self.refuse(head, defect.responseStatus, into: &output)
@@ -34,10 +34,14 @@ extension Session {
         }
     }
 
-    private mutating func receivedResponse(_ status: MSRPStatus, to id: TransactionID) -> OnHead {
+    private mutating func receivedResponse(
+        _ status: MSRPStatus,
+        to id: TransactionID,
+        _ now: NIODeadline
+    ) -> OnHead {
         if id == self.bindID {
             self.bindID = nil
-            return .bound(self.lifecycle.bindAnswered(status))
+            return .bound(self.lifecycle.bindAnswered(status, now: now))
         }
         return .answer(self.sender.received(status, to: id))
     }

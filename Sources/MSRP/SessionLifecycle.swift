@@ -161,8 +161,12 @@ public struct SessionLifecycle: Sendable {
     }
 
     /// Hears the answer to the first SEND.
-    public mutating func bindAnswered(_ status: MSRPStatus) -> Action {
-        guard case .binding(let connection, _, _, let isResuming) = self.state else { return .ignore }
+    ///
+    /// When it is ``Action/wait``, the session lets go of the connection, which is otherwise well.
+    public mutating func bindAnswered(_ status: MSRPStatus, now: NIODeadline) -> Action {
+        guard case .binding(let connection, let attempt, _, let isResuming) = self.state else { return .ignore }
+        // The peer has not noticed yet that the connection before this one is gone.
+        if isResuming, status == .alreadyBound { return self.retry(after: attempt, isResuming: true, now: now) }
         guard status.isSuccess else { return self.close(.init(.refused, "the peer answered \(status.rawValue)")) }
         self.state = .established(connection)
         return .established(resumed: isResuming)

@@ -110,7 +110,7 @@ extension MSRPSession {
                 self.connection?.sendMore()
             } catch {
                 // A message whose size was known may be over before its producer says that this was all.
-                if isLast, bytes.readableBytes == 0, error.code == .unknownMessage { return promise.succeed() }
+                if bytes.readableBytes == 0, error.code == .unknownMessage { return promise.succeed() }
                 promise.fail(error)
             }
         }

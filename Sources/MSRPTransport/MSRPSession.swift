@@ -145,7 +145,7 @@ public final class MSRPSession: @unchecked Sendable {
     func perform(_ action: SessionLifecycle.Action) {
         switch action {
         case .ignore, .refuse: break
-        case .wait: break
+        case .wait: self.letGo()
         case .connect: self.connect()
         case .bind: self.bind()
         case .established(let resumed):
@@ -155,6 +155,13 @@ public final class MSRPSession: @unchecked Sendable {
         case .close: self.closed()
         }
         self.scheduleTimer()
+    }
+
+    /// Leaves a connection that the session is not bound to any more.
+    private func letGo() {
+        guard let connection, self.core.lifecycle.connection == nil else { return }
+        self.connection = nil
+        connection.remove(self)
     }
 
     private func connect() {

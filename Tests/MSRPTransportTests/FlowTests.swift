@@ -194,7 +194,7 @@ import Testing
             handler: aliceEvents
         ) { $0.limits.reconnectDelay = .milliseconds(20) }
         alice.start()
-        let size = 24 * 1024 * 1024
+        let size = 6 * 1024 * 1024
         var outgoing = MSRPSession.Outgoing(contentType: "application/octet-stream", size: UInt64(size))
         outgoing.wantsSuccessReport = true
         let message = outgoing
@@ -213,15 +213,15 @@ import Testing
                     isRight = isRight && byte == UInt8((received + index) % (251 * 256) % 251)
                 }
                 received += bytes.readableBytes
-                if breaks < 5, received > (breaks + 1) * 4 * 1024 * 1024 {
+                if breaks < 5 && received >= (breaks + 1) * 1_000_000 {
                     breaks += 1
                     breaker.breakConnections()
                 }
+            case .closed: break read
             case .established(let again): resumed += again ? 1 : 0
             case .completed(_, let size):
                 completed.append(size)
                 if completed.count == 2 { break read }
-            case .closed: break read
             default: break
             }
         }
