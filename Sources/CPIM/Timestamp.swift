@@ -170,7 +170,7 @@ private struct Reader {
         let start = self.position
         var nanosecond = 0
         var scale = 100_000_000
-        while self.position < self.bytes.count, ByteText.isDigit(self.bytes[self.position]) {
+        while self.position < self.bytes.count, ByteSet.digit.contains(self.bytes[self.position]) {
             nanosecond += Int(self.bytes[self.position] - 0x30) * scale
             scale /= 10
             self.position += 1

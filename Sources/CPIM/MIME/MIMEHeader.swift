@@ -26,7 +26,7 @@ public struct MIMEHeader: Sendable, Hashable {
     }
 
     /// Whether the header has a name, compared without case.
-    public func isNamed(_ name: String) -> Bool { ByteText.equalIgnoringCase(self.name.utf8, name.utf8) }
+    public func isNamed(_ name: String) -> Bool { ASCII.equalIgnoringCase(self.name, name) }
 
     /// The value in one line: folds become a space, white space around is dropped.
     public var value: String {

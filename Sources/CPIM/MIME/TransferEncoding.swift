@@ -75,8 +75,8 @@ public enum TransferEncoding {
                 index += 2
             } else if next == 0x0D, afterNext == 0x0A {
                 index += 3
-            } else if let next, let afterNext, let high = ByteText.hexValue(next),
-                let low = ByteText.hexValue(afterNext)
+            } else if let next, let afterNext, let high = ASCII.hexadecimalValue(next),
+                let low = ASCII.hexadecimalValue(afterNext)
             {
                 output.append(high << 4 | low)
                 index += 3

@@ -54,7 +54,7 @@ enum CPIMEscapes {
         else { return nil }
         var unit: UInt16 = 0
         for byte in slice[index + 2..<index + 6] {
-            guard let digit = ByteText.hexValue(byte) else { return nil }
+            guard let digit = ASCII.hexadecimalValue(byte) else { return nil }
             unit = unit << 4 | UInt16(digit)
         }
         return unit

@@ -6,7 +6,7 @@ enum ColonHex {
     static func decode(_ text: String) -> [UInt8]? {
         var octets: [UInt8] = []
         for pair in text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
-            let digits = pair.compactMap(ByteText.hexValue)
+            let digits = pair.compactMap(ASCII.hexadecimalValue)
             guard pair.count == 2, digits.count == 2 else { return nil }
             octets.append(digits[0] << 4 | digits[1])
         }

@@ -106,8 +106,8 @@ public struct FileSelector: Sendable, Hashable {
         var index = 0
         while index < bytes.count {
             if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
-                let high = ByteText.hexValue(bytes[index + 1]),
-                let low = ByteText.hexValue(bytes[index + 2])
+                let high = ASCII.hexadecimalValue(bytes[index + 1]),
+                let low = ASCII.hexadecimalValue(bytes[index + 2])
             {
                 decoded.append(high << 4 | low)
                 index += 3

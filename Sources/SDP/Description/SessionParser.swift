@@ -44,7 +44,7 @@ struct SessionParser {
         guard range.count <= self.limits.maximumLineBytes else {
             throw SDPError(.lineTooLong, "at most \(self.limits.maximumLineBytes) octets", offset: offset)
         }
-        guard range.count >= 2, ByteText.isLetter(self.bytes[offset]), self.bytes[offset + 1] == UInt8(ascii: "=")
+        guard range.count >= 2, ByteSet.alpha.contains(self.bytes[offset]), self.bytes[offset + 1] == UInt8(ascii: "=")
         else { throw SDPError(.malformedLine, "letter=value", offset: offset) }
         let value = self.bytes[offset + 2..<range.upperBound]
         if let bad = value.firstIndex(where: { $0 == 0 || $0 == 0x0D }) {
