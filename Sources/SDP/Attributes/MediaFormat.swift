@@ -43,7 +43,7 @@ extension MediaDescription {
     /// Removes formats, and the attributes that speak of them alone (`rtpmap`, `fmtp`, `rtcp-fb`).
     public mutating func keepFormats(_ kept: [String]) {
         let removed = Set(self.formats).subtracting(kept)
-        self.formats = self.formats.filter { kept.contains($0) }
+        self.formats.removeAll(where: removed.contains)
         self.lines.removeAll { line in
             guard line.kind == .attribute else { return false }
             let attribute = Attribute(line)

@@ -122,7 +122,7 @@ public struct OfferAnswerExchange: Sendable, Equatable {
             guard asked.answering(wish: given) == given else {
                 throw SDPError(.directionMismatch, "what \(asked.rawValue) allows, not \(given.rawValue)")
             }
-            guard offered.formats.contains(where: answered.formats.contains) else {
+            guard !Set(offered.formats).isDisjoint(with: answered.formats) else {
                 throw SDPError(.notOffered, "a format of the offer")
             }
         }

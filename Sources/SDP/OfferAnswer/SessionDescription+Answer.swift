@@ -88,7 +88,7 @@ extension MediaDescription {
     ) throws(SDPError) -> MediaDescription {
         guard !self.isRejected else { throw SDPError(.notOffered, "no answer to a refused medium") }
         let formats = decision.formats ?? self.formats
-        guard !formats.isEmpty, formats.allSatisfy(self.formats.contains) else {
+        guard !formats.isEmpty, Set(formats).isSubset(of: self.formats) else {
             throw SDPError(.notOffered, "formats of the offer")
         }
         if let offered = self.setup, let value = decision.attributes.first(where: { $0.name == "setup" })?.value {
