@@ -12,7 +12,7 @@ struct CPIMDecoder: ProtocolDecoder {
         if name.lowercased().hasPrefix("content-") { return true }
         let core = ["From", "To", "cc", "DateTime", "Subject", "NS", "Require"]
         // SIP headers look alike, but a SIP message begins with its start line.
-        return core.contains(name) || name.contains(".")
+        return core.contains(name) || (name.contains(".") && !name.contains(" "))
     }
 
     func decode(_ bytes: [UInt8]) -> Decoding {

@@ -134,6 +134,27 @@ struct IMDNTests {
         #expect(try IMDNReport.notifications(in: parsed) == documents)
     }
 
+    /// As liblinphone sends it: zlib format, no NS, no Message-ID.
+    @Test("a compressed notification without a Message-ID is read")
+    func compressed() throws {
+        let hex =
+            "789c75904d6ac3301085f706df417893457124bb692842560a0d3981bbc94eb52661c01a194b2ec9ed2b9734"
+            + "4d1bba9cf7defc7cb31bbd934c051ce4fb0b9c8c1b7a5876dee93c6bfdc5307f8cad89d0a203c96a51af4a51"
+            + "95a26ec5a3142b29d6fb3ccbb3574f112896ed794829072198237074961e4eaefff1b718061f30a227c9c847"
+            + "3c6067e66a1ea23629cb3e600c49688a6a290a06d4798b746c8ab776573e172c4443d6f49ea029c8176ca333"
+            + "35ef61a99742b398469208f12007331a17649225053947165a5d2e2bd16a57297e532a9b206382d4f78c4f7b"
+            + "c5afb61aa1c301679a69447df748c57f0794851e13d4b9bce5d52a81c4295c6db05c2bfe2df27f9abe5eaa3f"
+            + "011209997e"
+        let body = InflateTests.hex(hex)
+        let inflated = try TransferEncoding.decode(body[...], contentCoding: "deflate", maximumBytes: 65_536)
+        let message = try CPIMMessage(parsing: inflated)
+        #expect(message.isNotification)
+        #expect(DispositionRequest(message) == nil)
+        let document = try #require(try IMDNReport.notifications(in: message).first)
+        #expect(document.messageID == "m1")
+        #expect(document.notification == .delivery(.delivered))
+    }
+
     @Test("broken reports are refused")
     func broken() throws {
         var message = try Self.original()

@@ -38,6 +38,21 @@ struct ResultTests {
         #expect(result.decoding.failure?.code == "xml-unexpected-end")
     }
 
+    @Test("a file over HTTP")
+    func file() {
+        let text =
+            "<file xmlns='urn:gsma:params:xml:ns:rcs:rcs:fthttp'><file-info type='file'><file-size>9</file-size>"
+            + "<content-type>image/png</content-type><data url='https://h/1'/></file-info></file>"
+        let result = DecoderRegistry.standard.decode(Array(text.utf8))
+        #expect(result.protocolName == "ft-http")
+        guard case .array(let files)? = result.json["fields"]?["files"] else {
+            Issue.record("no files")
+            return
+        }
+        #expect(files.map { $0["size"] } == [.integer(9)])
+        #expect(files.map { $0["url"] } == [.string("https://h/1")])
+    }
+
     @Test("JSON text escapes what it must")
     func escapes() {
         let value = JSONValue.object([

@@ -108,6 +108,21 @@ struct AttributeTests {
         #expect(medium.formatParameters(of: "96") == nil)
     }
 
+    @Test("encodings are the same without case, one channel is the default")
+    func sameEncodings() throws {
+        let one = try #require(RTPMap("0 PCMU/8000"))
+        #expect(one.isSameEncoding(as: try #require(RTPMap("97 pcmu/8000/1"))))
+        #expect(!one.isSameEncoding(as: try #require(RTPMap("97 pcmu/16000"))))
+        #expect(!one.isSameEncoding(as: try #require(RTPMap("97 pcmu/8000/2"))))
+        #expect(!one.isSameEncoding(as: try #require(RTPMap("97 pcma/8000"))))
+    }
+
+    @Test("bandwidths are read, bad ones passed over")
+    func bandwidths() throws {
+        let medium = try Self.medium("m=audio 1 RTP/AVP 0", "b=X-YZ:128", "b=AS:64", "b=AS", "b=AS:x")
+        #expect(medium.bandwidths == [.init(type: "X-YZ", value: 128), .init(type: "AS", value: 64)])
+    }
+
     @Test("a fingerprint comes back with capital digits")
     func fingerprint() throws {
         let fingerprint = try #require(Fingerprint("SHA-256 0a:ff"))

@@ -129,6 +129,7 @@ struct OfferAnswerTests {
         offer.append(Attribute("ice-ufrag", "u"))
         offer.append(Attribute("fingerprint", "sha-256 AA"))
         offer.append(Attribute("inactive"))
+        offer.append(Attribute("ice-lite"))
         let leg = offer.selecting([1, 7])
         #expect(leg.media.count == 1)
         #expect(leg.connection == nil)
@@ -138,6 +139,9 @@ struct OfferAnswerTests {
         #expect(leg.media[0].attribute("fingerprint") == "sha-256 AA")
         #expect(leg.groups == [MediaGroup(semantics: "BUNDLE", mediaIDs: ["2"])])
         #expect(leg.attribute("ice-ufrag") == nil)
+        // This one is for sessions only (RFC 8839 section 5.3).
+        #expect(leg.hasAttribute("ice-lite"))
+        #expect(!leg.media[0].hasAttribute("ice-lite"))
         #expect(leg.statedDirection == nil)
     }
 

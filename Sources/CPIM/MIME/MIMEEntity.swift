@@ -95,9 +95,4 @@ public struct MIMEEntity: Sendable, Hashable {
             ByteText.string(ByteText.trim(Array(value.utf8.prefix { $0 != UInt8(ascii: ";") })[...])).lowercased()
         }
     }
-
-    /// Compares the octets carried, wherever they are stored.
-    public static func == (left: Self, right: Self) -> Bool {
-        left.headers == right.headers && left.body.elementsEqual(right.body)
-    }
 }

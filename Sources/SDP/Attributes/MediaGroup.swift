@@ -40,7 +40,7 @@ extension SessionDescription {
 
     /// The attributes that a session states for all its media and that a medium may state for itself.
     private static let inherited = [
-        "ice-ufrag", "ice-pwd", "ice-options", "ice-lite", "fingerprint", "setup", "tls-id", "connection",
+        "ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "tls-id", "connection",
     ]
 
     /// The description with what the session states for its media (address, direction, ICE and DTLS attributes)

@@ -201,10 +201,13 @@ extension ConferenceInfo.Endpoint {
                 remoteTag: try sip.requiredToken("to-tag")
             )
         }
-        self.extensions = element.elements(except: [
+        var known: Set<String> = [
             "display-text", "referred", "status", "joining-method", "joining-info", "disconnection-method",
-            "disconnection-info", "media", "call-info",
-        ])
+            "disconnection-info", "media",
+        ]
+        // Call information of another protocol is carried as it is.
+        if self.dialog != nil { known.insert("call-info") }
+        self.extensions = element.elements(except: known)
     }
 
     var element: BodyElement {
