@@ -22,8 +22,10 @@ enum FrameCheck {
         }
     }
 
-    /// The first octet says how the rest is split. However it is, the parser says the same; nothing that a head can be
-    /// asked for traps; what is printed anew is read as it was; and a session survives all of it.
+    /// The first octet says how the rest is split.
+    ///
+    /// However it is, the parser says the same; nothing that a head can be asked for traps; what is printed anew is
+    /// read as it was; and a session survives all of it.
     static func run(_ input: [UInt8]) {
         guard let first = input.first else { return }
         let bytes = Array(input.dropFirst())
