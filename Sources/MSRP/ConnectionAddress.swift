@@ -8,13 +8,24 @@ public struct ConnectionAddress: Sendable, Hashable {
     public var isSecure: Bool
     /// Whether the connection is a WebSocket.
     public var isWebSocket: Bool
+    /// What the certificate of the other end must be, when signalling has said so (RFC 4975 section 14.4).
+    ///
+    /// It takes the place of the host name, which with ``CEMA`` says nothing about the other end.
+    public var fingerprint: CertificateFingerprint?
 
     /// Makes an address.
-    public init(host: String, port: UInt16, isSecure: Bool, isWebSocket: Bool = false) {
+    public init(
+        host: String,
+        port: UInt16,
+        isSecure: Bool,
+        isWebSocket: Bool = false,
+        fingerprint: CertificateFingerprint? = nil
+    ) {
         self.host = host
         self.port = port
         self.isSecure = isSecure
         self.isWebSocket = isWebSocket
+        self.fingerprint = fingerprint
     }
 
     /// The address that a URI names: that of the first hop of a path (RFC 4975 section 7.1).
@@ -99,19 +110,5 @@ public enum CEMA {
         // The other end does not know of the extension. If nothing has changed its lines, the path is right.
         if localHasCEMA, isOfferer, !remote.matchesPath, remote.path.count == 1 { return .fallBack }
         return .connect(byPath)
-    }
-}
-
-/// The names that both ends compare in the certificate (RFC 4975 section 14.2): the host of the URI that was dialled,
-/// or with CEMA nothing but the fingerprint from the offer or answer (RFC 6714 section 5).
-public enum PeerIdentity: Sendable, Hashable {
-    /// The certificate has to name this host.
-    case hostName(String)
-    /// The certificate has to have the fingerprint that came by signalling.
-    case fingerprint
-
-    /// Which of the two applies.
-    public static func expected(usesCEMA: Bool, hasFingerprint: Bool, next: MSRPURI) -> PeerIdentity {
-        usesCEMA || hasFingerprint ? .fingerprint : .hostName(next.host)
     }
 }

@@ -155,14 +155,17 @@ extension FrameHead {
         let wanted = Array(name.utf8)
         let bytes = self.bytes.readableBytesUInt8Span
         var lineStart = self.headersStart
-        while let end = bytes.firstIndex(of: ASCII.lf, in: lineStart..<bytes.count) {
-            if lineStart + wanted.count < end, bytes[lineStart + wanted.count] == ASCII.colon {
-                let found = bytes.extracting(lineStart..<(lineStart + wanted.count))
-                if found.equalsIgnoringCase(wanted.span) {
-                    return bytes.string(bytes.trimmed((lineStart + wanted.count + 1)..<(end - 1)))
-                }
-            }
-            lineStart = end + 1
+        var position = lineStart
+        while let lf = bytes.firstIndex(of: ASCII.lf, in: position..<bytes.count) {
+            position = lf + 1
+            // As when the head was scanned, only CRLF ends a line.
+            guard lf > lineStart, bytes[lf - 1] == ASCII.cr else { continue }
+            let line = lineStart..<(lf - 1)
+            lineStart = lf + 1
+            guard line.count > wanted.count, bytes[line.lowerBound + wanted.count] == ASCII.colon,
+                bytes.extracting(line.prefix(wanted.count)).equalsIgnoringCase(wanted.span)
+            else { continue }
+            return bytes.string(bytes.trimmed((line.lowerBound + wanted.count + 1)..<line.upperBound))
         }
         return nil
     }

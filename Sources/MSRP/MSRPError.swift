@@ -76,6 +76,8 @@ extension MSRPError.Code {
     public static let malformedNumber = Self(rawValue: "malformed-number")
     /// A digest challenge cannot be read or names nothing that we can compute.
     public static let malformedChallenge = Self(rawValue: "malformed-challenge")
+    /// A certificate fingerprint is not one of SHA-256.
+    public static let malformedFingerprint = Self(rawValue: "malformed-fingerprint")
     /// A body came without a Content-Type.
     public static let missingContentType = Self(rawValue: "missing-content-type")
 }

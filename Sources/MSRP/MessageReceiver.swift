@@ -159,8 +159,12 @@ public struct MessageReceiver: Sendable {
         case .dropping(let answer): return answer.map { .answer($0) } ?? .nothing
         case .receiving(let id, let position):
             guard let index = self.messages.index(forKey: id) else { return .nothing }
+            let before = self.messages.values[index].message.waitingBytes
             do {
-                switch try self.messages.values[index].message.end(flag, at: position) {
+                let action = try self.messages.values[index].message.end(flag, at: position)
+                // What waited in a message that was given up waits no more.
+                self.waitingBytes += self.messages.values[index].message.waitingBytes - before
+                switch action {
                 case .more, .ignore: return .answer(.ok)
                 case .complete(let size):
                     self.drop(id, .ok)

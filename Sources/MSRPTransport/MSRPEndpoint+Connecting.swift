@@ -43,7 +43,15 @@ extension MSRPEndpoint {
     ) throws {
         if address.isSecure, let context = self.configuration.clientTLS {
             let isAddress = (try? SocketAddress(ipAddress: address.host, port: 0)) != nil
-            let handler = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : address.host)
+            let name = isAddress ? nil : address.host
+            let handler =
+                if let fingerprint = address.fingerprint {
+                    try NIOSSLClientHandler(context: context, serverHostname: name) { chain, promise in
+                        promise.completeWith(Self.matches(chain, fingerprint))
+                    }
+                } else {
+                    try NIOSSLClientHandler(context: context, serverHostname: name)
+                }
             try channel.pipeline.syncOperations.addHandler(handler)
         }
         let connection = MSRPConnection(
@@ -57,6 +65,18 @@ extension MSRPEndpoint {
         )
         guard address.isWebSocket else { return try channel.pipeline.syncOperations.addHandler(connection) }
         try self.addWebSocketClient(to: channel, address, connection)
+    }
+
+    /// Whether the certificate that came is the one that signalling has named.
+    private static func matches(
+        _ chain: [NIOSSLCertificate],
+        _ fingerprint: CertificateFingerprint
+    ) -> Result<NIOSSLVerificationResult, any Error> {
+        Result {
+            guard let leaf = chain.first else { return .failed }
+            let found = CertificateFingerprint(ofCertificate: try leaf.toDERBytes())
+            return found == fingerprint ? .certificateVerified : .failed
+        }
     }
 
     private func addWebSocketClient(

@@ -130,8 +130,9 @@ final class Kamailio {
         throw RawSocket.Silence()
     }
 
-    /// Ends it with its children, which share its process group. It inherits the blocked signals of the thread that
-    /// started it, so asking it to end would not reach it.
+    /// Ends it with its children, which share its process group.
+    ///
+    /// It inherits the blocked signals of the thread that started it, so asking it to end would not reach it.
     func stop() {
         kill(-self.process.processIdentifier, SIGKILL)
         self.process.waitUntilExit()

@@ -11,6 +11,7 @@ import Testing
     struct Certificate {
         let server: NIOSSLContext
         let client: NIOSSLContext
+        let fingerprint: CertificateFingerprint
 
         static let isPossible = FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
 
@@ -32,6 +33,7 @@ import Testing
             process.waitUntilExit()
             try #require(process.terminationStatus == 0)
             let chain = try NIOSSLCertificate.fromPEMFile(certificate)
+            self.fingerprint = CertificateFingerprint(ofCertificate: try chain[0].toDERBytes())
             self.server = try NIOSSLContext(
                 configuration: .makeServerConfiguration(
                     certificateChain: chain.map { .certificate($0) },
@@ -90,6 +92,47 @@ import Testing
         }
         #expect(await closeReason(ends.aliceEvents) == .connectFailed)
         ends.bob.close()
+        try await pair.listener.close()
+    }
+
+    @Test(.enabled(if: Certificate.isPossible, "the openssl command is not installed"), arguments: [true, false])
+    func aFingerprintFromSignallingDecides(_ isRight: Bool) async throws {
+        let certificate = try Certificate()
+        var configuration = MSRPEndpoint.Configuration()
+        // Nobody has signed the certificate whom this end knows.
+        configuration.clientTLS = try NIOSSLContext(configuration: .makeClientConfiguration())
+        let pair = try await Pair.start(alice: configuration, tls: certificate.server)
+        let text = isRight ? certificate.fingerprint.text : "SHA-256 00" + String(repeating: ":00", count: 31)
+        let uris = try pair.uris(secure: true)
+        let address = ConnectionAddress(
+            host: "127.0.0.1",
+            port: pair.port,
+            isSecure: true,
+            fingerprint: try CertificateFingerprint(parsing: text)
+        )
+        let bob = try pair.bob.makeSession(
+            local: uris.bob,
+            remotePath: [uris.alice],
+            role: .passive,
+            handler: SessionEvents()
+        )
+        bob.start()
+        let events = SessionEvents()
+        let alice = try pair.alice.makeSession(
+            local: uris.alice,
+            remotePath: [uris.bob],
+            role: .active,
+            address: address,
+            handler: events
+        ) { $0.limits.maxConnectAttempts = 1 }
+        alice.start()
+        if isRight {
+            try await alice.send(ByteBuffer(string: "hello"), contentType: "text/plain", wantsSuccessReport: true)
+            alice.close()
+        } else {
+            #expect(await closeReason(events) == .connectFailed)
+        }
+        bob.close()
         try await pair.listener.close()
     }
 
