@@ -9,6 +9,8 @@ struct Fuzzer {
     let name: String
     /// The products of the root package that it needs.
     let products: [String]
+    /// Whether it handles NIO's buffers itself.
+    var usesBuffers = false
 }
 
 let fuzzers = [
@@ -16,6 +18,8 @@ let fuzzers = [
     Fuzzer(name: "cpim", products: ["CPIM"]),
     Fuzzer(name: "decode", products: ["ProtocolDecoding"]),
     Fuzzer(name: "inflate", products: ["CPIM"]),
+    Fuzzer(name: "msrp-frames", products: ["MSRP"], usesBuffers: true),
+    Fuzzer(name: "msrp-reassembly", products: ["MSRP"], usesBuffers: true),
     Fuzzer(name: "multipart", products: ["CPIM"]),
     Fuzzer(name: "sdp", products: ["SDP"]),
     Fuzzer(name: "xml", products: ["XMLBodies"]),
@@ -24,7 +28,10 @@ let fuzzers = [
 let package = Package(
     name: "fuzz",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "continuo", path: "..")],
+    dependencies: [
+        .package(name: "continuo", path: ".."),
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+    ],
     targets: [
         .target(name: "CFuzzerDriver"),
         .target(name: "FuzzSupport", dependencies: ["CFuzzerDriver"]),
@@ -34,6 +41,7 @@ let package = Package(
                 name: "fuzz-\(fuzzer.name)",
                 dependencies: ["FuzzSupport"]
                     + fuzzer.products.map { .product(name: $0, package: "continuo") }
+                    + (fuzzer.usesBuffers ? [.product(name: "NIOCore", package: "swift-nio")] : [])
             )
         }
 )

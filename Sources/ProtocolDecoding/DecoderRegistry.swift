@@ -68,7 +68,7 @@ public struct DecoderRegistry: Sendable {
 
     /// All protocols known here.
     public static let standard = DecoderRegistry(
-        decoders: [SDPDecoder(), MSRPDecoder()] + XMLBodyDecoder.all + [CPIMDecoder()]
+        decoders: [SIPDecoder(), SDPDecoder(), MSRPDecoder()] + XMLBodyDecoder.all + [CPIMDecoder()]
     )
 
     /// The names that can be asked for.
