@@ -23,6 +23,28 @@ struct SIPDecoder: ProtocolDecoder {
         }
     }
 
+    func messages(in stream: [UInt8]) -> [[UInt8]] {
+        var rest = ByteBuffer(bytes: stream)
+        var messages: [[UInt8]] = []
+        while true {
+            // Empty lines between messages keep connections alive.
+            while let byte = rest.readableBytesView.first, byte == 0x0D || byte == 0x0A {
+                rest.moveReaderIndex(forwardBy: 1)
+            }
+            guard rest.readableBytes > 0 else { return messages }
+            // Only Content-Length tells on a stream where a message ends.
+            guard let message = try? SIPMessage(parsing: rest, limits: Self.limits),
+                let length = try? message.contentLength(), length > 0 || message.bodyLength == 0,
+                message.serializedLength <= rest.readableBytes,
+                let bytes = rest.readBytes(length: message.serializedLength), !bytes.isEmpty
+            else {
+                messages.append(Array(rest.readableBytesView))
+                return messages
+            }
+            messages.append(bytes)
+        }
+    }
+
     /// Wider than those of a server, so that what a server refuses for its size can still be looked at.
     private static let limits: SIPLimits = {
         var limits = SIPLimits()

@@ -38,6 +38,25 @@ struct ResultTests {
         #expect(result.decoding.failure?.code == "xml-unexpected-end")
     }
 
+    @Test("SIP messages on a stream are told apart by their lengths")
+    func stream() throws {
+        func message(_ callID: String, _ body: String) -> [UInt8] {
+            let lines = [
+                "OPTIONS sip:b@example.com SIP/2.0", "Via: SIP/2.0/TCP h.example.com;branch=z9hG4bK1",
+                "From: <sip:a@example.com>;tag=1", "To: <sip:b@example.com>", "Call-ID: \(callID)", "CSeq: 1 OPTIONS",
+                "Max-Forwards: 70", "Content-Length: \(body.utf8.count)", "", body,
+            ]
+            return Array(lines.joined(separator: "\r\n").utf8)
+        }
+        let whole = [message("1", ""), message("2", "OPTIONS sip:x SIP/2.0\r\n\r\n"), message("3", "z")]
+        let cut = Array(message("4", "cut").dropLast())
+        let stream = whole[0] + Array("\r\n\r\n".utf8) + whole[1] + whole[2] + cut
+        let decoder = try #require(DecoderRegistry.standard.decoders.first { $0.resembles(stream) })
+        #expect(decoder.name == "sip")
+        #expect(decoder.messages(in: stream) == whole + [cut])
+        #expect(decoder.messages(in: stream).map { decoder.decode($0).verdict } == [.ok, .ok, .ok, .rejected])
+    }
+
     @Test("a file over HTTP")
     func file() {
         let text =
