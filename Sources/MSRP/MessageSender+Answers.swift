@@ -15,6 +15,7 @@ extension MessageSender {
     /// Takes a response.
     public mutating func received(_ status: MSRPStatus, to id: TransactionID) -> OnAnswer {
         guard let transaction = self.removeTransaction(id) else { return .ignore }
+        self.trimDeadlines()
         guard status.isSuccess else { return self.refused(transaction.id, status) }
         guard transaction.wantsAnswer, let index = self.entries.index(forKey: transaction.id) else { return .ignore }
         switch self.entries.values[index].message.answered() {
@@ -64,10 +65,16 @@ extension MessageSender {
         return results
     }
 
-    /// Forgets deadlines at the front whose answers have come, so that a timer is not set for nothing.
-    public mutating func trimDeadlines() {
+    /// Forgets deadlines of requests that were answered: those at the front, and all once they are the larger part,
+    /// as they become behind a request that is not answered.
+    mutating func trimDeadlines() {
         while let (_, id) = self.deadlines.first, self.transactions[id] == nil { self.deadlines.removeFirst() }
+        guard self.deadlines.count > 2 * self.transactions.count + Self.spareDeadlines else { return }
+        self.deadlines.removeAll { self.transactions[$0.1] == nil }
     }
+
+    /// Deadlines of answered requests that are not worth looking for.
+    static var spareDeadlines: Int { 64 }
 
     /// Makes everything unanswered wait to be sent again, under the same message ids, once there is a new connection
     /// (RFC 4975 section 5.4).

@@ -157,7 +157,6 @@ public struct Session: Sendable {
     /// Does what has become due.
     public mutating func timerFired(now: NIODeadline) -> OnTimer {
         let results = self.sender.expire(now: now)
-        self.sender.trimDeadlines()
         return OnTimer(
             lifecycle: self.lifecycle.timerFired(now: now),
             results: results,

@@ -11,13 +11,18 @@ public enum MSRPBenchmarks {
     ///   - runs: how often each is run.
     ///   - report: called with each result as soon as it is there.
     public static func run(runs: Int = 5, report: (Measurement) -> Void) async throws {
-        let small = try Self.stream(chunkBytes: 2048)
-        let large = try Self.stream(chunkBytes: 64 * 1024)
+        let content = Self.content(Self.totalBytes)
+        let small = try Self.stream(of: content, chunkBytes: 2048)
+        let large = try Self.stream(of: content, chunkBytes: 64 * 1024)
         report(try Self.measure("msrp.gb_per_second", runs) { try Self.parse(small) })
         report(try Self.measure("msrp.parse_64k_chunks_gb_per_second", runs) { try Self.parse(large) })
         report(try Self.measure("msrp.receive_gb_per_second", runs) { try Self.receive(small) })
-        report(try Self.measure("msrp.print_gb_per_second", runs) { try Self.print(chunkBytes: 2048) })
-        report(try Self.measure("msrp.print_64k_chunks_gb_per_second", runs) { try Self.print(chunkBytes: 64 * 1024) })
+        report(try Self.measure("msrp.print_gb_per_second", runs) { try Self.print(content, chunkBytes: 2048) })
+        report(
+            try Self.measure("msrp.print_64k_chunks_gb_per_second", runs) {
+                try Self.print(content, chunkBytes: 64 * 1024)
+            }
+        )
         try await Loopback.run(runs: runs, report: report)
     }
 
@@ -66,8 +71,8 @@ public enum MSRPBenchmarks {
     }
 
     /// A message in chunks, as reads of 64 KiB.
-    private static func stream(chunkBytes: Int) throws -> [ByteBuffer] {
-        var session = try Self.sender(chunkBytes: chunkBytes, content: Self.content(Self.totalBytes))
+    private static func stream(of content: ByteBuffer, chunkBytes: Int) throws -> [ByteBuffer] {
+        var session = try Self.sender(chunkBytes: chunkBytes, content: content)
         var output = FrameOutput(framing: .stream)
         while session.writeNext(now: .uptimeNanoseconds(0), into: &output) != nil {}
         var all = ByteBuffer()
@@ -125,8 +130,8 @@ public enum MSRPBenchmarks {
     }
 
     /// All that a sender does but the socket: cutting, choosing ids, printing.
-    private static func print(chunkBytes: Int) throws -> Int {
-        var session = try Self.sender(chunkBytes: chunkBytes, content: Self.content(Self.totalBytes))
+    private static func print(_ content: ByteBuffer, chunkBytes: Int) throws -> Int {
+        var session = try Self.sender(chunkBytes: chunkBytes, content: content)
         var output = FrameOutput(framing: .stream)
         var bytes = 0
         while session.writeNext(now: .uptimeNanoseconds(0), into: &output) != nil {

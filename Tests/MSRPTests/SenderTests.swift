@@ -1,6 +1,7 @@
-import MSRP
 import NIOCore
 import Testing
+
+@testable import MSRP
 
 @Suite struct SenderTests {
     static let zero = NIODeadline.uptimeNanoseconds(0)
@@ -214,6 +215,21 @@ import Testing
         #expect(throws: MSRPError(.unprintable, "")) {
             try second.start(.init(id: MessageID(validating: "other001"), contentType: "a\r\nb", size: 3))
         }
+    }
+
+    @Test func oneUnansweredChunkDoesNotKeepTheDeadlinesOfTheOthers() throws {
+        var sender = self.sender { $0.maxBufferedBytes = 1 << 30 }
+        let id = try self.start(&sender, 2048 * 2000)
+        #expect(sender.nextID() == id)
+        var most = 0
+        while let chunk = sender.next(now: Self.zero)?.chunk {
+            _ = sender.received(.ok, to: chunk.transactionID)
+            most = max(most, sender.deadlines.count)
+        }
+        #expect(most < 100)
+        #expect(sender.deadlines.count >= 1)
+        #expect(sender.expire(now: Self.zero + .seconds(30)) == [.init(id: id, outcome: .failed(.timeout))])
+        #expect(sender.deadlines.isEmpty)
     }
 
     @Test func reportsThatNeverComeAreForgotten() throws {
