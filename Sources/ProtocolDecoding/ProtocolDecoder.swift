@@ -31,7 +31,7 @@ public struct Decoding: Sendable, Equatable {
     public var verdict: Verdict
     /// Why it is not.
     public var failure: Failure?
-    /// What is in it, by the names that `docs/decode.md` lists.
+    /// What is in it, by the names that `docs/libraries/decode.md` lists.
     public var fields: [JSONValue.Member]
 
     /// A good message.
