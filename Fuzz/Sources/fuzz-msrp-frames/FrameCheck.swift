@@ -1,0 +1,1 @@
+../../../Tests/MSRPTests/Support/FrameCheck.swift

@@ -1,0 +1,9 @@
+import FuzzSupport
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+exit(runFuzzer(FrameCheck.run))
