@@ -85,6 +85,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
+        .testTarget(name: "MessagingCoreTests", dependencies: ["MessagingCore"], swiftSettings: settings),
+        .testTarget(
+            name: "MessagingServiceTests",
+            dependencies: ["MessagingService", "ClientWire", "Store"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "continuo",
             dependencies: [

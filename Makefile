@@ -1,0 +1,42 @@
+# Continuo: what a person does with the tree. Each target installs what a fresh Debian machine lacks.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+SWIFT_FILES = git ls-files -z '*.swift'
+
+.PHONY: help setup run test lint format bench soak coverage build release clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup:
+	@scripts/setup
+
+build: setup
+	swift build --product continuo
+
+run: build ## Start a server with demo accounts, and print what to try
+	@.build/debug/continuo demo
+
+test: setup ## Run all tests
+	@scripts/test
+
+lint: setup ## Check the format and what the compiler cannot see
+	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel
+
+format: ## Put the sources into the house's format
+	@$(SWIFT_FILES) | xargs -0 swift format --in-place --parallel
+
+release: setup
+	swift build -c release --product continuo --static-swift-stdlib
+
+bench: release ## Measure, and print a table (optimised build; some minutes)
+	@.build/release/continuo bench messages
+
+soak: release ## Kill the server hundreds of times under load, and check
+	@scripts/soak
+
+coverage: setup ## Show how much of the sources the tests reach
+	@scripts/coverage
+
+clean:
+	rm -rf .build .demo

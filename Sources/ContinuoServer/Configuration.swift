@@ -1,0 +1,90 @@
+import FoundationEssentials
+import Yams
+
+/// Everything an operator can set before starting: read from a YAML file, checked whole, with defaults for the rest.
+public struct Configuration: Sendable, Equatable {
+    /// Where something listens.
+    public struct Endpoint: Sendable, Equatable, CustomStringConvertible {
+        public var host: String
+        public var port: Int
+
+        /// An address to listen on.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        /// Reads `host:port` or `[ipv6]:port`; nil if it is neither.
+        public init?(_ text: String) {
+            guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+                (0...65535).contains(port)
+            else { return nil }
+            let host = text[..<colon].trimmingPrefix("[")
+            guard !host.isEmpty else { return nil }
+            self.host = String(host.hasSuffix("]") ? host.dropLast() : host)
+            self.port = port
+        }
+
+        /// Whether only this machine can reach it.
+        public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+        public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    }
+
+    /// A certificate chain and its key, both PEM files; read again when they change.
+    public struct TLS: Sendable, Equatable {
+        public var certificate: String
+        public var key: String
+
+        /// Paths of the two files.
+        public init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    public var data = "data"
+    public var domains = ["localhost"]
+    public var publicURL: String?
+    public var listen = Endpoint(host: "127.0.0.1", port: 8080)
+    public var tls: TLS?
+    public var allowPlain = false
+    public var operatorListen = Endpoint(host: "127.0.0.1", port: 8081)
+    public var operatorHosts: [String] = []
+    public var passwordCost = 15
+    public var windowItems = 256
+    public var windowBytes = 1 << 20
+    public var linkDays = 7
+    public var logLevel = "info"
+
+    /// The defaults: one machine, loopback, no TLS.
+    public init() {}
+
+    /// The address that devices are told to use.
+    public var reachableURL: String {
+        publicURL ?? "\(tls == nil ? "http" : "https")://\(listen)"
+    }
+}
+
+/// One thing that is wrong with a configuration, and how to mend it.
+public struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
+    public var key: String
+    public var line: Int?
+    public var problem: String
+    public var mend: String
+
+    public var description: String {
+        "\(line.map { "line \($0): " } ?? "")\(key): \(problem)\n    \(mend)"
+    }
+}
+
+/// All that is wrong with a configuration, told at once.
+public struct ConfigurationError: Error, CustomStringConvertible {
+    public var source: String
+    public var problems: [ConfigurationProblem]
+
+    public var description: String {
+        "\(source) has \(problems.count == 1 ? "a problem" : "\(problems.count) problems"):\n"
+            + problems.map { "  \($0)" }.joined(separator: "\n")
+    }
+}
