@@ -92,6 +92,19 @@ let package = Package(
             dependencies: ["MessagingService", "ClientWire", "Store"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "AppGatewayTests",
+            dependencies: [
+                "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                nio("NIOCore"), nio("NIOPosix"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "continuo",
             dependencies: [
