@@ -96,6 +96,7 @@ let package = Package(
             name: "AppGatewayTests",
             dependencies: [
                 "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
