@@ -108,6 +108,7 @@ final class SocketHandler: ChannelDuplexHandler, DeviceLink, LoopMember, LoopWri
         }
     }
 
+    /// What comes after a broken frame cannot be read, not even the answer to our close: we close our side at once.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case NIOWebSocketError.invalidFrameLength, NIOWebSocketFrameAggregator.Error.accumulatedFrameSizeIsTooLarge,
@@ -115,8 +116,10 @@ final class SocketHandler: ChannelDuplexHandler, DeviceLink, LoopMember, LoopWri
             close(code: Self.messageTooBig, reason: "at most \(limits.frameBytes) bytes in a message")
         case is NIOWebSocketError, is NIOWebSocketFrameAggregator.Error, is SocketFrameCheck.Violation:
             close(code: Self.protocolError, reason: "not a proper frame")
-        default: context.close(promise: nil)
+        default: return context.close(promise: nil)
         }
+        context.flush()
+        context.close(mode: .output, promise: nil)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -28,11 +28,13 @@ struct Reply: Sendable {
 
     func json<T: Decodable>(_ type: T.Type) throws -> T { try JSONDecoder().decode(type, from: Data(body)) }
 
-    /// The problem's code; nil when it is none.
-    var code: String? {
+    /// What the server refused, and how; nil when it is no problem document.
+    var problem: Problem? {
         guard fields["content-type"] == "application/problem+json" else { return nil }
-        return try? json(Problem.self).code.rawValue
+        return try? json(Problem.self)
     }
+
+    var code: String? { problem?.code.rawValue }
 
     var text: String { String(decoding: body, as: UTF8.self) }
 }

@@ -98,7 +98,7 @@ final class TestSocket: Sendable {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) -> (Frame, used: Int)? {
+    static func parse(_ bytes: [UInt8]) -> (Frame, used: Int)? {
         guard bytes.count >= 2 else { return nil }
         var length = Int(bytes[1] & 0x7F)
         var start = 2
