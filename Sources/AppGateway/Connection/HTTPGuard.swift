@@ -59,11 +59,14 @@ final class HTTPGuard: ChannelDuplexHandler, RemovableChannelHandler, LoopMember
         var head = head
         let isFirst = isFirstRequest
         isFirstRequest = false
+        // The decoder reads nothing after a request that wanted an upgrade: refused, it is the connection's last.
+        var keepsAlive = head.isKeepAlive
         if head.headers.contains(name: "upgrade") {
             if isFirst, opensSocket(head) {
                 isUpgrading = true
             } else {
                 head.headers.remove(name: "upgrade")
+                keepsAlive = false
             }
         }
         guard head.version != .http1_1 || head.headers[canonicalForm: "host"].count == 1 else {
@@ -71,7 +74,7 @@ final class HTTPGuard: ChannelDuplexHandler, RemovableChannelHandler, LoopMember
         }
         let action = connection.head(
             expectsContinue: expectsContinue(head),
-            keepsAlive: head.isKeepAlive || isUpgrading,
+            keepsAlive: keepsAlive,
             now: ConnectionLoop.now()
         )
         switch action {
