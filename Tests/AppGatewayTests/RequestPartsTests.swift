@@ -125,4 +125,47 @@ struct RequestPartsTests {
         #expect(error?.status == status)
         if path == "/v1/a", status == 405 { #expect(error?.fields[.allow] == "GET, POST") }
     }
+
+    /// Numbers that are the same in every run (SplitMix64).
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ mixed >> 31
+        }
+    }
+
+    @Test("no text makes a parser trap, and what it accepts is within bounds", arguments: [1, 2, 3, 4] as [UInt64])
+    func anything(_ seed: UInt64) {
+        var numbers = Numbers(state: seed)
+        let pieces = [
+            "bytes", "=", "-", "0", "9", "18446744073709551615", "9223372036854775807", ",", " ", "%", "%2", "%2F",
+            "%00",
+            "%FF", "/", "v1", "a", "?", "&", "limit", "before", "+", "\"", "W/", "*", "\u{0}", "é", "\u{1F431}", "\r\n",
+        ]
+        let known = [Operation.Parameter.before, .limit]
+        for _ in 0..<5000 {
+            let text = (0..<Int.random(in: 0...8, using: &numbers)).map { _ in
+                pieces.randomElement(using: &numbers) ?? ""
+            }
+            .joined()
+            let size = Int64.random(in: 0 ... .max, using: &numbers) >> Int64.random(in: 0...62, using: &numbers)
+            if case .part(let range) = ByteRange("bytes=" + text, size: size) {
+                #expect(!range.isEmpty && range.lowerBound >= 0 && range.upperBound <= size, "\(text) of \(size)")
+            }
+            _ = EntityTag(hash: "x").isAmong(text)
+            if let decoded = percentDecoded(Substring(text)) {
+                #expect(!decoded.unicodeScalars.contains { $0.value < 32 })
+            }
+            if let query = try? Query(Substring(text), known: known), let limit = try? query.limit() {
+                #expect((1...200).contains(limit))
+                if let before = try? query.number("before") { #expect(before >= 0) }
+            }
+            _ = try? Self.table.route(.get, Substring(text))
+            #expect(!ContentDisposition.attachment(name: text).utf8.contains { $0 < 32 || $0 > 126 })
+        }
+    }
 }

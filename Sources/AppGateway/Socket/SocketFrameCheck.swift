@@ -1,8 +1,9 @@
 import NIOCore
 import NIOWebSocket
 
-/// Refuses what a client must not send: frames without a mask, or with bits of an extension that nobody agreed on
-/// (RFC 6455, sections 5.1 and 5.2). Fragments lose these marks when they are put together, so it is looked at before.
+/// Refuses frames without a mask, or with bits of an extension that nobody agreed on (RFC 6455, sections 5.1 and 5.2).
+///
+/// Fragments lose these marks when they are put together, so it is looked at before.
 final class SocketFrameCheck: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias InboundOut = WebSocketFrame
