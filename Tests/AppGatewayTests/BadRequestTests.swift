@@ -1,6 +1,7 @@
 import ClientWire
 import MessagingCore
 import MessagingService
+import Synchronization
 import Testing
 
 @testable import AppGateway
@@ -297,6 +298,27 @@ struct BadRequestTests {
                     reply.fields["cache-control"] == "no-store" && reply.fields["access-control-allow-origin"] == nil
                 )
             }
+        }
+    }
+
+    @Test("a full disk refuses writes clearly, reads go on, and it recovers")
+    func full() async throws {
+        try await TestGateway.run { gateway in
+            let alice = try await gateway.user("alice")
+            let id = messageID()
+            let body = "{\"id\":\"\(id)\",\"to\":[\"alice@a.example\"],\"parts\":[{\"text\":\"x\"}]}"
+            let socket = try await TestSocket(port: gateway.port)
+            try await socket.hello(alice.token)
+            _ = try await socket.document { $0.welcome != nil }
+            gateway.store.isFull.store(true, ordering: .relaxed)
+            let refused = try await gateway.request("POST", "/v1/messages", alice, json: body)
+            #expect(refused.status == 507 && refused.code == "store-full" && refused.fields["retry-after"] != nil)
+            try await socket.send("{\"ref\":1,\"send\":\(body)}")
+            #expect(try await socket.document { $0.ref == 1 }.problem?.status == 507)
+            #expect(try await gateway.request("GET", "/v1/messages", alice).status == 200)
+            gateway.store.isFull.store(false, ordering: .relaxed)
+            #expect(try await gateway.request("POST", "/v1/messages", alice, json: body).status == 201)
+            #expect(try await socket.document { $0.changes?.contains { $0.id == id } ?? false }.problem == nil)
         }
     }
 }

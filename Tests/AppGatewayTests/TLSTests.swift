@@ -1,3 +1,4 @@
+import ClientWire
 import FoundationEssentials
 import Glibc
 import Logging
@@ -113,5 +114,30 @@ struct TLSTests {
         #expect(try await differs(from: context))
         signalled.cancel()
         _ = await signalled.result
+    }
+
+    @Test("a socket over TLS; a handshake that does not come to its end is cut off")
+    func socketAndSilence() async throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = try certificate("first", in: folder)
+        let context = try client(trusting: files)
+        var limits = GatewayLimits()
+        limits.tickMilliseconds = 20
+        limits.headMilliseconds = 1000
+        try await TestGateway.run(limits: limits, tls: files) { gateway in
+            let silent = try await RawConnection(port: gateway.port)
+            let partial = try await RawConnection(port: gateway.port)
+            try await partial.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
+            let alice = try await gateway.user("alice")
+            let socket = try await TestSocket(port: gateway.port, tls: context)
+            try await socket.hello(alice.token)
+            #expect(try await socket.document { $0.welcome != nil }.welcome?.device == alice.device)
+            for connection in [silent, partial] { #expect(try await connection.closes()) }
+            #expect(!socket.connection.isClosed)
+            try await socket.connection.send(TestSocket.frame(3, []))
+            #expect(try await socket.closeCode() == 1002)
+            #expect(try await socket.connection.closes())
+        }
     }
 }

@@ -29,21 +29,32 @@ struct GatewayResponder: HTTPResponder {
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         let began = NIODeadline.now()
         var response: Response
+        var route: Route?
         do {
-            response = try await answer(request, context)
+            response = try await answer(request, context, &route)
         } catch {
             response = try .problem(gatewayError(error))
         }
         for field in fields where response.headers[field.name] == nil { response.headers.append(field) }
         if request.method == .head { response = response.createHeadResponse() }
-        metrics.answered(
-            status: response.status.code,
-            nanoseconds: (NIODeadline.now() - began).nanoseconds
+        let nanoseconds = (NIODeadline.now() - began).nanoseconds
+        metrics.answered(status: response.status.code, nanoseconds: nanoseconds)
+        // The form of the path only: the path itself may hold a link's token.
+        logger.debug(
+            "request answered",
+            metadata: [
+                "operation": "\(route?.operation.id ?? "none")", "status": "\(response.status.code)",
+                "microseconds": "\(nanoseconds / 1000)",
+            ]
         )
         return response
     }
 
-    private func answer(_ request: Request, _ context: GatewayContext) async throws -> Response {
+    private func answer(
+        _ request: Request,
+        _ context: GatewayContext,
+        _ found: inout Route?
+    ) async throws -> Response {
         try doorkeeper.check(request)
         let target = request.head.path ?? "/"
         guard target.utf8.count <= limits.targetBytes else {
@@ -51,6 +62,7 @@ struct GatewayResponder: HTTPResponder {
         }
         let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let (route, values) = try table.route(request.method, halves[0])
+        found = route
         let identity = try await doorkeeper.admit(request, route, context.peer)
         let query = try Query(halves.count > 1 ? halves[1] : nil, known: route.operation.parameters)
         return try await route.handle(

@@ -16,6 +16,7 @@ final class TestGateway: Sendable {
     static let password = "correct horse"
 
     let service: MessagingService
+    let store: StandInStore
     let port: Int
     let operatorPort: Int
     let certificates: TLSCertificates?
@@ -50,8 +51,9 @@ final class TestGateway: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
+        store = TestStores.store()
         let service = try await MessagingService(
-            store: TestStores.store(),
+            store: store,
             blobs: try TestStores.blobs(folder),
             configuration: configuration,
             logger: logger

@@ -1,6 +1,7 @@
 import ClientWire
 import FoundationEssentials
 import MessagingCore
+import NIOSSL
 
 /// The client's end of a WebSocket, which can also misbehave.
 final class TestSocket: Sendable {
@@ -20,8 +21,8 @@ final class TestSocket: Sendable {
     let connection: RawConnection
 
     /// Connects and upgrades.
-    init(port: Int, receiveBuffer: Int? = nil) async throws {
-        connection = try await RawConnection(port: port, receiveBuffer: receiveBuffer)
+    init(port: Int, tls: NIOSSLContext? = nil, receiveBuffer: Int? = nil) async throws {
+        connection = try await RawConnection(port: port, tls: tls, receiveBuffer: receiveBuffer)
         let reply = try await connection.request("GET", "/v1/socket", fields: Self.upgrade)
         guard reply.status == 101, reply.fields["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" else {
             throw RawConnection.Ended()

@@ -8,7 +8,7 @@ import Store
 import Synchronization
 
 enum TestStores {
-    static func store() -> any Store { StandInStore() }
+    static func store() -> StandInStore { StandInStore() }
 
     static func blobs(_ folder: URL) throws -> any BlobFiles { StandInBlobs(folder: folder) }
 }
@@ -225,6 +225,8 @@ final class StandInView: WriteTransaction, @unchecked Sendable {
 
 /// A store of the tests: everything in one value, one writer queue, no durability.
 final class StandInStore: Store {
+    /// While it is set, every write fails as on a full disk.
+    let isFull = Atomic(false)
     private let state = Mutex(StandInView())
     private let queue = DispatchQueue(label: "stand-in")
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
@@ -234,6 +236,7 @@ final class StandInStore: Store {
         completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         queue.async { [self] in
+            guard !isFull.load(ordering: .relaxed) else { return completion(.failure(StoreError(.full, "full"))) }
             let transaction = StandInView(copying: state.withLock { $0 })
             let result = Result { try job(transaction) }
             if case .success = result { state.withLock { $0 = transaction } }
