@@ -231,6 +231,43 @@ struct SocketTests {
         }
     }
 
+    @Test("a listing of a large mailbox comes at the pace of the device")
+    func slowListing() async throws {
+        try await TestGateway.run { gateway in
+            let alice = try await gateway.user("alice")
+            let text = String(repeating: "z", count: 60000)
+            let connection = try await RawConnection(port: gateway.port)
+            for _ in 0..<400 {
+                let reply = try await connection.request(
+                    "POST",
+                    "/v1/messages",
+                    token: alice.token,
+                    json: send("alice@a.example", text)
+                )
+                #expect(reply.status == 201, "\(reply.text)")
+            }
+            await connection.close()
+            let fresh = try await gateway.device(of: "alice", kind: .tablet)
+            let socket = try await TestSocket(port: gateway.port, receiveBuffer: 4096)
+            try await socket.connection.setReading(false)
+            try await socket.hello(fresh.token)
+            let before = residentBytes()
+            try await Task.sleep(for: .seconds(2))
+            let grown = residentBytes() - before
+            #expect(grown < 64 << 20, "\(grown >> 20) MiB")
+            try await socket.connection.setReading(true)
+            var items: Set<String> = []
+            while true {
+                let frame = try await socket.document(within: 20)
+                guard let reset = frame.reset else { continue }
+                for item in reset.items where item.kind == "message" { items.insert(item.id) }
+                if reset.last { break }
+            }
+            #expect(items.count == 400)
+            await socket.connection.close()
+        }
+    }
+
     @Test("a flood of commands whose answers nobody takes ends the socket, or waits")
     func flood() async throws {
         var limits = GatewayLimits()
