@@ -321,4 +321,73 @@ struct BadRequestTests {
             #expect(try await socket.document { $0.changes?.contains { $0.id == id } ?? false }.problem == nil)
         }
     }
+
+    @Test("the ends of the number range harm nobody")
+    func extremes() async throws {
+        try await TestGateway.run { gateway in
+            let entitlement = Entitlement(maximumMessageBytes: .max, quotaBytes: .max)
+            let alice = try await gateway.user("alice", balance: 10, entitlement: entitlement)
+            let upload = try await gateway.upload(alice, [1, 2, 3])
+            _ = try await gateway.request("POST", "/v1/files", alice, json: "{\"upload\":\"\(upload.id)\"}")
+            for number in [
+                "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-1", "0", "1e300", "1.5",
+            ] {
+                let requests: [(String, String, String?)] = [
+                    ("POST", "/v1/uploads", "{\"type\":\"a/b\",\"bytes\":\(number)}"),
+                    (
+                        "POST", "/v1/rules/dry-run",
+                        "{\"from\":\"a@a.example\",\"mediaTypes\":[\"a/b\",\"c/d\"],\"bytes\":\(number)}"
+                    ),
+                    ("POST", "/v1/messages/read", "{\"conversation\":\"c\",\"upTo\":\(number)}"),
+                    (
+                        "PATCH", "/v1/devices/this",
+                        "{\"capabilities\":{\"accepts\":[],\"features\":[],\"maximumMessageBytes\":\(number)}}"
+                    ),
+                    (
+                        "PUT", "/v1/rules",
+                        "{\"revision\":\(number),\"incoming\":{\"rules\":[{\"name\":\"a\",\"when\":{\"atLeastBytes\":\(number),"
+                            + "\"hours\":{\"from\":0,\"until\":\(number),\"utcOffset\":\(number)}},\"then\":{\"deliver\":\"whole\"}}]}}"
+                    ),
+                    ("GET", "/v1/messages?before=\(number)&limit=\(number)", nil),
+                    ("GET", "/v1/account/ledger?before=\(number)", nil), ("DELETE", "/v1/devices/\(number)", nil),
+                    ("GET", "/v1/messages/x/parts/\(number)", nil), ("GET", "/l/\(number).\(number).00.x", nil),
+                ]
+                for (method, path, body) in requests {
+                    let reply = try await gateway.request(method, path, alice, json: body)
+                    #expect(reply.status < 500 || reply.status == 507, "\(method) \(path) \(body ?? ""): \(reply.text)")
+                }
+                let path = "/operator/accounts/\(alice.account.rawValue)"
+                let credit = try await gateway.operate("POST", path + "/credit", json: "{\"amount\":\(number)}")
+                #expect(credit.status < 500, "\(credit.text)")
+                let settings = """
+                    {"policy":{"prohibitedDomains":[],"notificationOnlyMedia":[],"sentCopies":true,
+                     "wholeUpToBytes":\(number)},"tariff":{"perReceiver":1,"perBlock":\(number),"perMedium":0,
+                     "perRequest":0},"retentionAlsoOnDevices":false,"retentionDays":\(number),"initialBalance":\(number),
+                     "entitlement":{"canSend":true,"maximumMessageBytes":\(number),"quotaBytes":\(number),
+                     "storesReceived":true,"storesSent":true}}
+                    """
+                #expect(try await gateway.operate("PUT", "/operator/settings", json: settings).status < 500)
+                let socket = try await TestSocket(port: gateway.port)
+                try await socket.hello(
+                    alice.token,
+                    cursor: "{\"epoch\":\"x\",\"number\":\(number),\"level\":\(number)}"
+                )
+                try? await Task.sleep(for: .milliseconds(50))
+                try? await socket.send("{\"ref\":\(number),\"fetch\":\"x\"}")
+                try? await socket.send("{\"ack\":\(number),\"level\":\(number)}")
+                try? await Task.sleep(for: .milliseconds(50))
+                await socket.connection.close()
+                let id = messageID()
+                let send = "{\"id\":\"\(id)\",\"to\":[\"alice@a.example\"],\"parts\":[{\"text\":\"x\"}]}"
+                let sent = try await gateway.request("POST", "/v1/messages", alice, json: send)
+                #expect(sent.status == 201 || sent.status == 402, "\(sent.text)")
+            }
+            for time in [
+                "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "2024-02-31T00:00:00-23:59", "99999-01-01T00:00:00Z",
+            ] {
+                let body = "{\"from\":\"a@a.example\",\"at\":\"\(time)\"}"
+                #expect(try await gateway.request("POST", "/v1/rules/dry-run", alice, json: body).status < 500)
+            }
+        }
+    }
 }
