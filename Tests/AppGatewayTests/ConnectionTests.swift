@@ -198,4 +198,22 @@ struct ConnectionTests {
             #expect(try await waiting.reply().status == 200)
         }
     }
+
+    @Test("a body that ends early is not taken for the whole")
+    func cutBody() async throws {
+        try await TestGateway.run { gateway in
+            let alice = try await gateway.user("alice")
+            let body = "{\"state\":\"busy\"}"
+            let connection = try await RawConnection(port: gateway.port)
+            try await connection.send(
+                "PUT /v1/availability HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(alice.token)\r\n"
+                    + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count + 1)\r\n\r\n" + body
+            )
+            try await Task.sleep(for: .milliseconds(200))
+            await connection.close()
+            try await Task.sleep(for: .milliseconds(300))
+            let state = try await gateway.request("GET", "/v1/availability", alice)
+            #expect(state.text == "{\"state\":\"available\"}")
+        }
+    }
 }

@@ -49,4 +49,20 @@ struct RateTests {
         #expect(try key("::ffff:192.0.2.1") == key("192.0.2.1"))
         #expect(PeerKey(nil) == PeerKey(try SocketAddress(unixDomainSocketPath: "x")))
     }
+
+    @Test("the limits fit each other")
+    func limits() {
+        let limits = GatewayLimits()
+        #expect(Int64(limits.uploadChunkBytes) <= limits.uploadPieceBytes)
+        #expect(limits.headerFieldBytes <= limits.headerListBytes && limits.targetBytes <= limits.headerListBytes)
+        // What fits a request fits a frame, and the other way round.
+        #expect(limits.frameBytes == limits.jsonBodyBytes)
+        #expect(limits.frameBytes < limits.pendingWriteBytes)
+        // A device is pinged, and given up, well before its stall would be.
+        #expect(limits.helloMilliseconds <= limits.pingMilliseconds)
+        #expect(limits.closeMilliseconds < limits.pingMilliseconds)
+        #expect(limits.tickMilliseconds * 2 <= limits.lingerMilliseconds)
+        // A piece at the slowest permitted rate still comes through.
+        #expect(limits.uploadPieceBytes / limits.bodyBytesPerSecond > 0)
+    }
 }

@@ -61,11 +61,15 @@ struct Call: Sendable {
             throw GatewayError(Refusal(.unsupportedMediaType, "send Content-Type: application/json"))
         }
         let tooLarge = Refusal(.tooLarge, "a body has at most \(limits.jsonBodyBytes) bytes")
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > limits.jsonBodyBytes {
-            throw tooLarge
-        }
+        let length = request.headers[.contentLength].flatMap(Int.init)
+        if let length, length > limits.jsonBodyBytes { throw tooLarge }
         do {
-            return Data(buffer: try await request.body.collect(upTo: limits.jsonBodyBytes))
+            let body = try await request.body.collect(upTo: limits.jsonBodyBytes)
+            // A connection that is lost ends the body without an error.
+            guard length ?? body.readableBytes == body.readableBytes else {
+                throw Refusal(.invalidRequest, "the body ended early")
+            }
+            return Data(buffer: body)
         } catch is NIOTooManyBytesError {
             throw tooLarge
         }
