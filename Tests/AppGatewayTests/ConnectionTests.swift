@@ -199,19 +199,31 @@ struct ConnectionTests {
         }
     }
 
-    @Test("a body that ends early is not taken for the whole")
-    func cutBody() async throws {
-        try await TestGateway.run { gateway in
+    @Test(
+        "a body that ends early is not taken for the whole",
+        arguments: [
+            "Content-Length: 17\r\n\r\n{\"state\":\"busy\"}",
+            "Transfer-Encoding: chunked\r\n\r\n10\r\n{\"state\":\"busy\"}\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n10\r\n{\"state\":\"busy\"}\r\nzz\r\n",
+        ],
+        [true, false]
+    )
+    func cutBody(_ rest: String, _ closes: Bool) async throws {
+        var limits = GatewayLimits()
+        limits.tickMilliseconds = 20
+        limits.bodyMilliseconds = 400
+        try await TestGateway.run(limits: limits) { gateway in
             let alice = try await gateway.user("alice")
-            let body = "{\"state\":\"busy\"}"
             let connection = try await RawConnection(port: gateway.port)
             try await connection.send(
                 "PUT /v1/availability HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(alice.token)\r\n"
-                    + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count + 1)\r\n\r\n" + body
+                    + "Content-Type: application/json\r\n" + rest
             )
             try await Task.sleep(for: .milliseconds(200))
-            await connection.close()
-            try await Task.sleep(for: .milliseconds(300))
+            // Either the client goes, or the server's patience ends.
+            if closes { await connection.close() }
+            #expect(try await connection.closes())
+            try await Task.sleep(for: .milliseconds(200))
             let state = try await gateway.request("GET", "/v1/availability", alice)
             #expect(state.text == "{\"state\":\"available\"}")
         }

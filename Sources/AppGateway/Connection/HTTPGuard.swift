@@ -42,6 +42,7 @@ final class HTTPGuard: ChannelDuplexHandler, RemovableChannelHandler, LoopMember
 
     func tick(now: Int64) {
         guard let context, connection.tick(now: now) == .close else { return }
+        context.fireErrorCaught(HTTPParserError.closedConnection)
         context.close(promise: nil)
     }
 
@@ -173,7 +174,10 @@ final class HTTPGuard: ChannelDuplexHandler, RemovableChannelHandler, LoopMember
     }
 
     private func malformed(context: ChannelHandlerContext, _ error: HTTPParserError) {
-        switch connection.malformed(now: ConnectionLoop.now()) {
+        let action = connection.malformed(now: ConnectionLoop.now())
+        // First of all: whoever reads the body must not take what came for the whole of it.
+        if action != .ignore { context.fireErrorCaught(error) }
+        switch action {
         case .answerAndLinger:
             let answer = MalformedAnswer(error)
             context.write(wrapOutboundOut(.head(answer.head)), promise: nil)

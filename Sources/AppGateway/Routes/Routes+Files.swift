@@ -4,6 +4,7 @@ import Hummingbird
 import MessagingCore
 import MessagingService
 import NIOCore
+import NIOHTTP1
 import Store
 
 extension ClientRoutes {
@@ -90,12 +91,19 @@ extension ClientRoutes {
         guard before.offset == offset else { throw Refusal(.conflict, "the upload stands at \(before.offset)") }
         let end = offset + limits.uploadPieceBytes
         var piece: [UInt8] = []
-        for try await buffer in call.request.body {
-            guard offset + Int64(piece.count + buffer.readableBytes) <= end else { throw tooLarge }
-            piece.append(contentsOf: buffer.readableBytesView)
-            guard piece.count >= limits.uploadChunkBytes else { continue }
-            offset = try await service.appendUpload(who, id, offset: offset, piece)
-            piece.removeAll(keepingCapacity: true)
+        do {
+            for try await buffer in call.request.body {
+                guard offset + Int64(piece.count + buffer.readableBytes) <= end else { throw tooLarge }
+                piece.append(contentsOf: buffer.readableBytesView)
+                guard piece.count >= limits.uploadChunkBytes else { continue }
+                offset = try await service.appendUpload(who, id, offset: offset, piece)
+                piece.removeAll(keepingCapacity: true)
+            }
+        } catch let error as HTTPParserError {
+            // The connection was lost: what came is kept, for the client goes on from there.
+            if !piece.isEmpty { _ = try await service.appendUpload(who, id, offset: offset, piece) }
+            _ = try await service.finishPiece(who, id)
+            throw error
         }
         if !piece.isEmpty { _ = try await service.appendUpload(who, id, offset: offset, piece) }
         return try await service.finishPiece(who, id)

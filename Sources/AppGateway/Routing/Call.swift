@@ -61,15 +61,11 @@ struct Call: Sendable {
             throw GatewayError(Refusal(.unsupportedMediaType, "send Content-Type: application/json"))
         }
         let tooLarge = Refusal(.tooLarge, "a body has at most \(limits.jsonBodyBytes) bytes")
-        let length = request.headers[.contentLength].flatMap(Int.init)
-        if let length, length > limits.jsonBodyBytes { throw tooLarge }
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limits.jsonBodyBytes {
+            throw tooLarge
+        }
         do {
-            let body = try await request.body.collect(upTo: limits.jsonBodyBytes)
-            // A connection that is lost ends the body without an error.
-            guard length ?? body.readableBytes == body.readableBytes else {
-                throw Refusal(.invalidRequest, "the body ended early")
-            }
-            return Data(buffer: body)
+            return Data(buffer: try await request.body.collect(upTo: limits.jsonBodyBytes))
         } catch is NIOTooManyBytesError {
             throw tooLarge
         }

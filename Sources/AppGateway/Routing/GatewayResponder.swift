@@ -6,6 +6,7 @@ import Logging
 import MessagingCore
 import MessagingService
 import NIOCore
+import NIOHTTP1
 import Store
 
 /// Answers every request of a listener: finds the route, checks who asks and how often, and turns whatever goes wrong
@@ -32,6 +33,9 @@ struct GatewayResponder: HTTPResponder {
         var route: Route?
         do {
             response = try await answer(request, context, &route)
+        } catch let error as HTTPParserError {
+            // The request broke off; what there is to say was said where that was seen.
+            throw error
         } catch {
             response = try .problem(gatewayError(error))
         }
