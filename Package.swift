@@ -30,8 +30,11 @@ let package = Package(
         dependency("apple/swift-argument-parser", exact: "1.8.2"),
         dependency("apple/swift-collections", exact: "1.6.0"),
         dependency("apple/swift-crypto", exact: "4.5.2"),
+        dependency("apple/swift-http-types", exact: "1.8.0"),
         dependency("apple/swift-log", exact: "1.16.2"),
+        dependency("apple/swift-metrics", exact: "2.13.0"),
         dependency("apple/swift-nio", exact: "2.101.2"),
+        dependency("apple/swift-nio-extras", exact: "1.35.2"),
         dependency("apple/swift-nio-ssl", exact: "2.37.6"),
         dependency("groue/GRDB.swift", exact: "7.10.0"),
         dependency("hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -66,12 +69,44 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "AppGateway",
+            dependencies: [
+                "ClientWire", "MessagingCore", "MessagingService", "Store",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                nio("NIOCore"), nio("NIOHTTP1"), nio("NIOWebSocket"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "MessagingCoreTests", dependencies: ["MessagingCore"], swiftSettings: settings),
         .testTarget(
             name: "MessagingServiceTests",
             dependencies: ["MessagingService", "ClientWire", "Store"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AppGatewayTests",
+            dependencies: [
+                "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                nio("NIOCore"), nio("NIOPosix"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(

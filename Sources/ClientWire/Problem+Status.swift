@@ -1,6 +1,12 @@
 public import MessagingCore
 
 extension Refusal.Code {
+    // What only HTTP can get wrong.
+    public static let methodNotAllowed = Self(rawValue: "method-not-allowed")
+    public static let unsupportedMediaType = Self(rawValue: "unsupported-media-type")
+    public static let rangeNotSatisfiable = Self(rawValue: "range-not-satisfiable")
+    public static let upgradeRequired = Self(rawValue: "upgrade-required")
+
     /// The HTTP status that goes with a code (RFC 9110, section 15): the one place where it is decided.
     public var status: Int {
         switch self {
@@ -9,10 +15,14 @@ extension Refusal.Code {
         case .noCredit: 402
         case .forbidden, .notEntitled: 403
         case .notFound: 404
+        case .methodNotAllowed: 405
         case .conflict, .stale: 409
         case .noLongerStored: 410
         case .tooLarge: 413
+        case .unsupportedMediaType: 415
+        case .rangeNotSatisfiable: 416
         case .tooMany: 422
+        case .upgradeRequired: 426
         case .rateLimited: 429
         case .quotaExceeded, .storeFull: 507
         case .unavailable: 503

@@ -38,4 +38,6 @@ public enum Limits {
     /// A digest larger than this becomes a reset.
     public static let digestEntries = 20000
     public static let pageItems = 200
+    /// An operator who means longer keeps everything.
+    public static let retentionDays = 36500
 }

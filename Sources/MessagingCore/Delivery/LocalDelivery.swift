@@ -48,7 +48,7 @@ public struct LocalDelivery: Sendable {
             item.changed = receiver.account.nextNumber()
             remember(item)
         } else {
-            guard receiver.account.used + bytes <= receiver.account.entitlement.quotaBytes else {
+            guard receiver.account.hasRoom(for: bytes) else {
                 return .quotaExceeded
             }
             receiver.account.used += bytes

@@ -167,7 +167,7 @@ private func check(
     guard bytes <= sender.entitlement.maximumMessageBytes else {
         throw Refusal(.tooLarge, "a message has at most \(sender.entitlement.maximumMessageBytes) bytes")
     }
-    guard sender.used + bytes <= sender.entitlement.quotaBytes else {
+    guard sender.hasRoom(for: bytes) else {
         throw Refusal(.quotaExceeded, "the account's storage is full")
     }
     let price = tariff.price(bytes: bytes)

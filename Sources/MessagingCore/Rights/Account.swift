@@ -91,6 +91,12 @@ public struct Account: Hashable, Sendable {
         ledgerLines = 0
     }
 
+    /// Whether so many more bytes stay within the quota; a client may announce any number.
+    public func hasRoom(for bytes: Int64) -> Bool {
+        let (sum, overflow) = used.addingReportingOverflow(bytes)
+        return !overflow && sum <= entitlement.quotaBytes
+    }
+
     /// The next number of the mailbox; every change to an item takes one.
     public mutating func nextNumber() -> ChangeNumber {
         head += 1

@@ -55,7 +55,7 @@ extension MessagingService {
             guard request.bytes <= account.entitlement.maximumMessageBytes else {
                 throw Refusal(.tooLarge, "at most \(account.entitlement.maximumMessageBytes) bytes")
             }
-            guard account.used + request.bytes <= account.entitlement.quotaBytes else {
+            guard account.hasRoom(for: request.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
             let upload = Upload(
@@ -90,7 +90,7 @@ extension MessagingService {
     ) async throws -> Int64 {
         let upload = try await ownUpload(who, id)
         guard upload.hash == nil else { throw Refusal(.conflict, "the upload is complete") }
-        guard offset >= 0, offset + Int64(bytes.count) <= upload.bytes else {
+        guard offset >= 0, offset <= upload.bytes - Int64(bytes.count) else {
             throw Refusal(.tooLarge, "more bytes than the \(upload.bytes) announced")
         }
         guard uploadsInHand.take(id) else { throw Refusal(.conflict, "another request is writing to this upload") }
@@ -178,7 +178,7 @@ extension MessagingService {
             {
                 return try Documents.decode(FileDocument.self, bytes)
             }
-            guard user.account.used + upload.bytes <= user.account.entitlement.quotaBytes else {
+            guard user.account.hasRoom(for: upload.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
             let file = FileDocument(

@@ -149,8 +149,8 @@ extension MessagingService {
 
     /// Replaces them; they hold for what is decided from now on.
     public func putOperatorSettings(_ settings: OperatorSettings) async throws -> OperatorSettings {
-        guard (settings.retentionDays ?? 1) > 0 else {
-            throw Refusal(.invalidRequest, "retentionDays: at least 1, or absent")
+        guard (1...Limits.retentionDays).contains(settings.retentionDays ?? 1) else {
+            throw Refusal(.invalidRequest, "retentionDays: 1 to \(Limits.retentionDays), or absent")
         }
         let prices = [
             settings.tariff.perReceiver, settings.tariff.perBlock, settings.tariff.perMedium,

@@ -34,6 +34,8 @@ public final class DeviceSession: @unchecked Sendable {
     private var epoch: Epoch?
     private var commands = 0
     private var progressIsDue = false
+    /// A page that is read once the link takes bytes again: pages of a listing wait for no acknowledgement.
+    private var heldRequest: DeviceStream.Request?
     private var lastProgress = Timestamp(rawValue: 0)
 
     init(service: MessagingService, link: any DeviceLink, inbox: any Inbox) {
@@ -75,7 +77,12 @@ public final class DeviceSession: @unchecked Sendable {
     /// The link takes bytes again, or no more.
     public func writabilityChanged() {
         guard link.isWritable else { return }
-        act(stream.resume())
+        if let request = heldRequest {
+            heldRequest = nil
+            read(request)
+        } else {
+            act(stream.resume())
+        }
         link.flush()
     }
 
@@ -304,7 +311,12 @@ public final class DeviceSession: @unchecked Sendable {
         case .mark(let number):
             write(upTo: number)
             link.flush()
-        case .read(let request): read(request)
+        case .read(let request):
+            guard link.isWritable else {
+                heldRequest = request
+                return
+            }
+            read(request)
         }
     }
 
