@@ -22,10 +22,179 @@ func dependency(
 }
 
 func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+
+func library(_ name: String) -> Product { .library(name: name, targets: [name]) }
+
+func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+func executable(
+    _ name: String,
+    path: String? = nil,
+    exclude: [String] = [],
+    _ dependencies: [Target.Dependency]
+) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
+}
+
+// MARK: - The protocol libraries, which know nothing of Continuo
+
+let protocolLibraries: [Target] = [
+    .target(name: "ByteGrammar", swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+    target("XMLBodies"),
+    target("CPIM", ["ByteGrammar", "XMLBodies"]),
+    target("SDP", ["ByteGrammar"]),
+    target("SIP", ["ByteGrammar", nio("NIOCore"), crypto]),
+    target(
+        "SIPTransport",
+        ["ByteGrammar", "SIP", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOWebSocket"), nioSSL]
+    ),
+    target("MSRP", [nio("NIOCore"), crypto, deque]),
+    target(
+        "MSRPTransport",
+        [
+            "MSRP", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOWebSocket"), nio("NIOTLS"), nioSSL,
+            deque,
+        ]
+    ),
+    target("ProtocolDecoding", ["CPIM", "MSRP", "SDP", "SIP", "XMLBodies", nio("NIOCore")]),
+]
+
+let protocolTests: [Target] = [
+    tests(of: "ByteGrammar", ["ByteGrammar"]),
+    tests(of: "XMLBodies", ["XMLBodies"]),
+    tests(of: "CPIM", ["CPIM", "XMLBodies"], exclude: ["Fixtures"]),
+    tests(of: "SDP", ["SDP"]),
+    tests(of: "SIP", ["ByteGrammar", "SIP", nio("NIOCore"), crypto], exclude: ["Fixtures"]),
+    tests(
+        of: "SIPTransport",
+        [
+            "SIP", "SIPTransport", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), nio("NIOHTTP1"),
+            nio("NIOWebSocket"), nioSSL,
+        ],
+        exclude: ["Scenarios"]
+    ),
+    tests(of: "MSRP", ["MSRP", nio("NIOCore")], exclude: ["Fixtures"]),
+    tests(of: "MSRPTransport", ["MSRP", "MSRPTransport", nio("NIOCore"), nio("NIOPosix"), nioSSL]),
+    tests(
+        of: "ProtocolDecoding",
+        ["CPIM", "MSRP", "ProtocolDecoding", "SDP", "XMLBodies"],
+        exclude: ["Fixtures"]
+    ),
+]
+
+let protocolTools: [Target] = [
+    target("MSRPBenchmarks", ["MSRP", "MSRPTransport", nio("NIOCore"), nio("NIOPosix")]),
+    executable("bench-msrp", path: "Benchmarks/Sources/bench-msrp", ["MSRPBenchmarks"]),
+    executable(
+        "sip-bench",
+        path: "Benchmarks/Sources/sip-bench",
+        ["SIP", "SIPTransport", nio("NIOCore"), nio("NIOPosix")]
+    ),
+    executable(
+        "sip-echo",
+        path: "Examples/sip-echo",
+        exclude: ["README.md"],
+        ["SIP", "SIPTransport", nio("NIOCore"), nio("NIOPosix")]
+    ),
+    executable(
+        "msrp-file",
+        path: "Examples/Sources/msrp-file",
+        ["MSRP", "MSRPTransport", nio("NIOCore"), nio("NIOPosix"), nioSSL, arguments]
+    ),
+]
+
+// MARK: - The server, from the pure core up
+
+let serverLibraries: [Target] = [
+    target("MessagingCore"),
+    target("ClientWire", ["MessagingCore"]),
+    target("Store", ["MessagingCore"]),
+    target("MemoryStore", ["MessagingCore", "Store"]),
+    target("StoreConformance", ["MessagingCore", "Store"]),
+    target(
+        "SQLiteStore",
+        [
+            "MessagingCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+            .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        ]
+    ),
+    target("MessagingService", ["ClientWire", "MessagingCore", "Store", crypto, cryptoExtras, logging]),
+    target("BlobStore", ["MessagingCore", "Store", crypto]),
+    target(
+        "AppGateway",
+        [
+            "ClientWire", "MessagingCore", "MessagingService", "Store", crypto, httpTypes,
+            .product(name: "Hummingbird", package: "hummingbird"), logging, metrics,
+            nio("NIOCore"), nio("NIOHTTP1"), nio("NIOWebSocket"),
+            .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+            nioSSL, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ]
+    ),
+    target(
+        "ContinuoServer",
+        [
+            "AppGateway", "BlobStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", crypto,
+            cryptoExtras, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
+            .product(name: "Yams", package: "Yams"),
+        ]
+    ),
+    target("ContinuoClient", ["ClientWire", "MessagingCore", httpClient, nio("NIOCore"), nio("NIOHTTP1"), nioSSL]),
+]
+
+let serverTests: [Target] = [
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+    tests(of: "MessagingCore", ["MessagingCore"]),
+    tests(of: "Store", ["MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance"]),
+    tests(
+        of: "MessagingService",
+        ["BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", logging]
+    ),
+    tests(
+        of: "AppGateway",
+        [
+            "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store", crypto, httpTypes,
+            logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
+        ]
+    ),
+    tests(of: "ContinuoServer", ["ContinuoServer"]),
+]
+
+let executables: [Target] = [
+    executable(
+        "continuo",
+        [
+            "ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", "ProtocolDecoding", arguments,
+            httpClient, logging,
+        ]
+    )
+]
 
 let package = Package(
     name: "continuo",
     platforms: [.macOS(.v15)],
+    products: [
+        library("SIP"), library("SIPTransport"), library("SDP"), library("CPIM"), library("XMLBodies"),
+        library("MSRP"), library("MSRPTransport"), library("ProtocolDecoding"), library("ContinuoClient"),
+        library("Store"), library("StoreConformance"),
+        .executable(name: "continuo", targets: ["continuo"]),
+    ],
     dependencies: [
         dependency("apple/swift-argument-parser", exact: "1.8.2"),
         dependency("apple/swift-collections", exact: "1.6.0"),
@@ -42,85 +211,5 @@ let package = Package(
         dependency("swift-server/swift-service-lifecycle", exact: "2.13.0"),
         dependency("jpsim/Yams", exact: "6.2.2"),
     ],
-    targets: [
-        .target(name: "MessagingCore", swiftSettings: settings),
-        .target(name: "Store", dependencies: ["MessagingCore"], swiftSettings: settings),
-        .target(
-            name: "SQLiteStore",
-            dependencies: [
-                "MessagingCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
-            ],
-            swiftSettings: settings
-        ),
-        .target(
-            name: "BlobStore",
-            dependencies: ["MessagingCore", .product(name: "Crypto", package: "swift-crypto"), nio("NIOCore")],
-            swiftSettings: settings
-        ),
-        .target(name: "ClientWire", dependencies: ["MessagingCore"], swiftSettings: settings),
-        .target(
-            name: "MessagingService",
-            dependencies: [
-                "ClientWire", "MessagingCore", "Store",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings
-        ),
-        .target(
-            name: "AppGateway",
-            dependencies: [
-                "ClientWire", "MessagingCore", "MessagingService", "Store",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                nio("NIOCore"), nio("NIOHTTP1"), nio("NIOWebSocket"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings
-        ),
-        .target(name: "StoreConformance", dependencies: ["Store"], swiftSettings: settings),
-        .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "MessagingCoreTests", dependencies: ["MessagingCore"], swiftSettings: settings),
-        .testTarget(
-            name: "MessagingServiceTests",
-            dependencies: ["MessagingService", "ClientWire", "Store"],
-            swiftSettings: settings
-        ),
-        .testTarget(
-            name: "AppGatewayTests",
-            dependencies: [
-                "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
-                nio("NIOCore"), nio("NIOPosix"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings
-        ),
-        .executableTarget(
-            name: "continuo",
-            dependencies: [
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "Yams", package: "Yams"),
-            ],
-            swiftSettings: settings
-        ),
-    ]
+    targets: protocolLibraries + protocolTests + protocolTools + serverLibraries + serverTests + executables
 )
