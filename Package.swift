@@ -151,7 +151,8 @@ let serverLibraries: [Target] = [
         "ContinuoServer",
         [
             "AppGateway", "BlobStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", crypto,
-            cryptoExtras, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
+            logging, nio("NIOCore"), nio("NIOPosix"), lifecycle,
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ]
     ),

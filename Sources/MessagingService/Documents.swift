@@ -28,6 +28,11 @@ func randomBytes(_ count: Int) -> [UInt8] {
     return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
 }
 
+extension Epoch {
+    /// An epoch that no mailbox has had.
+    @Sendable public static func fresh() -> Epoch { Epoch(hexadecimal(randomBytes(8))) }
+}
+
 /// Lower-case hexadecimal digits.
 func hexadecimal<Bytes: Sequence<UInt8>>(_ bytes: Bytes) -> String {
     let digits = Array("0123456789abcdef".utf8)

@@ -27,8 +27,11 @@ public final class MessagingService: Sendable {
     let router: any OutboundRouter
     let uploadsInHand = UploadLocks()
     let outboxSignal = Signal()
+    /// How many want no blob to be buried.
+    let keepers = Keepers()
 
-    /// Opens the service over a store; reads the operator's settings and makes the link key on first use.
+    /// Opens the service over a store; reads the operator's settings, makes the link key on first use, and mends what a
+    /// crash left of uploads.
     public init(
         store: any Store,
         blobs: any BlobFiles,
@@ -57,6 +60,7 @@ public final class MessagingService: Sendable {
         links = LinkSigner(key: key, base: configuration.publicURL)
         let stored = try await store.read { try $0.setting(Self.settingsName) }
         policy = Mutex(try Self.decodeSettings(stored))
+        try await recoverFiles()
     }
 
     /// The operator's settings in force.
@@ -133,4 +137,15 @@ public struct WindowLimits: Sendable, Hashable {
 final class Figures: Sendable {
     let messages = Atomic<Int64>(0)
     let commits = Atomic<Int64>(0)
+}
+
+/// Counts those who copy blobs.
+final class Keepers: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var isKeeping: Bool { count.load(ordering: .acquiring) > 0 }
+
+    func enter() { count.add(1, ordering: .acquiringAndReleasing) }
+
+    func leave() { count.subtract(1, ordering: .acquiringAndReleasing) }
 }

@@ -94,7 +94,9 @@ extension MessagingService {
             return try await renew(upload, hash: nil, offset: size)
         }
         let hash = try await onFiles(id) { try $0.finish(upload: id) }
-        return try await renew(upload, hash: hash, offset: size)
+        let document = try await renew(upload, hash: hash, offset: size)
+        try await onFiles(id) { try $0.discard(upload: id) }
+        return document
     }
 
     private func renew(_ upload: Upload, hash: BlobHash?, offset: Int64) async throws -> UploadDocument {

@@ -24,7 +24,7 @@ extension MessagingService {
                 name: request.name,
                 addresses: request.addresses,
                 entitlement: request.entitlement ?? settings.entitlement,
-                epoch: Epoch(hexadecimal(randomBytes(8))),
+                epoch: .fresh(),
                 balance: 0
             )
             let line = account.book(

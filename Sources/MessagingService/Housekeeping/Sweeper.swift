@@ -161,19 +161,28 @@ extension MessagingService {
     /// Unlinks what has been dying for a grace, in the writer's turn: a reference made before saves the blob, and an
     /// upload of the same bytes that completes afterwards finds in its own turn that the file is gone.
     private func buryBlobs() async throws {
+        guard !keepers.isKeeping else { return }
         let now = clock()
         let dead = try await read {
             try $0.dyingBlobs(since: now.advanced(by: -Self.blobGraceMilliseconds), limit: Self.sweepItems)
         }
         for blob in dead {
-            try await perform { [blobs] work in
-                guard let current = try work.transaction.blob(blob.hash), current.references == 0,
+            try await perform { [blobs, keepers] work in
+                guard !keepers.isKeeping,
+                    let current = try work.transaction.blob(blob.hash), current.references == 0,
                     current.dyingSince != nil
                 else { return }
                 try blobs.unlink(blob.hash)
                 try work.transaction.apply(.removeBlob(blob.hash))
             }
         }
+    }
+
+    /// Runs `body` while no blob is buried; for copying what one state of the database names.
+    public func keepingBlobs<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+        keepers.enter()
+        defer { keepers.leave() }
+        return try await body()
     }
 
     // MARK: Tombstones

@@ -1,4 +1,4 @@
-import Crypto
+import BlobStore
 import Dispatch
 import FoundationEssentials
 import Glibc
@@ -10,7 +10,7 @@ import Synchronization
 enum TestStores {
     static func store() -> StandInStore { StandInStore() }
 
-    static func blobs(_ folder: URL) throws -> any BlobFiles { StandInBlobs(folder: folder) }
+    static func blobs(_ folder: URL) throws -> any BlobFiles { try BlobStore(folder: folder.path) }
 }
 
 /// The contents of the stand-in; a job works on a copy, which replaces the original when it succeeds.
@@ -255,72 +255,4 @@ final class StandInStore: Store {
     }
 
     func close() {}
-}
-
-/// Blobs as plain files of a folder.
-struct StandInBlobs: BlobFiles {
-    let folder: URL
-
-    private func file(_ name: String) -> String { folder.appending(path: name).path }
-
-    private func withFile<T>(
-        _ name: String,
-        _ mode: String,
-        _ body: (UnsafeMutablePointer<FILE>) throws -> T
-    ) throws -> T {
-        guard let file = fopen(file(name), mode) else { throw Refusal(.internalError, "no file") }
-        defer { fclose(file) }
-        return try body(file)
-    }
-
-    func size(ofUpload id: String) throws -> Int64 {
-        guard try exists("up-" + id) else { return 0 }
-        return try withFile("up-" + id, "rb") { file in
-            fseek(file, 0, SEEK_END)
-            return Int64(ftell(file))
-        }
-    }
-
-    func append(toUpload id: String, at offset: Int64, _ bytes: [UInt8]) throws -> Int64 {
-        try withFile("up-" + id, "ab") { file in
-            guard fwrite(bytes, 1, bytes.count, file) == bytes.count else { throw Refusal(.storeFull, "full") }
-        }
-        return offset + Int64(bytes.count)
-    }
-
-    func synchronise(upload id: String) {}
-
-    func finish(upload id: String) throws -> BlobHash {
-        var hash = SHA256()
-        try withFile("up-" + id, "rb") { file in
-            var piece = [UInt8](repeating: 0, count: 1 << 16)
-            while true {
-                let count = fread(&piece, 1, piece.count, file)
-                if count == 0 { break }
-                hash.update(data: piece[..<count])
-            }
-        }
-        let name = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        rename(file("up-" + id), file(name))
-        return BlobHash(stored: name)
-    }
-
-    func discard(upload id: String) { unlink(file("up-" + id)) }
-
-    func read(_ hash: BlobHash, offset: Int64, count: Int) throws -> [UInt8] {
-        try withFile(hash.description, "rb") { file in
-            fseek(file, Int(offset), SEEK_SET)
-            var piece = [UInt8](repeating: 0, count: count)
-            let read = fread(&piece, 1, count, file)
-            return Array(piece.prefix(read))
-        }
-    }
-
-    func unlink(_ hash: BlobHash) { unlink(file(hash.description)) }
-
-    func exists(_ hash: BlobHash) throws -> Bool { try exists(hash.description) }
-
-    private func exists(_ name: String) throws -> Bool { access(file(name), F_OK) == 0 }
-
-    private func unlink(_ path: String) { Glibc.unlink(path) }
 }

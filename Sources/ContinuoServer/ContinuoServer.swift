@@ -1,0 +1,150 @@
+import AppGateway
+import BlobStore
+public import Logging
+import MessagingCore
+public import MessagingService
+import NIOCore
+import NIOPosix
+import SQLiteStore
+import ServiceLifecycle
+import Store
+import Synchronization
+import UnixSignals
+
+/// A whole server in one process: store, blobs, service and listeners, put together from a configuration.
+public final class ContinuoServer: Sendable {
+    /// Where it listens once it does.
+    public struct Addresses: Sendable {
+        public var client: Configuration.Endpoint
+        public var operators: Configuration.Endpoint
+    }
+
+    public let configuration: Configuration
+    public let service: MessagingService
+    public let folder: DataFolder
+    let store: SQLiteStore
+    let blobs: BlobStore
+    private let logger: Logger
+
+    /// Opens the data folder and what is in it; listens to nobody yet.
+    /// - Throws: ``DataFolderError``, or what the store found wrong.
+    public init(_ configuration: Configuration, logger: Logger) async throws {
+        self.configuration = configuration
+        self.logger = logger
+        folder = try DataFolder(configuration.data)
+        store = try SQLiteStore(path: folder.database)
+        blobs = try BlobStore(folder: folder.files)
+        service = try await MessagingService(
+            store: store,
+            blobs: blobs,
+            configuration: configuration.service,
+            logger: logger
+        )
+    }
+
+    /// Serves until SIGTERM or SIGINT (or until the task is cancelled), then closes the store.
+    public func run(onReady: @escaping @Sendable (Addresses) -> Void = { _ in }) async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let registry = PrometheusRegistry()
+        let certificates = try configuration.tls.map { files in
+            try TLSCertificates(
+                TLSFiles(certificateChain: files.certificate, privateKey: files.key),
+                logger: logger
+            )
+        }
+        let doors = OpenDoors(onReady: onReady)
+        let client = try AppGateway(
+            service: service,
+            address: ListenAddress(host: configuration.listen.host, port: configuration.listen.port),
+            certificates: certificates,
+            group: group,
+            logger: logger,
+            registry: registry,
+            onListening: { doors.opened(client: $0) }
+        )
+        let operators = try OperatorGateway(
+            service: service,
+            address: ListenAddress(host: configuration.operatorListen.host, port: configuration.operatorListen.port),
+            token: try folder.operatorToken(),
+            hosts: configuration.operatorHosts,
+            group: group,
+            logger: logger,
+            registry: registry,
+            backup: { [self] path in try await backup(to: path) },
+            onListening: { doors.opened(operators: $0) }
+        )
+        var services: [any Service] = [Workers(service: service), operators, client]
+        if let certificates { services.append(TLSReloader([certificates])) }
+        let lifecycle = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        do {
+            try await lifecycle.run()
+        } catch {
+            try? store.close()
+            throw error
+        }
+        try store.close()
+    }
+}
+
+/// Tells once both listeners listen.
+private final class OpenDoors: Sendable {
+    private struct State {
+        var client: Configuration.Endpoint?
+        var operators: Configuration.Endpoint?
+    }
+
+    private let state = Mutex(State())
+    private let onReady: @Sendable (ContinuoServer.Addresses) -> Void
+
+    init(onReady: @escaping @Sendable (ContinuoServer.Addresses) -> Void) { self.onReady = onReady }
+
+    func opened(client address: SocketAddress) { opened { $0.client = Self.endpoint(address) } }
+
+    func opened(operators address: SocketAddress) { opened { $0.operators = Self.endpoint(address) } }
+
+    private func opened(_ change: (inout State) -> Void) {
+        let both = state.withLock { state -> ContinuoServer.Addresses? in
+            change(&state)
+            guard let client = state.client, let operators = state.operators else { return nil }
+            return ContinuoServer.Addresses(client: client, operators: operators)
+        }
+        if let both { onReady(both) }
+    }
+
+    private static func endpoint(_ address: SocketAddress) -> Configuration.Endpoint {
+        Configuration.Endpoint(host: address.ipAddress ?? "localhost", port: address.port ?? 0)
+    }
+}
+
+/// What goes on beside requests: the outbox and housekeeping.
+private struct Workers: Service {
+    let service: MessagingService
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await service.runOutbox() }
+                group.addTask { await service.runHousekeeping() }
+            }
+        }
+    }
+}
+
+extension Configuration {
+    /// What the service is told.
+    var service: ServiceConfiguration {
+        ServiceConfiguration(
+            domains: domains,
+            publicURL: reachableURL,
+            passwordCost: passwordCost,
+            linkLifeMilliseconds: Int64(linkDays) * 86_400_000,
+            window: WindowLimits(items: windowItems, bytes: windowBytes)
+        )
+    }
+}
