@@ -165,7 +165,10 @@ let serverTests: [Target] = [
     tests(of: "Store", ["MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance"]),
     tests(
         of: "MessagingService",
-        ["BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", logging]
+        [
+            "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store",
+            logging,
+        ]
     ),
     tests(
         of: "AppGateway",

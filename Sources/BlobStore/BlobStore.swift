@@ -170,7 +170,9 @@ extension BlobStore {
     private func finishedHash(of id: String) throws -> BlobHash? {
         let path = try path(ofUpload: id) + Self.finishedSuffix
         guard try Self.exists(path) else { return nil }
-        let hash = BlobHash(stored: String(decoding: try OpenFile(path, O_RDONLY).read(at: 0, count: 64), as: UTF8.self))
+        let hash = BlobHash(
+            stored: String(decoding: try OpenFile(path, O_RDONLY).read(at: 0, count: 64), as: UTF8.self)
+        )
         return hash.description.utf8.count == 64 ? hash : nil
     }
 

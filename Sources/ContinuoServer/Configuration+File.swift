@@ -43,6 +43,8 @@ extension Configuration {
     }
 
     private mutating func read(_ node: Node, at path: String, into problems: inout [ConfigurationProblem]) {
+        // A group whose lines are all comments.
+        if node.null != nil { return }
         guard case .mapping(let mapping) = node else {
             problems.append(
                 ConfigurationProblem(
@@ -161,7 +163,8 @@ extension Configuration {
             let groups = pieces.dropLast()
             if Array(groups) != open {
                 for (depth, group) in groups.enumerated() where depth >= open.count || open[depth] != group {
-                    let isComment = depth > 0
+                    let prefix = pieces.prefix(depth + 1).joined(separator: ".") + "."
+                    let isComment = ConfigurationKey.all.allSatisfy { !$0.path.hasPrefix(prefix) || $0.isOptional }
                     text += "\n" + String(repeating: "  ", count: depth) + (isComment ? "# " : "") + "\(group):\n"
                 }
                 open = Array(groups)
