@@ -159,6 +159,16 @@ let serverLibraries: [Target] = [
     target("ContinuoClient", ["ClientWire", "MessagingCore", httpClient, nio("NIOCore"), nio("NIOHTTP1"), nioSSL]),
 ]
 
+let serverTools: [Target] = [
+    target(
+        "ContinuoBench",
+        [
+            "ClientWire", "MessagingCore", httpClient, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+            nio("NIOWebSocket"), nioSSL,
+        ]
+    )
+]
+
 let serverTests: [Target] = [
     .testTarget(name: "TidyTests", swiftSettings: settings),
     tests(of: "MessagingCore", ["MessagingCore"]),
@@ -184,8 +194,8 @@ let executables: [Target] = [
     executable(
         "continuo",
         [
-            "ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", "ProtocolDecoding", arguments,
-            httpClient, logging,
+            "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore", "ProtocolDecoding",
+            arguments, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
         ]
     )
 ]
@@ -215,5 +225,6 @@ let package = Package(
         dependency("swift-server/swift-service-lifecycle", exact: "2.13.0"),
         dependency("jpsim/Yams", exact: "6.2.2"),
     ],
-    targets: protocolLibraries + protocolTests + protocolTools + serverLibraries + serverTests + executables
+    targets: protocolLibraries + protocolTests + protocolTools + serverLibraries + serverTools + serverTests
+        + executables
 )

@@ -8,7 +8,7 @@ struct Continuo: AsyncParsableCommand {
         abstract: "Messages and conversations that follow a person from device to device.",
         version: "0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Doctor.self]),
+            CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Doctor.self, Bench.self]),
             CommandGroup(
                 name: "Operator",
                 subcommands: [

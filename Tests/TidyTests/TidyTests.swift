@@ -97,7 +97,7 @@ struct TidyTests {
             at: Self.root.appendingPathComponent("Sources"),
             includingPropertiesForKeys: nil
         )
-        let exempt: Set<String> = ["continuo", "ContinuoServer"]
+        let exempt: Set<String> = ["continuo", "ContinuoBench", "ContinuoServer"]
         for folder in folders where folder.hasDirectoryPath {
             let name = folder.lastPathComponent
             guard try !Self.sources(of: name).isEmpty, !exempt.contains(name) else { continue }

@@ -149,7 +149,10 @@ struct Accounts: AsyncParsableCommand {
         func run() async throws {
             let path = "/operator/accounts/\(segment(account))/ledger?limit=\(limit)"
             let page = try await server.client().get(path, as: LedgerPage.self)
-            if server.json { return try page.lines.forEach { try printJSON($0) } }
+            if server.json {
+                for line in page.lines { try printJSON(line) }
+                return
+            }
             printTable(
                 [["NO", "TIME", "REASON", "AMOUNT", "BALANCE", "MESSAGE"]]
                     + page.lines.map { line in

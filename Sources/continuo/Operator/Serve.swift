@@ -17,6 +17,7 @@ struct Serve: AsyncParsableCommand {
         if let data { configuration.data = data }
         let logger = makeLogger(configuration.logLevel)
         let server = try await openServer(configuration, logger)
+        raiseDescriptorLimit()
         try await server.run { addresses in
             logger.notice(
                 "ready",
@@ -25,6 +26,14 @@ struct Serve: AsyncParsableCommand {
         }
         logger.notice("stopped; everything acknowledged is on disk")
     }
+}
+
+/// Lets the process have as many sockets as it may: the default of a shell is far below what a server needs.
+func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
 /// A logger to standard error at a level of the configuration.

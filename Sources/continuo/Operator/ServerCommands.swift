@@ -22,7 +22,10 @@ struct AccountDevices: AsyncParsableCommand {
         func run() async throws {
             let path = "/operator/accounts/\(segment(account))/devices"
             let list = try await server.client().get(path, as: DeviceList.self)
-            if server.json { return try list.devices.forEach { try printJSON($0) } }
+            if server.json {
+                for device in list.devices { try printJSON(device) }
+                return
+            }
             printTable(
                 [["ID", "KIND", "NAME", "STATE", "LAST SEEN"]]
                     + list.devices.map { status in

@@ -1,0 +1,48 @@
+import AsyncHTTPClient
+import ClientWire
+import Foundation
+import MessagingCore
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// The few HTTP calls that set a run up.
+struct HTTP: Sendable {
+    let base: String
+    let token: String?
+
+    static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.certificateVerification = .none
+        configuration.tlsConfiguration = tls
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    static func answers(port: Int, path: String) async -> Bool {
+        let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        let response = try? await client.execute(request, timeout: .seconds(2))
+        return response?.status == .ok
+    }
+
+    func call<Answer: Decodable>(
+        _ method: String,
+        _ path: String,
+        _ body: some Encodable,
+        as type: Answer.Type
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = .init(rawValue: method)
+        request.headers.add(name: "Content-Type", value: "application/json")
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        request.body = .bytes(try StrictJSON.encode(body))
+        let response = try await Self.client.execute(request, timeout: .seconds(60))
+        let bytes = try await response.body.collect(upTo: 16 << 20)
+        guard (200..<300).contains(response.status.code) else {
+            throw ServerUnderTest.Failure(
+                description: "\(method) \(path): \(response.status) \(String(buffer: bytes))"
+            )
+        }
+        return try StrictJSON.decode(type, from: Data(bytes.readableBytesView))
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import ContinuoBench
+import Foundation
+
+/// `continuo bench`
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure this program's server on this machine.",
+        subcommands: [Messages.self]
+    )
+
+    struct Messages: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Messages a second, processor time and bytes for each, idle connections, catching up."
+        )
+        @Flag(help: "Print JSON, one object a line.")
+        var json = false
+        @Option(help: "Runs of each measurement.")
+        var runs = 1
+        @Option(help: "Seconds of load for each run.")
+        var seconds = 30.0
+        @Option(help: "Messages stored before the load.")
+        var stored = 100_000
+        @Flag(help: "Only throughput, without reports and TLS.")
+        var throughputOnly = false
+
+        func run() async throws {
+            raiseDescriptorLimit()
+            let bench = MessageBench(
+                executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
+                plan: BenchPlan(runs: runs, seconds: seconds, stored: stored),
+                progress: { printError($0) }
+            )
+            let figures = throughputOnly ? try await bench.runThroughput() : try await bench.run()
+            if json {
+                for figure in figures { try printJSON(figure) }
+            } else {
+                printTable(
+                    [["FIGURE", "MEDIAN", "UNIT", "RUNS"]]
+                        + figures.map { figure in
+                            [
+                                figure.name, "\(figure.median)", figure.unit,
+                                figure.runs.map { "\($0)" }.joined(separator: " "),
+                            ]
+                        }
+                )
+            }
+        }
+    }
+}
