@@ -106,8 +106,9 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
         switch view[view.startIndex + 2] {
         case UInt8(ascii: "c"):
             guard let upTo = number(after: "\"upTo\":", in: view) else { return }
-            counters.delivered += 1
-            received += 1
+            let items = Self.items(in: buffer)
+            counters.delivered += items
+            received += items
             position = upTo
             let level = number(after: "\"level\":", in: view)
             write(level.map { "{\"ack\":\(upTo),\"level\":\($0)}" } ?? "{\"ack\":\(upTo)}")
@@ -166,6 +167,25 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func close() { context?.close(promise: nil) }
+
+    /// How many items a frame of changes carries.
+    private static func items(in buffer: ByteBuffer) -> Int {
+        let mark: StaticString = "{\"changed\":"
+        return buffer.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return 0 }
+            var count = 0
+            var position = 0
+            while let found = memchr(base + position, CInt(mark.utf8Start.pointee), bytes.count - position) {
+                let start = base.distance(to: UnsafeRawPointer(found))
+                let matches =
+                    bytes.count - start >= mark.utf8CodeUnitCount
+                    && memcmp(found, mark.utf8Start, mark.utf8CodeUnitCount) == 0
+                if matches { count += 1 }
+                position = start + 1
+            }
+            return count
+        }
+    }
 
     /// The number after the last occurrence of a key near the frame's end.
     private func number(after key: StaticString, in view: ByteBufferView) -> Int64? {
