@@ -156,7 +156,13 @@ let serverLibraries: [Target] = [
             .product(name: "Yams", package: "Yams"),
         ]
     ),
-    target("ContinuoClient", ["ClientWire", "MessagingCore", httpClient, nio("NIOCore"), nio("NIOHTTP1"), nioSSL]),
+    target(
+        "ContinuoClient",
+        [
+            "ClientWire", "MessagingCore", crypto, httpClient, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+            nio("NIOWebSocket"), nioSSL,
+        ]
+    ),
 ]
 
 let serverTools: [Target] = [

@@ -8,6 +8,14 @@ struct Continuo: AsyncParsableCommand {
         abstract: "Messages and conversations that follow a person from device to device.",
         version: "0.1.0",
         groupedSubcommands: [
+            CommandGroup(
+                name: "Messages",
+                subcommands: [
+                    LogIn.self, LogOut.self, Send.self, Inbox.self, Watch.self, Read.self, Delete.self, Fetch.self,
+                    Search.self, Rules.self, AvailabilityCommand.self, Contacts.self, Files.self, Devices.self,
+                    Me.self,
+                ]
+            ),
             CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Doctor.self, Bench.self]),
             CommandGroup(
                 name: "Operator",

@@ -149,19 +149,7 @@ struct Accounts: AsyncParsableCommand {
         func run() async throws {
             let path = "/operator/accounts/\(segment(account))/ledger?limit=\(limit)"
             let page = try await server.client().get(path, as: LedgerPage.self)
-            if server.json {
-                for line in page.lines { try printJSON(line) }
-                return
-            }
-            printTable(
-                [["NO", "TIME", "REASON", "AMOUNT", "BALANCE", "MESSAGE"]]
-                    + page.lines.map { line in
-                        [
-                            "\(line.number)", "\(line.time)", line.reason.rawValue, "\(line.amount)",
-                            "\(line.balance)", line.message?.description ?? line.note ?? "",
-                        ]
-                    }
-            )
+            try printLedger(page, json: server.json)
         }
     }
 
@@ -177,6 +165,23 @@ struct Accounts: AsyncParsableCommand {
             """
         )
     }
+}
+
+/// Prints a page of a ledger.
+func printLedger(_ page: LedgerPage, json: Bool) throws {
+    if json {
+        for line in page.lines { try printJSON(line) }
+        return
+    }
+    printTable(
+        [["NO", "TIME", "REASON", "AMOUNT", "BALANCE", "MESSAGE"]]
+            + page.lines.map { line in
+                [
+                    "\(line.number)", "\(line.time)", line.reason.rawValue, "\(line.amount)", "\(line.balance)",
+                    line.message?.description ?? line.note ?? "",
+                ]
+            }
+    )
 }
 
 /// An address as people write it, without its scheme.

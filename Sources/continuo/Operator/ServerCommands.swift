@@ -116,7 +116,7 @@ struct Trace: AsyncParsableCommand {
             }
             for share in box.devices {
                 let entry = share.decision
-                let given = "\(entry.deliver.rawValue)\(entry.silent ? ", silently" : "")"
+                let given = "\(entry.deliver)\(entry.silent ? ", silently" : "")"
                 print("    \(entry.label): \(entry.because) -> \(given)\(share.acknowledged ? ", acknowledged" : "")")
             }
         }
