@@ -11,13 +11,6 @@ struct Watch: AsyncParsableCommand {
         abstract: "Be this device: catch up, then show what arrives, is read, reported or deleted."
     )
 
-    /// One line of `--json`.
-    private struct Line: Encodable, Sendable {
-        var event: String
-        var item: ItemDocument?
-        var reason: String?
-    }
-
     @OptionGroup var options: DeviceOptions
     @Option(help: ArgumentHelp("End after so many messages arrived.", valueName: "number"))
     var count: Int?
@@ -27,45 +20,84 @@ struct Watch: AsyncParsableCommand {
     var seconds: Double?
 
     func run() async throws {
+        let printer = WatchPrinter(json: options.json)
+        let end = End(count: count, once: once, seconds: seconds)
+        let profile = try options.profile()
         try await mapped {
-            let profile = try options.profile()
-            let client = try profile.client()
-            let session = DeviceSession(client: client, journal: try profile.journal())
-            let arrived = Mutex(0)
-            let limit = count
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            let session = DeviceSession(client: try profile.client(), journal: try profile.journal())
+            try await end.run(session, printer)
+        }
+    }
+}
+
+/// When `watch` ends.
+private struct End: Sendable {
+    struct Finished: Error {}
+
+    let count: Int?
+    let once: Bool
+    let seconds: Double?
+    private let arrived = Counter()
+
+    init(count: Int?, once: Bool, seconds: Double?) {
+        self.count = count
+        self.once = once
+        self.seconds = seconds
+    }
+
+    func run(_ session: DeviceSession, _ printer: WatchPrinter) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await session.run { event in
+                    try printer.show(event)
+                    try after(event)
+                }
+            }
+            if let seconds {
                 group.addTask {
-                    try await session.run { event in
-                        try show(event)
-                        if case .mailbox(.arrived(let item)) = event, item.kind == "message" {
-                            let total = arrived.withLock {
-                                $0 += 1
-                                return $0
-                            }
-                            if let limit, total >= limit { throw Finished() }
-                        }
-                        if once, case .upToDate = event { throw Finished() }
-                        if once, case .disconnected(let reason, _) = event { throw ClientError.unreachable(reason) }
-                    }
+                    try await Task.sleep(for: .seconds(seconds))
+                    throw Finished()
                 }
-                if let seconds {
-                    group.addTask {
-                        try await Task.sleep(for: .seconds(seconds))
-                        throw Finished()
-                    }
-                }
-                do {
-                    try await group.next()
-                } catch is Finished {
-                    group.cancelAll()
-                }
+            }
+            do {
+                try await group.next()
+            } catch is Finished {
+                group.cancelAll()
             }
         }
     }
 
-    private struct Finished: Error {}
+    private func after(_ event: SessionEvent) throws {
+        switch event {
+        case .mailbox(.arrived(let item)) where item.kind == "message":
+            let total = arrived.next()
+            if let count, total >= count { throw Finished() }
+        case .upToDate where once: throw Finished()
+        case .disconnected(let reason, _) where once: throw ClientError.unreachable(reason)
+        default: break
+        }
+    }
+}
 
-    private func show(_ event: SessionEvent) throws {
+/// Counts from one.
+private final class Counter: Sendable {
+    private let count = Atomic(0)
+
+    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+}
+
+/// Prints what a session tells.
+private struct WatchPrinter: Sendable {
+    /// One line of `--json`.
+    private struct Line: Encodable, Sendable {
+        var event: String
+        var item: ItemDocument?
+        var reason: String?
+    }
+
+    let json: Bool
+
+    func show(_ event: SessionEvent) throws {
         switch event {
         case .connected: try line("connected", "connected")
         case .upToDate: try line("up-to-date", "up to date")
@@ -90,7 +122,7 @@ struct Watch: AsyncParsableCommand {
     }
 
     private func line(_ event: String, _ text: String, _ item: ItemDocument? = nil, reason: String? = nil) throws {
-        if options.json { try printJSON(Line(event: event, item: item, reason: reason)) } else { print(text) }
+        if json { try printJSON(Line(event: event, item: item, reason: reason)) } else { print(text) }
         fflush(nil)
     }
 }
