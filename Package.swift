@@ -200,7 +200,8 @@ let executables: [Target] = [
     executable(
         "continuo",
         [
-            "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore", "ProtocolDecoding",
+            "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore", "MessagingService",
+            "ProtocolDecoding",
             arguments, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
         ]
     )

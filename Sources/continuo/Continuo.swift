@@ -16,7 +16,7 @@ struct Continuo: AsyncParsableCommand {
                     Me.self,
                 ]
             ),
-            CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Doctor.self, Bench.self]),
+            CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self, Bench.self]),
             CommandGroup(
                 name: "Operator",
                 subcommands: [

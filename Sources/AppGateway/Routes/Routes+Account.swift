@@ -65,20 +65,14 @@ struct ClientRoutes: Sendable {
 
     private func login(_ call: Call) async throws -> LoginAnswer {
         let request = try await call.exactJSON(LoginRequest.self)
-        try admitLogin(from: call.peer, to: request.address)
+        let now = ConnectionLoop.now()
+        let wait = loginsOfPeer.take(call.peer, now: now) ?? loginsOfAddress.take(request.address, now: now)
+        if let wait { throw GatewayError.rateLimited("too many attempts to log in", waitMilliseconds: wait) }
         let answer = try await service.login(request)
         // Only failures count.
         loginsOfPeer.giveBack(call.peer)
         loginsOfAddress.giveBack(request.address)
         return answer
-    }
-
-    /// Apart from `login`: inlined into it, it crashes the optimiser of Swift 6.3.1.
-    @inline(never)
-    private func admitLogin(from peer: PeerKey, to address: Address) throws {
-        let now = ConnectionLoop.now()
-        guard let wait = loginsOfPeer.take(peer, now: now) ?? loginsOfAddress.take(address, now: now) else { return }
-        throw GatewayError.rateLimited("too many attempts to log in", waitMilliseconds: wait)
     }
 
     var account: [Route] {

@@ -46,12 +46,15 @@ struct Call: Sendable {
 
     /// A body whose type checks its own fields.
     /// - Throws: ``Refusal`` `invalid-request`; ``GatewayError`` 413, 415.
+    // Not inlined, nor is the next one: specialised into the routes' closures it crashes the optimiser of Swift 6.3.1.
+    @inline(never)
     func json<Body: Decodable>(_ type: Body.Type) async throws -> Body {
         try StrictJSON.decode(type, from: try await collected())
     }
 
     /// A body in which any field that the type does not have is refused.
     /// - Throws: as ``json(_:)``.
+    @inline(never)
     func exactJSON<Body: Codable>(_ type: Body.Type) async throws -> Body {
         try StrictJSON.decodeExactly(type, from: try await collected())
     }

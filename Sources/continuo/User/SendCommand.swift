@@ -115,7 +115,7 @@ struct Send: AsyncParsableCommand {
             to: receivers,
             subject: subject,
             parts: parts,
-            reports: reports ? nil : []
+            reports: reports ? [.delivered, .displayed] : []
         )
         request.from = try from.map(parseAddress)
         request.inReplyTo = inReplyTo
