@@ -194,6 +194,11 @@ let serverTests: [Target] = [
         ]
     ),
     tests(of: "ContinuoServer", ["ContinuoServer"]),
+    tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", logging]),
+    tests(
+        of: "EndToEnd",
+        ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", "SQLiteStore", "Store", "continuo"]
+    ),
 ]
 
 let executables: [Target] = [

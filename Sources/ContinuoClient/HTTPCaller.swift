@@ -38,28 +38,24 @@ public struct ServerAddress: Sendable, Hashable, Codable {
 final class HTTPCaller: Sendable {
     static let answerBytes = 32 << 20
     static let timeout = TimeAmount.seconds(60)
+    static let connectTimeout = TimeAmount.seconds(10)
 
     let server: ServerAddress
     let token: String?
     private let http: HTTPClient
-    private let ownsClient: Bool
 
     init(_ server: ServerAddress, token: String?) throws {
         self.server = server
         self.token = token
-        ownsClient = server.authorities != nil
-        if ownsClient {
-            var configuration = HTTPClient.Configuration()
-            configuration.tlsConfiguration = try server.tlsConfiguration()
-            http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        } else {
-            http = .shared
-        }
+        var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = try server.tlsConfiguration()
+        configuration.timeout.connect = Self.connectTimeout
+        // A server that is down, or whose certificate is wrong, is told at once; who wants to wait repeats the call.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    deinit {
-        if ownsClient { http.shutdown { _ in } }
-    }
+    deinit { http.shutdown { _ in } }
 
     func get<Answer: Decodable>(_ path: String, as type: Answer.Type) async throws -> Answer {
         try decode(type, try await bytes(.GET, path, nil))
@@ -109,6 +105,8 @@ final class HTTPCaller: Sendable {
             throw CancellationError()
         } catch let error as HTTPClientError where error == .invalidURL || error == .emptyScheme {
             throw ClientError.unexpected("\(server.url) is no address of a server")
+        } catch is NIOSSLError {
+            throw ClientError.unreachable("the certificate of \(server.url) is not trusted")
         } catch {
             throw ClientError.unreachable("no server answers at \(server.url)")
         }

@@ -16,7 +16,10 @@ struct Continuo: AsyncParsableCommand {
                     Me.self,
                 ]
             ),
-            CommandGroup(name: "Server", subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self, Bench.self]),
+            CommandGroup(
+                name: "Server",
+                subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self, Bench.self]
+            ),
             CommandGroup(
                 name: "Operator",
                 subcommands: [
@@ -41,6 +44,10 @@ struct CommandFailure: Error, CustomStringConvertible {
 @main
 enum Program {
     static func main() async {
+        // A parent's mask is not ours: a server that cannot be told to stop is no good.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         // A reader that goes away (`| head`) ends the program quietly through the write's own error.
         signal(SIGPIPE, SIG_IGN)
         do {

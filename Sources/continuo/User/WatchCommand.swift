@@ -100,7 +100,7 @@ private struct WatchPrinter: Sendable {
     func show(_ event: SessionEvent) throws {
         switch event {
         case .connected: try line("connected", "connected")
-        case .upToDate: try line("up-to-date", "up to date")
+        case .upToDate: if json { try line("up-to-date", "") }
         case .disconnected(let reason, let wait):
             let seconds = String(format: "%.1f", wait / .seconds(1))
             try line("disconnected", "disconnected: \(reason); again in \(seconds) s", reason: reason)
