@@ -64,10 +64,13 @@ struct OperatorClient: Sendable {
     let base: String
     let token: String
 
+    // Not inlined, nor is the next one: specialised into a command's `run` it crashes the optimiser of Swift 6.3.1.
+    @inline(never)
     func get<Answer: Decodable>(_ path: String, as type: Answer.Type) async throws -> Answer {
         try StrictJSON.decode(type, from: try await call(.GET, path, nil))
     }
 
+    @inline(never)
     func send<Answer: Decodable>(
         _ method: HTTPMethod,
         _ path: String,
