@@ -20,9 +20,9 @@ extension SQLiteView {
 
     func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item? {
         try connection.rows(
-            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND object_hash = ?",
+            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND object_key = ?",
             .integer(account.rawValue),
-            .integer(indexHash(kind.rawValue, object)),
+            .integer(indexKey(kind.rawValue, object)),
             map: item
         ).first { $0.kind == kind && $0.object == object }
     }
@@ -74,7 +74,7 @@ extension SQLiteView {
             sql += " AND kind IN (\(listing.kinds.map { "\($0.rawValue)" }.joined(separator: ",")))"
         }
         if let conversation = listing.conversation {
-            sql += " AND conversation_hash = \(indexHash(0, conversation.description))"
+            sql += " AND conversation_hash = \(indexKey(0, conversation.description))"
         }
         sql += " ORDER BY created DESC"
         var query = try connection.prepare(sql)
@@ -162,7 +162,7 @@ extension SQLiteView {
             .integer(account.rawValue),
             .integer(after),
             .integer(upTo),
-            .integer(indexHash(0, conversation.description)),
+            .integer(indexKey(0, conversation.description)),
             .integer(Int64(limit)),
             map: item
         ).filter { $0.message?.conversation == conversation }
@@ -214,8 +214,8 @@ extension SQLiteView {
 
     func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent] {
         try connection.rows(
-            "SELECT \(Self.contentColumns) FROM content WHERE message_hash = ? ORDER BY id DESC LIMIT ?",
-            .integer(indexHash(ItemKind.message.rawValue, message.description)),
+            "SELECT \(Self.contentColumns) FROM content WHERE message_key = ? ORDER BY id DESC LIMIT ?",
+            .integer(indexKey(ItemKind.message.rawValue, message.description)),
             .integer(Int64(limit)),
             map: content
         ).filter { $0.message == message }
@@ -231,7 +231,7 @@ extension SQLiteView {
             """
             SELECT i.account, i.created, i.changed, i.kind, i.object, i.state
             FROM search JOIN content c ON c.id = search.rowid
-            JOIN item i ON i.account = ?1 AND i.object_hash = c.message_hash AND i.kind = 1 AND i.tombstone = 0
+            JOIN item i ON i.account = ?1 AND i.object_key = c.message_key AND i.kind = 1 AND i.tombstone = 0
             WHERE search MATCH ?2 AND i.created < ?3 ORDER BY search.rowid DESC LIMIT ?4
             """,
             .integer(account.rawValue),
