@@ -55,7 +55,7 @@ public enum StrictJSON {
         }
     }
 
-    /// Encodes a document; keys keep the order of declaration.
+    /// Encodes a document; the order of its keys means nothing.
     public static func encode<T: Encodable>(_ value: T) throws -> Data {
         try encoder.encode(value)
     }
@@ -68,6 +68,10 @@ public enum StrictJSON {
     }()
 
     private static func depth(of bytes: Data) -> Int {
+        bytes.withUnsafeBytes { depth(of: $0) }
+    }
+
+    private static func depth(of bytes: UnsafeRawBufferPointer) -> Int {
         var depth = 0
         var deepest = 0
         var inString = false

@@ -103,7 +103,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             try connection.run("INSERT OR REPLACE INTO setting VALUES(?, ?)", .text(name), .blob(value))
         case .trim(let account, let number):
             try connection.run(
-                "DELETE FROM item WHERE account = ? AND tombstone = 1 AND changed <= ?",
+                "DELETE FROM item INDEXED BY item_tombstone WHERE account = ? AND tombstone = 1 AND changed <= ?",
                 .integer(account.rawValue),
                 .integer(number)
             )
