@@ -17,7 +17,8 @@ build: setup
 run: build ## Start a server with demo accounts, and print what to try
 	@.build/debug/continuo demo
 
-test: setup ## Run all tests
+test: ## Run all tests
+	@scripts/setup test
 	@scripts/test
 
 lint: setup ## Check the format and what the compiler cannot see
@@ -32,7 +33,7 @@ release: setup
 bench: release ## Measure, and print a table (optimised build; some minutes)
 	@.build/release/continuo bench messages
 
-soak: release ## Kill the server hundreds of times under load, and check
+soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak
 
 coverage: setup ## Show how much of the sources the tests reach
