@@ -189,12 +189,15 @@ let serverTests: [Target] = [
     tests(
         of: "AppGateway",
         [
-            "AppGateway", "BlobStore", "ClientWire", "MessagingCore", "MessagingService", "Store", crypto, httpTypes,
-            logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
+            "AppGateway", "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "Store",
+            crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
         ]
     ),
     tests(of: "ContinuoServer", ["ContinuoServer"]),
-    tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", logging]),
+    tests(
+        of: "ContinuoClient",
+        ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", logging]
+    ),
     tests(
         of: "EndToEnd",
         ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", "SQLiteStore", "Store", "continuo"]

@@ -54,7 +54,9 @@ public final class SQLiteStore: Store {
             try migrator.migrate(pool)
             // GRDB sets NORMAL when it turns WAL on: then a power cut could take acknowledged commits.
             try pool.writeWithoutTransaction { database in
-                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
+                try database.execute(
+                    sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)"
+                )
             }
         } catch {
             throw StoreError(sqlite: error)

@@ -1,6 +1,8 @@
 import ClientWire
+import MemoryStore
 import MessagingCore
 import MessagingService
+import Store
 import Synchronization
 import Testing
 
@@ -310,13 +312,13 @@ struct BadRequestTests {
             let socket = try await TestSocket(port: gateway.port)
             try await socket.hello(alice.token)
             _ = try await socket.document { $0.welcome != nil }
-            gateway.store.isFull.store(true, ordering: .relaxed)
+            gateway.store.refuseWrites(StoreError(.full, "no space left"))
             let refused = try await gateway.request("POST", "/v1/messages", alice, json: body)
             #expect(refused.status == 507 && refused.code == "store-full" && refused.fields["retry-after"] != nil)
             try await socket.send("{\"ref\":1,\"send\":\(body)}")
             #expect(try await socket.document { $0.ref == 1 }.problem?.status == 507)
             #expect(try await gateway.request("GET", "/v1/messages", alice).status == 200)
-            gateway.store.isFull.store(false, ordering: .relaxed)
+            gateway.store.refuseWrites(nil)
             #expect(try await gateway.request("POST", "/v1/messages", alice, json: body).status == 201)
             #expect(try await socket.document { $0.changes?.contains { $0.id == id } ?? false }.problem == nil)
         }

@@ -2,6 +2,7 @@ import AppGateway
 import ClientWire
 import FoundationEssentials
 import Logging
+import MemoryStore
 import MessagingCore
 import MessagingService
 import NIOCore
@@ -16,7 +17,7 @@ final class TestGateway: Sendable {
     static let password = "correct horse"
 
     let service: MessagingService
-    let store: StandInStore
+    let store: MemoryStore
     let port: Int
     let operatorPort: Int
     let certificates: TLSCertificates?
