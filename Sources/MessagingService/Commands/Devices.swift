@@ -47,7 +47,7 @@ extension MessagingService {
     }
 
     /// Whose token it is.
-    /// - Throws: ``Refusal`` `unauthenticated`.
+    /// - Throws: ``Refusal`` `unauthenticated`; `not-entitled` when the account is suspended.
     public func authenticate(token: String) async throws -> DeviceIdentity {
         try await withCheckedThrowingContinuation { continuation in
             identify(token: token) { continuation.resume(with: $0) }
@@ -57,13 +57,17 @@ extension MessagingService {
     func identify(token: String, completion: @escaping @Sendable (Result<DeviceIdentity, any Error>) -> Void) {
         let hash = DeviceToken.hash(token)
         if let known = tokens[hash] { return completion(.success(known)) }
+        let revocations = tokens.revocations
         store.read({ [tokens] view in
             completion(
                 Result {
                     guard let identity = try view.identity(hash) else {
                         throw Refusal(.unauthenticated, "the token is not valid")
                     }
-                    tokens.remember(hash, identity)
+                    guard try view.user(identity.account)?.account.suspended == false else {
+                        throw Refusal(.notEntitled, "the account is suspended")
+                    }
+                    tokens.remember(hash, identity, asOf: revocations)
                     return identity
                 }
             )

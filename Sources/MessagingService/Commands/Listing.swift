@@ -9,10 +9,19 @@ extension MessagingService {
         var listing = listing
         listing.kinds = [.message]
         listing.limit = Self.bounded(listing.limit)
-        return try await read { [listing] view in
+        let (page, fresh) = try await read { [listing] view in
             let items = try view.list(who.account, listing)
-            return try self.page(view, who, items, limit: listing.limit)
+            let page = try self.page(view, who, items, limit: listing.limit)
+            return (page, zip(items, page.items).filter { Self.becomesDelivered($0, $1) }.map(\.0.created))
         }
+        if !fresh.isEmpty { delivered(who.account, fresh) }
+        return page
+    }
+
+    /// A listing that shows a device what was decided for it delivers it, as an acknowledgement does.
+    private static func becomesDelivered(_ item: Item, _ shown: ItemDocument) -> Bool {
+        guard let flags = item.message?.flags, shown.deliver != .nothing else { return false }
+        return flags.contains(.received) && !flags.contains(.delivered)
     }
 
     /// One message as the asking device would see it; whole if it was decided so or fetched.

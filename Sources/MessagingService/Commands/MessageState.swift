@@ -112,11 +112,12 @@ extension MessagingService {
             var item = try self.message(work, who.account, id)
             guard var message = item.message else { throw Refusal(.notFound, "no such message") }
             let current = try self.decision(work, who.device, item, message)
-            if try message.fetch(who.device, current: current) {
-                if let effects = message.markDelivered() { try self.report(work, effects, message, of: item) }
-                item.body = .message(message)
-                try work.putSilently(item)
-            }
+            let isRaised = try message.fetch(who.device, current: current)
+            let effects = message.markDelivered()
+            guard isRaised || effects != nil else { return }
+            if let effects { try self.report(work, effects, message, of: item) }
+            item.body = .message(message)
+            try work.putSilently(item)
         }
         return try await self.message(who, id)
     }

@@ -69,7 +69,7 @@ extension MessagingService {
         AccountDocument(try await user(who.account).account)
     }
 
-    /// Changes an account; suspending it or changing its password by force ends its devices' sockets.
+    /// Changes an account; suspending it ends its devices' sockets and refuses their tokens until it is lifted.
     public func changeAccount(_ id: AccountID, _ change: AccountChange) async throws -> AccountDocument {
         if let name = change.name { try Self.check(label: name) }
         if let addresses = change.addresses { try check(addresses: addresses) }
@@ -99,7 +99,10 @@ extension MessagingService {
             work.put(user)
             return document
         }
-        if change.suspended == true { hub.revoke(id, nil) }
+        if change.suspended == true {
+            tokens.forget(id, nil)
+            hub.revoke(id, nil)
+        }
         return document
     }
 

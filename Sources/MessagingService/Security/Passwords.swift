@@ -104,20 +104,34 @@ struct DeviceToken {
 /// Tokens that were looked up lately; a revoked device's go at once.
 final class TokenCache: Sendable {
     private static let capacity = 100_000
-    private let known = Mutex<[TokenHash: DeviceIdentity]>([:])
+    private struct State {
+        var known: [TokenHash: DeviceIdentity] = [:]
+        /// Rises with every revocation.
+        var revocations = 0
+    }
 
-    subscript(hash: TokenHash) -> DeviceIdentity? { known.withLock { $0[hash] } }
+    private let state = Mutex(State())
 
-    func remember(_ hash: TokenHash, _ identity: DeviceIdentity) {
-        known.withLock { known in
-            if known.count >= Self.capacity { known.removeAll() }
-            known[hash] = identity
+    subscript(hash: TokenHash) -> DeviceIdentity? { state.withLock { $0.known[hash] } }
+
+    /// To be read before the store is, and given to ``remember(_:_:asOf:)``.
+    var revocations: Int { state.withLock { $0.revocations } }
+
+    /// Keeps what the store said, unless something was revoked since: the store may have spoken before that.
+    func remember(_ hash: TokenHash, _ identity: DeviceIdentity, asOf revocations: Int) {
+        state.withLock { state in
+            guard state.revocations == revocations else { return }
+            if state.known.count >= Self.capacity { state.known.removeAll() }
+            state.known[hash] = identity
         }
     }
 
     func forget(_ account: AccountID, _ device: DeviceID?) {
-        known.withLock { known in
-            known = known.filter { $0.value.account != account || (device != nil && $0.value.device != device) }
+        state.withLock { state in
+            state.revocations += 1
+            state.known = state.known.filter {
+                $0.value.account != account || (device != nil && $0.value.device != device)
+            }
         }
     }
 }

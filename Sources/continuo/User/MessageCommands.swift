@@ -12,6 +12,8 @@ struct Inbox: AsyncParsableCommand {
     var sent = false
     @Flag(help: "Only unread ones.")
     var unread = false
+    @Flag(help: "Also what your rules keep from this device.")
+    var all = false
     @Option(help: ArgumentHelp("Only of this conversation.", valueName: "id"))
     var conversation: String?
     @Option(help: "How many at most.")
@@ -35,7 +37,8 @@ struct Inbox: AsyncParsableCommand {
                     limit: limit
                 )
         }
-        try printItems(page.items, json: options.json, empty: "nothing here")
+        let items = page.items.filter { all || $0.deliver != .nothing }
+        try printItems(items, json: options.json, empty: "nothing here")
         if let next = page.next, !options.json { print("more: --before \(next)") }
     }
 }
