@@ -21,7 +21,7 @@ extension MessagingService {
     /// A listing that shows a device what was decided for it delivers it, as an acknowledgement does.
     private static func becomesDelivered(_ item: Item, _ shown: ItemDocument) -> Bool {
         guard let flags = item.message?.flags, shown.deliver != .nothing else { return false }
-        return flags.contains(.received) && !flags.contains(.delivered)
+        return flags.contains(.received) && flags.contains(.wantsDelivered) && !flags.contains(.delivered)
     }
 
     /// One message as the asking device would see it; whole if it was decided so or fetched.
