@@ -6,11 +6,15 @@ import ProtocolDecoding
 struct Decode: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what a SIP, SDP, CPIM, IMDN, MSRP or XML message is, or every one in a packet capture.",
-        discussion: "Exits with 1 when something was no good message. The fields are described in docs/libraries/decode.md."
+        discussion:
+            "Exits with 1 when something was no good message. The fields are described in docs/libraries/decode.md."
     )
     @Argument(help: "Files; none, or '-', reads standard input.")
     var file: [String] = []
-    @Option(name: .customLong("as"), help: ArgumentHelp("What it is, instead of a guess: sip, sdp, cpim ...", valueName: "protocol"))
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("What it is, instead of a guess: sip, sdp, cpim ...", valueName: "protocol")
+    )
     var name: String?
     @Flag(help: "Print JSON, one object a line.")
     var json = false
@@ -18,7 +22,9 @@ struct Decode: ParsableCommand {
     func run() throws {
         let registry = DecoderRegistry.standard
         if let name, !registry.names.contains(name) {
-            throw CommandFailure.misused("'\(name)' is not known\n    take one of \(registry.names.joined(separator: ", "))")
+            throw CommandFailure.misused(
+                "'\(name)' is not known\n    take one of \(registry.names.joined(separator: ", "))"
+            )
         }
         var isAllGood = true
         for path in file.isEmpty ? ["-"] : file {
@@ -38,7 +44,11 @@ struct Decode: ParsableCommand {
         if !isAllGood { throw ExitCode(1) }
     }
 
-    private func decode(_ bytes: [UInt8], _ path: String?, _ registry: DecoderRegistry) throws -> [DecoderRegistry.Result] {
+    private func decode(
+        _ bytes: [UInt8],
+        _ path: String?,
+        _ registry: DecoderRegistry
+    ) throws -> [DecoderRegistry.Result] {
         guard Capture.resembles(bytes) else { return [registry.decode(bytes, as: name, file: path)] }
         do {
             return registry.decode(try Capture(parsing: bytes), as: name, file: path)
