@@ -12,6 +12,8 @@ public final class SQLiteStore: Store {
     /// Jobs that may wait; further ones are refused as busy.
     public static let queuedJobs = 50000
     public static let readers = 4
+    /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
+    static let checkpointPages = 16384
 
     struct Job: Sendable {
         let body: @Sendable (any WriteTransaction) throws -> Void
@@ -52,7 +54,7 @@ public final class SQLiteStore: Store {
             try migrator.migrate(pool)
             // GRDB sets NORMAL when it turns WAL on: then a power cut could take acknowledged commits.
             try pool.writeWithoutTransaction { database in
-                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
+                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
             }
         } catch {
             throw StoreError(sqlite: error)

@@ -103,7 +103,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             try connection.run("INSERT OR REPLACE INTO setting VALUES(?, ?)", .text(name), .blob(value))
         case .trim(let account, let number):
             try connection.run(
-                "DELETE FROM item WHERE account = ? AND tombstone = 1 AND changed <= ?",
+                "DELETE FROM item INDEXED BY item_tombstone WHERE account = ? AND tombstone = 1 AND changed <= ?",
                 .integer(account.rawValue),
                 .integer(number)
             )
@@ -120,7 +120,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
                 .text(Self.words(accounts, text))
             )
         case .enqueue, .postpone, .dequeue: try applyToOutbox(change)
-        case .upload, .removeUpload, .blob, .refer, .dying, .removeBlob: try applyToBlobs(change)
+        case .upload, .removeUpload, .blob, .refer, .removeBlob: try applyToBlobs(change)
         }
     }
 
@@ -171,16 +171,11 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
                 .text(hash.description),
                 .integer(bytes)
             )
-        case .refer(let hash, let count):
+        case .refer(let hash, let count, let time):
             try connection.run(
-                "UPDATE blob SET refs = refs + ?, dying = NULL WHERE hash = ?",
+                "UPDATE blob SET refs = refs + ?1, dying = CASE WHEN refs + ?1 > 0 THEN NULL ELSE ?2 END WHERE hash = ?3",
                 .integer(Int64(count)),
-                .text(hash.description)
-            )
-        case .dying(let hash, let since):
-            try connection.run(
-                "UPDATE blob SET dying = ? WHERE hash = ? AND refs = 0",
-                .integer(since.rawValue),
+                .integer(time.rawValue),
                 .text(hash.description)
             )
         case .removeBlob(let hash): try connection.run("DELETE FROM blob WHERE hash = ?", .text(hash.description))

@@ -20,9 +20,11 @@ extension SQLiteView {
 
     func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item? {
         try connection.rows(
-            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND object_hash = ?",
+            """
+            SELECT \(Self.itemColumns) FROM item INDEXED BY item_object WHERE account = ? AND object_key = ?
+            """,
             .integer(account.rawValue),
-            .integer(indexHash(kind.rawValue, object)),
+            .integer(indexKey(kind.rawValue, object)),
             map: item
         ).first { $0.kind == kind && $0.object == object }
     }
@@ -66,7 +68,16 @@ extension SQLiteView {
     }
 
     func list(_ account: AccountID, _ listing: Listing) throws -> [Item] {
-        var sql = "SELECT \(Self.itemColumns) FROM item WHERE account = ?1 AND created < ?2"
+        // The planner has no statistics and would walk the whole mailbox: each filter names its index.
+        let isOther = listing.kinds.count == 1 && listing.kinds.first != .message
+        let index =
+            switch true {
+            case listing.conversation != nil: " INDEXED BY item_conversation"
+            case listing.unreadOnly: " INDEXED BY item_unread"
+            case isOther: " INDEXED BY item_other"
+            default: ""
+            }
+        var sql = "SELECT \(Self.itemColumns) FROM item\(index) WHERE account = ?1 AND created < ?2"
         if listing.unreadOnly { sql += " AND unread = 1" } else { sql += " AND tombstone = 0" }
         if listing.kinds.count == 1, let kind = listing.kinds.first {
             sql += kind == .message ? " AND kind = 1" : " AND kind <> 1 AND kind = \(kind.rawValue)"
@@ -74,7 +85,7 @@ extension SQLiteView {
             sql += " AND kind IN (\(listing.kinds.map { "\($0.rawValue)" }.joined(separator: ",")))"
         }
         if let conversation = listing.conversation {
-            sql += " AND conversation_hash = \(indexHash(0, conversation.description))"
+            sql += " AND conversation_hash = \(indexKey(0, conversation.description))"
         }
         sql += " ORDER BY created DESC"
         var query = try connection.prepare(sql)
@@ -143,7 +154,7 @@ extension SQLiteView {
         guard let conversation else {
             return try connection.rows(
                 """
-                SELECT \(Self.itemColumns) FROM item
+                SELECT \(Self.itemColumns) FROM item INDEXED BY item_unread
                 WHERE account = ? AND unread = 1 AND created > ? AND created <= ? ORDER BY created LIMIT ?
                 """,
                 .integer(account.rawValue),
@@ -155,14 +166,14 @@ extension SQLiteView {
         }
         return try connection.rows(
             """
-            SELECT \(Self.itemColumns) FROM item
+            SELECT \(Self.itemColumns) FROM item INDEXED BY item_unread
             WHERE account = ? AND unread = 1 AND created > ? AND created <= ? AND conversation_hash = ?
             ORDER BY created LIMIT ?
             """,
             .integer(account.rawValue),
             .integer(after),
             .integer(upTo),
-            .integer(indexHash(0, conversation.description)),
+            .integer(indexKey(0, conversation.description)),
             .integer(Int64(limit)),
             map: item
         ).filter { $0.message?.conversation == conversation }
@@ -214,8 +225,8 @@ extension SQLiteView {
 
     func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent] {
         try connection.rows(
-            "SELECT \(Self.contentColumns) FROM content WHERE message_hash = ? ORDER BY id DESC LIMIT ?",
-            .integer(indexHash(ItemKind.message.rawValue, message.description)),
+            "SELECT \(Self.contentColumns) FROM content WHERE message_key = ? ORDER BY id DESC LIMIT ?",
+            .integer(indexKey(ItemKind.message.rawValue, message.description)),
             .integer(Int64(limit)),
             map: content
         ).filter { $0.message == message }
@@ -231,7 +242,7 @@ extension SQLiteView {
             """
             SELECT i.account, i.created, i.changed, i.kind, i.object, i.state
             FROM search JOIN content c ON c.id = search.rowid
-            JOIN item i ON i.account = ?1 AND i.object_hash = c.message_hash AND i.kind = 1 AND i.tombstone = 0
+            JOIN item i INDEXED BY item_object ON i.account = ?1 AND i.object_key = c.message_key AND i.kind = 1 AND i.tombstone = 0
             WHERE search MATCH ?2 AND i.created < ?3 ORDER BY search.rowid DESC LIMIT ?4
             """,
             .integer(account.rawValue),
@@ -270,7 +281,8 @@ extension SQLiteView {
     func contents(storedBy time: Timestamp, after: ContentID, limit: Int) throws -> [StoredContent] {
         try connection.rows(
             """
-            SELECT \(Self.contentColumns) FROM content WHERE holders > 0 AND time <= ? AND id > ? ORDER BY id LIMIT ?
+            SELECT \(Self.contentColumns) FROM content INDEXED BY content_held
+            WHERE holders > 0 AND time <= ? AND id > ? ORDER BY id LIMIT ?
             """,
             .integer(time.rawValue),
             .integer(after.rawValue),

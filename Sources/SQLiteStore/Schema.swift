@@ -30,12 +30,12 @@ enum Schema {
 
         CREATE TABLE item(
             account INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL,
-            kind INTEGER NOT NULL, object TEXT NOT NULL, object_hash INTEGER NOT NULL,
+            kind INTEGER NOT NULL, object TEXT NOT NULL, object_key INTEGER NOT NULL,
             conversation_hash INTEGER, unread INTEGER NOT NULL, tombstone INTEGER NOT NULL,
             transient INTEGER NOT NULL, state BLOB NOT NULL,
             PRIMARY KEY(account, created)) WITHOUT ROWID;
         CREATE UNIQUE INDEX item_changed ON item(account, changed);
-        CREATE INDEX item_object ON item(account, object_hash);
+        CREATE INDEX item_object ON item(account, object_key);
         CREATE INDEX item_conversation ON item(account, conversation_hash, created)
             WHERE conversation_hash IS NOT NULL;
         CREATE INDEX item_unread ON item(account, created) WHERE unread = 1;
@@ -44,10 +44,10 @@ enum Schema {
         CREATE INDEX item_other ON item(account, kind, created) WHERE kind <> 1;
 
         CREATE TABLE content(
-            id INTEGER PRIMARY KEY, message TEXT NOT NULL, message_hash INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY, message TEXT NOT NULL, message_key INTEGER NOT NULL,
             document BLOB NOT NULL, bonds BLOB NOT NULL,
             refs INTEGER NOT NULL, holders INTEGER NOT NULL, time INTEGER NOT NULL);
-        CREATE INDEX content_message ON content(message_hash);
+        CREATE INDEX content_message ON content(message_key);
         CREATE INDEX content_held ON content(time) WHERE holders > 0;
         CREATE TABLE submission(
             account INTEGER NOT NULL, message TEXT NOT NULL, digest BLOB NOT NULL, created INTEGER NOT NULL,
@@ -79,10 +79,34 @@ enum Schema {
         """
 }
 
-/// FNV-1a over a kind and a text: an index key that is verified against the text itself.
-func indexHash(_ kind: UInt8, _ text: String) -> Int64 {
+/// An index key for a kind and a text, verified against the text itself when it is looked up.
+///
+/// A UUID of version 7 gives its first 64 bits: they grow with time, so that the messages of a batch fall on the same
+/// page of the index. Anything else gives FNV-1a.
+func indexKey(_ kind: UInt8, _ text: String) -> Int64 {
+    if let prefix = timeOrderedPrefix(text) { return prefix }
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     hash = (hash ^ UInt64(kind)) &* 0x100_0000_01b3
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     return Int64(bitPattern: hash)
+}
+
+/// The first 64 bits of a UUID of version 7 (RFC 9562, section 5.7) in its usual form; nil for any other text.
+private func timeOrderedPrefix(_ text: String) -> Int64? {
+    let bytes = text.utf8
+    guard bytes.count == 36 else { return nil }
+    var value: UInt64 = 0
+    var digits = 0
+    for byte in bytes {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte & 15)
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - 87)
+        case UInt8(ascii: "-"): continue
+        default: return nil
+        }
+        digits += 1
+        if digits == 13, value & 15 != 7 { return nil }
+        if digits == 16 { return Int64(bitPattern: value) }
+    }
+    return nil
 }

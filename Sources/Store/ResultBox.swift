@@ -35,6 +35,10 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let corrupt = Code(rawValue: "corrupt")
         /// The database is of a newer version than this program.
         public static let tooNew = Code(rawValue: "too-new")
+        /// A file that should be there is not.
+        public static let missing = Code(rawValue: "missing")
+        /// The file system refused for another reason than space.
+        public static let fileFailed = Code(rawValue: "file-failed")
         public static let internalInconsistency = Code(rawValue: "internal-inconsistency")
     }
 

@@ -119,9 +119,8 @@ public enum Change: Sendable {
     case removeUpload(String)
     /// Makes the row if there is none; revives a dying one.
     case blob(BlobHash, bytes: Int64)
-    case refer(BlobHash, by: Int)
-    /// Marks an unreferenced blob.
-    case dying(BlobHash, since: Timestamp)
+    /// Adds to the number of references; at zero the blob is dying from that time on, above it no more.
+    case refer(BlobHash, by: Int, at: Timestamp)
     case removeBlob(BlobHash)
     /// Enters a content's words into the search index.
     case index(ContentID, accounts: [AccountID], text: String)

@@ -109,7 +109,7 @@ extension MessagingService {
                 }
                 current.hash = hash
                 try work.transaction.apply(.blob(hash, bytes: upload.bytes))
-                try work.transaction.apply(.refer(hash, by: 1))
+                try work.transaction.apply(.refer(hash, by: 1, at: work.now))
             }
             try work.transaction.apply(.upload(current))
             return UploadDocument(current, offset: offset)
@@ -127,7 +127,7 @@ extension MessagingService {
 
     static func drop(_ upload: Upload, _ work: Work) throws {
         guard let current = try work.transaction.upload(upload.id) else { return }
-        if let hash = current.hash { try work.transaction.apply(.refer(hash, by: -1)) }
+        if let hash = current.hash { try work.transaction.apply(.refer(hash, by: -1, at: work.now)) }
         try work.transaction.apply(.removeUpload(upload.id))
     }
 
@@ -172,7 +172,7 @@ extension MessagingService {
                 stored: work.now
             )
             user.account.used += upload.bytes
-            try work.transaction.apply(.refer(hash, by: 1))
+            try work.transaction.apply(.refer(hash, by: 1, at: work.now))
             try work.putDocument(&user, .file, file.id, file)
             work.put(user)
             return file
@@ -196,7 +196,7 @@ extension MessagingService {
             else { throw Refusal(.notFound, "no such file") }
             let file = try Documents.decode(FileDocument.self, bytes)
             user.account.used -= file.bytes
-            try work.transaction.apply(.refer(file.sha256, by: -1))
+            try work.transaction.apply(.refer(file.sha256, by: -1, at: work.now))
             _ = try work.removeDocument(&user, .file, id)
             work.put(user)
         }

@@ -242,7 +242,7 @@ extension MessagingService {
         if held { content.holders -= 1 }
         let bodyGoes = held && content.holders <= 0
         if bodyGoes {
-            for blob in content.blobs { try work.transaction.apply(.refer(blob, by: -1)) }
+            for blob in content.blobs { try work.transaction.apply(.refer(blob, by: -1, at: work.now)) }
             content.blobs = []
             try unindex(work, content, envelope)
         }

@@ -121,7 +121,7 @@ extension MessagingService {
                 )
             )
         )
-        for blob in blobs { try work.transaction.apply(.refer(blob, by: 1)) }
+        for blob in blobs { try work.transaction.apply(.refer(blob, by: 1, at: work.now)) }
         for user in concerned.values { work.put(user) }
         for item in submitted.items { try work.put(item, document: document) }
         for line in submitted.ledger { try work.transaction.apply(.ledger(line)) }

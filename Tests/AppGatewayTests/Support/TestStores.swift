@@ -217,8 +217,8 @@ final class StandInView: WriteTransaction, @unchecked Sendable {
             if blobRows[hash] == nil {
                 blobRows[hash] = BlobRecord(hash: hash, bytes: bytes, references: 0, dyingSince: nil)
             }
-        case .refer(let hash, let by): blobRows[hash]?.references += by
-        case .removeKeys, .postpone, .trim, .dying, .removeBlob, .index, .unindex: break
+        case .refer(let hash, let by, _): blobRows[hash]?.references += by
+        case .removeKeys, .postpone, .trim, .removeBlob, .index, .unindex: break
         }
     }
 }
