@@ -27,6 +27,8 @@ public final class SQLiteStore: Store {
     }
 
     let pool: DatabasePool
+    /// Under a key of the database's own, so that nobody can make two conversations fall together.
+    private let conversationHash: SipHash
     private let queue = Mutex(Queue())
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     /// Profiles as last written; touched only on GRDB's writer queue.
@@ -54,8 +56,17 @@ public final class SQLiteStore: Store {
             try migrator.migrate(pool)
             // GRDB sets NORMAL when it turns WAL on: then a power cut could take acknowledged commits.
             try pool.writeWithoutTransaction { database in
-                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)")
+                try database.execute(
+                    sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)"
+                )
             }
+            conversationHash = SipHash(
+                key: try pool.read { database in
+                    try Connection(database: database).first("SELECT value FROM secret WHERE name = 'conversation'") {
+                        $0.blob(0)
+                    } ?? []
+                }
+            )
         } catch {
             throw StoreError(sqlite: error)
         }
@@ -105,7 +116,7 @@ public final class SQLiteStore: Store {
                 return some
             }
             guard !jobs.isEmpty else { return }
-            commit(jobs, Connection(database: database))
+            commit(jobs, Connection(database: database, faults: Faults()))
         }
     }
 
@@ -114,7 +125,11 @@ public final class SQLiteStore: Store {
         results.reserveCapacity(jobs.count)
         do {
             try connection.run("BEGIN IMMEDIATE")
-            let transaction = SQLiteTransaction(connection: connection, state: writerState)
+            let transaction = SQLiteTransaction(
+                connection: connection,
+                state: writerState,
+                conversationHash: conversationHash
+            )
             for job in jobs { results.append(try attempt(job, transaction, connection)) }
             try connection.run("COMMIT")
         } catch {
@@ -137,13 +152,15 @@ public final class SQLiteStore: Store {
     ) throws -> Result<Void, any Error> {
         try connection.run("SAVEPOINT job")
         do {
+            transaction.forgetFailure()
             try job.body(transaction)
+            if let failure = transaction.failure { throw failure }
+            if let fault = connection.faults?.first { throw fault }
             try connection.run("RELEASE job")
             return .success(())
         } catch {
             writerState.forget()
-            // A full disk or a broken file is everybody's trouble: nothing of this batch may be taken as done.
-            if let error = error as? StoreError, error.code == .full || error.code == .corrupt { throw error }
+            if let fault = connection.faults?.first { throw fault }
             try connection.run("ROLLBACK TO job")
             try connection.run("RELEASE job")
             return .failure(error)
@@ -154,16 +171,22 @@ public final class SQLiteStore: Store {
         _ body: @escaping @Sendable (any ReadView) -> Void,
         failed: @escaping @Sendable (any Error) -> Void
     ) {
-        pool.asyncRead { result in
+        guard !queue.withLock({ $0.isClosed }) else { return failed(StoreError(.closed, "the store is closed")) }
+        pool.asyncRead { [self] result in
             switch result {
-            case .success(let database): body(SQLiteView(connection: Connection(database: database)))
+            case .success(let database):
+                body(SQLiteView(connection: Connection(database: database), conversationHash: conversationHash))
             case .failure(let error): failed(StoreError(sqlite: error))
             }
         }
     }
 
     public func close() throws {
-        queue.withLock { $0.isClosed = true }
+        let wasClosed = queue.withLock { queue in
+            defer { queue.isClosed = true }
+            return queue.isClosed
+        }
+        guard !wasClosed else { return }
         // The writer queue is serial: when this gets its turn, what was queued is done.
         try pool.writeWithoutTransaction { database in
             drain(database)

@@ -30,8 +30,8 @@ struct TidyTests {
         "MessagingCore": [],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
         "Store": ["MessagingCore", "Synchronization", "Dispatch"],
-        "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
-        "StoreConformance": ["MessagingCore", "Store", "Synchronization"],
+        "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch", "Foundation"],
+        "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "SQLiteStore": [
             "MessagingCore", "Store", "GRDB", "Synchronization", "FoundationEssentials", "Foundation", "GRDBSQLite",
             "Dispatch",
