@@ -1,4 +1,3 @@
-import Foundation
 import MessagingCore
 import Store
 
@@ -50,15 +49,7 @@ struct IndexedText: Sendable {
 
     init(accounts: [AccountID], text: String) {
         self.accounts = Set(accounts)
-        words = Set(Self.folded(text))
-    }
-
-    /// The text's words in one case, without diacritics.
-    static func folded(_ text: String) -> [String] {
-        var bare = String.UnicodeScalarView()
-        for scalar in text.decomposedStringWithCanonicalMapping.lowercased().unicodeScalars
-        where !SearchWords.isMark(scalar) { bare.append(scalar) }
-        return SearchWords.divide(String(bare))
+        words = Set(SearchWords.of(text))
     }
 
     /// Whether the account has it, every word stands in it, and the last one at least begins a word of it.

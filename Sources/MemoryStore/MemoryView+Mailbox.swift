@@ -85,7 +85,7 @@ extension MemoryView {
     }
 
     func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) -> [Item] {
-        let sought = words.flatMap(IndexedText.folded)
+        let sought = words.flatMap(SearchWords.of)
         let found = items(account).filter { item in
             guard item.created < before, let content = item.message?.content else { return false }
             return rows.contents[content] != nil && rows.index[content]?.matches(account, sought) == true

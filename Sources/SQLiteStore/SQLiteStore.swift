@@ -60,13 +60,15 @@ public final class SQLiteStore: Store {
                     sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)"
                 )
             }
-            conversationHash = SipHash(
-                key: try pool.read { database in
-                    try Connection(database: database).first("SELECT value FROM secret WHERE name = 'conversation'") {
-                        $0.blob(0)
-                    } ?? []
+            let key = try pool.read { database in
+                try Connection(database: database).first("SELECT value FROM secret WHERE name = 'conversation'") {
+                    $0.blob(0)
                 }
-            )
+            }
+            guard let key, key.count == SipHash.keyBytes else {
+                throw StoreError(.corrupt, "the database lacks the key of its conversations")
+            }
+            conversationHash = SipHash(key: key)
         } catch {
             throw StoreError(sqlite: error)
         }

@@ -146,7 +146,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     }
 
     private static func indexed(_ accounts: [AccountID], _ text: String) -> String {
-        (accounts.map(owner) + SearchWords.divide(text)).joined(separator: " ")
+        (accounts.map(owner) + SearchWords.of(text)).joined(separator: " ")
     }
 
     private func applyToOutbox(_ change: Change) throws {

@@ -237,7 +237,7 @@ extension SQLiteView {
 
     func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) throws -> [Item] {
         // Words are letters and digits in quotes: nothing of the query language gets through.
-        var terms = words.flatMap(SearchWords.divide).map { "\"\($0)\"" }
+        var terms = words.flatMap(SearchWords.of).map { "\"\($0)\"" }
         guard !terms.isEmpty else { return [] }
         terms[terms.count - 1] += "*"
         var query = try connection.prepare(
@@ -264,8 +264,7 @@ extension SQLiteView {
 
     /// The word that stands in the index for "this account has it".
     ///
-    /// It begins with a character of private use, which the tokeniser takes as part of a word and which no word of a
-    /// text or of a query has.
+    /// It begins with a character of private use, which no word of a text or of a query has.
     static func owner(_ account: AccountID) -> String { "\u{E000}\(account.rawValue)" }
 
     func unindexed(after: ContentID, limit: Int) throws -> [StoredContent] {

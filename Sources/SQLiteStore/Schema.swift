@@ -8,6 +8,9 @@ enum Schema {
         return migrator
     }
 
+    /// The index is given words that are divided and folded already: its tokeniser knows nothing of Unicode, so that it
+    /// divides them no further.
+    ///
     /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
     private static let version1 = """
         CREATE TABLE account(
@@ -76,7 +79,7 @@ enum Schema {
         CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO counter VALUES('account', 0), ('content', 0);
         CREATE VIRTUAL TABLE search USING fts5(
-            words, content='', detail=none, tokenize='unicode61 remove_diacritics 2');
+            words, content='', detail=none, tokenize='ascii');
         """
 }
 

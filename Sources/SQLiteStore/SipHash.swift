@@ -1,8 +1,10 @@
 /// SipHash-1-3 under a secret key: nobody who does not know the key can choose texts whose hashes meet.
 struct SipHash {
+    static let keyBytes = 16
+
     private let key: (UInt64, UInt64)
 
-    /// Takes the first 16 bytes; missing ones count as zero.
+    /// Takes the first ``keyBytes``; missing ones count as zero.
     init(key: [UInt8]) {
         func word(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         self.key = (word(key.prefix(8)), word(key.dropFirst(8).prefix(8)))

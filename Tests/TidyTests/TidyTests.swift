@@ -29,8 +29,8 @@ struct TidyTests {
         "MSRPBenchmarks": ["MSRP", "MSRPTransport", "NIOCore", "NIOPosix", "Synchronization"],
         "MessagingCore": [],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
-        "Store": ["MessagingCore", "Synchronization", "Dispatch"],
-        "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch", "Foundation"],
+        "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
+        "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "SQLiteStore": [
             "MessagingCore", "Store", "GRDB", "Synchronization", "FoundationEssentials", "Foundation", "GRDBSQLite",
