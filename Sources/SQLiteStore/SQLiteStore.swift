@@ -15,6 +15,8 @@ public final class SQLiteStore: Store {
     /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
     static let checkpointPages = 16384
 
+    private static let closed = StoreError(.closed, "the store is closed")
+
     struct Job: Sendable {
         let body: @Sendable (any WriteTransaction) throws -> Void
         let completion: @Sendable (Result<Void, any Error>) -> Void
@@ -87,7 +89,7 @@ public final class SQLiteStore: Store {
             case refused(StoreError)
         }
         let admission = queue.withLock { queue -> Admission in
-            guard !queue.isClosed else { return .refused(StoreError(.closed, "the store is closed")) }
+            guard !queue.isClosed else { return .refused(Self.closed) }
             guard queue.jobs.count < Self.queuedJobs else {
                 return .refused(StoreError(.busy, "too many commands wait for the writer"))
             }
@@ -173,12 +175,12 @@ public final class SQLiteStore: Store {
         _ body: @escaping @Sendable (any ReadView) -> Void,
         failed: @escaping @Sendable (any Error) -> Void
     ) {
-        guard !queue.withLock({ $0.isClosed }) else { return failed(StoreError(.closed, "the store is closed")) }
+        guard !queue.withLock({ $0.isClosed }) else { return failed(Self.closed) }
         pool.asyncRead { [self] result in
             switch result {
             case .success(let database):
                 body(SQLiteView(connection: Connection(database: database), conversationHash: conversationHash))
-            case .failure(let error): failed(StoreError(sqlite: error))
+            case .failure(let error): failed(queue.withLock { $0.isClosed } ? Self.closed : StoreError(sqlite: error))
             }
         }
     }

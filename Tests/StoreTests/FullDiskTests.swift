@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import MessagingCore
 import Store
+import Synchronization
 import Testing
 
 @testable import SQLiteStore
@@ -35,15 +36,32 @@ struct FullDiskTests {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let store = try SQLiteStore(path: folder.path("a.sqlite"))
+        let failures = Atomic(0)
+        store.observeBatches { outcome in
+            if case .failed = outcome { failures.add(1, ordering: .relaxed) }
+        }
         try await store.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 1000") }
         let (last, error) = try await fill(store, from: 1)
         #expect((error as? StoreError)?.code == .full)
         #expect(last > 10)
         try await expectStored(store, upTo: last)
+        // An account that a batch failed over is not taken for written afterwards.
+        let account = Account(id: Self.one, name: "A", addresses: [], epoch: Epoch("e"), balance: 5)
+        await #expect(throws: StoreError(.full, "")) {
+            try await store.write { transaction in
+                try transaction.apply(.account(account))
+                try transaction.apply(.setting("large", [UInt8](repeating: 1, count: 5_000_000)))
+            }
+        }
+        #expect(failures.load(ordering: .relaxed) == 2, "the observer is told of batches that failed")
         try await store.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 2000") }
         let (later, _) = try await fill(store, from: last + 1)
         #expect(later > last + 10)
         try await expectStored(store, upTo: later)
+        try await store.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 3000") }
+        try await store.write { try $0.apply(.account(account)) }
+        let found = try await store.read { try $0.user(Self.one)?.account }
+        #expect(found == account)
         try store.checkIntegrity()
         try store.close()
     }

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import MessagingCore
 import Store
+import Synchronization
 import Testing
 
 @testable import SQLiteStore
@@ -153,6 +154,43 @@ struct SQLiteStoreTests {
                 }
         )
         try store.close()
+    }
+
+    @Test("takes no more jobs than its queue holds: further ones are refused as busy, at once")
+    func busy() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let store = try SQLiteStore(path: folder.path("a.sqlite"))
+        let gate = DispatchSemaphore(value: 0)
+        let entered = DispatchSemaphore(value: 0)
+        let done = Atomic(0)
+        store.write(
+            { _ in
+                entered.signal()
+                gate.wait()
+            },
+            completion: { _ in }
+        )
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                entered.wait()
+                continuation.resume()
+            }
+        }
+        for _ in 0..<SQLiteStore.queuedJobs {
+            store.write({ _ in }, completion: { if case .success = $0 { done.add(1, ordering: .relaxed) } })
+        }
+        let refused = Mutex<StoreError?>(nil)
+        store.write(
+            { _ in },
+            completion: { result in
+                if case .failure(let error) = result { refused.withLock { $0 = error as? StoreError } }
+            }
+        )
+        #expect(refused.withLock { $0 } == StoreError(.busy, ""))
+        gate.signal()
+        try store.close()
+        #expect(done.load(ordering: .relaxed) == SQLiteStore.queuedJobs)
     }
 
     @Test("a row that cannot be understood fails whoever needs it, and no neighbour")
