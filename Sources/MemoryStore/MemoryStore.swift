@@ -56,6 +56,7 @@ public final class MemoryStore: Store {
     private let disk: MemoryDisk
     private let generation: Int
     private let queue = Mutex(Queue())
+    private let refusal = Mutex<StoreError?>(nil)
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     private let writer = DispatchQueue(label: "memory-store.writer")
     private let readers = DispatchQueue(label: "memory-store.readers", attributes: .concurrent)
@@ -65,6 +66,9 @@ public final class MemoryStore: Store {
         self.disk = disk
         generation = disk.mount()
     }
+
+    /// Refuses every batch from now on with an error, as a disk that is full does; nil ends that.
+    public func refuseWrites(_ error: StoreError?) { refusal.withLock { $0 = error } }
 
     public func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void) {
         self.observer.withLock { $0 = observer }
@@ -101,14 +105,17 @@ public final class MemoryStore: Store {
             if case .success = result { rows = transaction.rows }
             return result
         }
+        if let failure = refusal.withLock({ $0 }) { return fail(jobs, failure) }
         guard disk.commit(rows, generation: generation) else {
-            let failure = StoreError(.closed, "another store was opened over the same disk")
-            for job in jobs { job.completion(.failure(failure)) }
-            observer.withLock { $0 }?(.failed)
-            return
+            return fail(jobs, StoreError(.closed, "another store was opened over the same disk"))
         }
         for (job, result) in zip(jobs, results) { job.completion(result) }
         observer.withLock { $0 }?(.committed)
+    }
+
+    private func fail(_ jobs: [Job], _ error: StoreError) {
+        for job in jobs { job.completion(.failure(error)) }
+        observer.withLock { $0 }?(.failed)
     }
 
     public func read(
