@@ -8,6 +8,9 @@ enum Schema {
         return migrator
     }
 
+    /// The index is given words that are divided and folded already: its tokeniser knows nothing of Unicode, so that it
+    /// divides them no further.
+    ///
     /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
     private static let version1 = """
         CREATE TABLE account(
@@ -58,10 +61,9 @@ enum Schema {
             amount INTEGER NOT NULL, balance INTEGER NOT NULL, message TEXT, receiver TEXT, note TEXT,
             PRIMARY KEY(account, number)) WITHOUT ROWID;
         CREATE TABLE outbox(
-            id INTEGER PRIMARY KEY, lane TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
             record BLOB NOT NULL);
         CREATE INDEX outbox_lane ON outbox(lane, id);
-        CREATE INDEX outbox_due ON outbox(due);
         CREATE TABLE claim(
             lane TEXT PRIMARY KEY, node TEXT NOT NULL, fence INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -72,10 +74,12 @@ enum Schema {
         CREATE TABLE blob(
             hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, refs INTEGER NOT NULL, dying INTEGER) WITHOUT ROWID;
         CREATE INDEX blob_dying ON blob(dying) WHERE dying IS NOT NULL;
+        CREATE TABLE secret(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        INSERT INTO secret VALUES('conversation', randomblob(16));
         CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO counter VALUES('account', 0), ('content', 0);
         CREATE VIRTUAL TABLE search USING fts5(
-            words, content='', detail=none, tokenize='unicode61 remove_diacritics 2');
+            words, content='', detail=none, tokenize='ascii');
         """
 }
 
