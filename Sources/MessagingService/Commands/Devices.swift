@@ -17,6 +17,10 @@ extension MessagingService {
         let hash = DeviceToken.hash(token.text)
         return try await perform { work in
             var user = try work.user(id)
+            // The password was right when it was looked at: it may have been changed since.
+            guard try work.transaction.credential(id) == credential,
+                user.account.addresses.contains(request.address)
+            else { throw Refusal(.unauthenticated, "address or password is wrong") }
             guard !user.account.suspended else { throw Refusal(.notEntitled, "the account is suspended") }
             guard user.devices.count < Limits.devicesPerAccount else {
                 throw Refusal(.tooMany, "an account has at most \(Limits.devicesPerAccount) devices; revoke one")
@@ -47,7 +51,7 @@ extension MessagingService {
     }
 
     /// Whose token it is.
-    /// - Throws: ``Refusal`` `unauthenticated`.
+    /// - Throws: ``Refusal`` `unauthenticated`, or `not-entitled` while the account is suspended.
     public func authenticate(token: String) async throws -> DeviceIdentity {
         try await withCheckedThrowingContinuation { continuation in
             identify(token: token) { continuation.resume(with: $0) }
@@ -57,13 +61,17 @@ extension MessagingService {
     func identify(token: String, completion: @escaping @Sendable (Result<DeviceIdentity, any Error>) -> Void) {
         let hash = DeviceToken.hash(token)
         if let known = tokens[hash] { return completion(.success(known)) }
+        let generation = tokens.generation
         store.read({ [tokens] view in
             completion(
                 Result {
                     guard let identity = try view.identity(hash) else {
                         throw Refusal(.unauthenticated, "the token is not valid")
                     }
-                    tokens.remember(hash, identity)
+                    guard try view.user(identity.account)?.account.suspended == false else {
+                        throw Refusal(.notEntitled, "the account is suspended")
+                    }
+                    tokens.remember(hash, identity, readAt: generation)
                     return identity
                 }
             )

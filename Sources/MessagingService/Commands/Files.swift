@@ -165,6 +165,13 @@ extension MessagingService {
             guard user.account.hasRoom(for: upload.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
+            let count = try work.transaction.list(
+                who.account,
+                Listing(kinds: [.file], limit: Limits.filesPerAccount)
+            ).count
+            guard count < Limits.filesPerAccount else {
+                throw Refusal(.tooMany, "at most \(Limits.filesPerAccount) files")
+            }
             let file = FileDocument(
                 id: upload.id,
                 name: request.name ?? upload.name ?? Self.fileNameFallback,

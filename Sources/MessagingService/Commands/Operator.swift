@@ -69,7 +69,7 @@ extension MessagingService {
         AccountDocument(try await user(who.account).account)
     }
 
-    /// Changes an account; suspending it or changing its password by force ends its devices' sockets.
+    /// Changes an account; while it is suspended its devices' sockets are closed and their tokens void.
     public func changeAccount(_ id: AccountID, _ change: AccountChange) async throws -> AccountDocument {
         if let name = change.name { try Self.check(label: name) }
         if let addresses = change.addresses { try check(addresses: addresses) }
@@ -99,7 +99,10 @@ extension MessagingService {
             work.put(user)
             return document
         }
-        if change.suspended == true { hub.revoke(id, nil) }
+        if change.suspended == true {
+            tokens.forget(id, nil)
+            hub.revoke(id, nil)
+        }
         return document
     }
 
@@ -131,7 +134,12 @@ extension MessagingService {
             }
             return try passwords.hash(change.new)
         }
-        try await perform { work in try work.transaction.apply(.credential(who.account, credential)) }
+        try await perform { work in
+            guard try work.transaction.credential(who.account) == stored else {
+                throw Refusal(.conflict, "the password was changed meanwhile")
+            }
+            try work.transaction.apply(.credential(who.account, credential))
+        }
     }
 
     /// A page of an account's ledger, newest first.
@@ -159,11 +167,16 @@ extension MessagingService {
         guard prices.allSatisfy({ (0...1_000_000_000).contains($0) }) else {
             throw Refusal(.invalidRequest, "tariff: prices are 0 to 1000000000")
         }
-        try await perform { work in
-            try work.transaction.apply(.setting(Self.settingsName, try Documents.encode(settings)))
+        return try await withCheckedThrowingContinuation { continuation in
+            perform { work in
+                try work.transaction.apply(.setting(Self.settingsName, try Documents.encode(settings)))
+                return settings
+            } completion: { [self] result in
+                // On the writer's thread, in the order of the commits.
+                if case .success = result { policy.withLock { $0 = settings } }
+                continuation.resume(with: result)
+            }
         }
-        policy.withLock { $0 = settings }
-        return settings
     }
 
     /// What happened to a message, mailbox by mailbox and device by device.

@@ -103,21 +103,34 @@ struct DeviceToken {
 
 /// Tokens that were looked up lately; a revoked device's go at once.
 final class TokenCache: Sendable {
+    private struct Known {
+        var identities: [TokenHash: DeviceIdentity] = [:]
+        /// Rises with every ``forget(_:_:)``: what was read before it is not to be remembered after it.
+        var generation = 0
+    }
+
     private static let capacity = 100_000
-    private let known = Mutex<[TokenHash: DeviceIdentity]>([:])
+    private let known = Mutex(Known())
 
-    subscript(hash: TokenHash) -> DeviceIdentity? { known.withLock { $0[hash] } }
+    subscript(hash: TokenHash) -> DeviceIdentity? { known.withLock { $0.identities[hash] } }
 
-    func remember(_ hash: TokenHash, _ identity: DeviceIdentity) {
+    /// To be taken before the store is read.
+    var generation: Int { known.withLock { $0.generation } }
+
+    func remember(_ hash: TokenHash, _ identity: DeviceIdentity, readAt generation: Int) {
         known.withLock { known in
-            if known.count >= Self.capacity { known.removeAll() }
-            known[hash] = identity
+            guard known.generation == generation else { return }
+            if known.identities.count >= Self.capacity { known.identities.removeAll() }
+            known.identities[hash] = identity
         }
     }
 
     func forget(_ account: AccountID, _ device: DeviceID?) {
         known.withLock { known in
-            known = known.filter { $0.value.account != account || (device != nil && $0.value.device != device) }
+            known.generation += 1
+            known.identities = known.identities.filter {
+                $0.value.account != account || (device != nil && $0.value.device != device)
+            }
         }
     }
 }
