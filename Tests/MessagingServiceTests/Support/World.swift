@@ -173,6 +173,10 @@ final class World: Sendable {
         try await store.read { try $0.ledger(person.id, before: .max, limit: 100_000) }
     }
 
+    func contents(bearing id: MessageID) async throws -> [StoredContent] {
+        try await store.read { try $0.contents(bearing: id, limit: 10) }
+    }
+
     func blob(_ hash: BlobHash) async throws -> BlobRecord? { try await store.read { try $0.blob(hash) } }
 
     /// Works the outbox until nothing is due.
