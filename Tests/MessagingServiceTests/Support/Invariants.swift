@@ -17,6 +17,38 @@ extension World {
         }
     }
 
+    /// Checks that a quiet device shows exactly its decisions on its mailbox.
+    func expectMirrored(_ device: TestDevice, _ place: SourceLocation = #_sourceLocation) async throws {
+        try await device.settle(place)
+        var expected: [String: String] = [:]
+        var before: ChangeNumber?
+        repeat {
+            let page = try await service.messages(
+                device.identity,
+                Listing(before: before ?? .max, limit: Limits.pageItems)
+            )
+            for item in page.items where item.deliver != .nothing { expected[item.id] = Self.essence(item) }
+            before = page.next
+        } while before != nil
+        var shown: [String: String] = [:]
+        for item in device.mirror.items.values where item.kind == "message" && item.deliver != .nothing {
+            shown[item.id] = Self.essence(item)
+        }
+        for (id, essence) in expected where shown[id] != essence {
+            Issue.record("\(id) is shown as \(shown[id] ?? "nothing"), is \(essence)", sourceLocation: place)
+        }
+        for id in shown.keys where expected[id] == nil {
+            Issue.record("\(id) is shown, and should not be", sourceLocation: place)
+        }
+    }
+
+    private static func essence(_ item: ItemDocument) -> String {
+        let receivers = item.receivers?.map { "\($0.address) \($0.state)" }.joined(separator: ", ") ?? "-"
+        // A device has the content of what it sent itself, whatever it is sent of it.
+        let content = item.boxes?.contains("inbox") == true ? item.message?.parts.first?.text ?? "-" : ""
+        return "\(item.created) \(item.boxes ?? []) read \(item.read ?? false) \(receivers) \(content)"
+    }
+
     func storedBlobs() async throws -> [BlobRecord] {
         try await store.read { try $0.blobs(after: BlobHash(stored: ""), limit: 100_000) }
     }

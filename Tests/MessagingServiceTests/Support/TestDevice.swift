@@ -46,10 +46,14 @@ final class TestDevice: DeviceLink, Inbox {
 
     var mirror: Mirror { state.withLock { $0 } }
 
-    func connect(token: String, cursor: Cursor?) {
-        state.withLock { $0.cursor = cursor }
+    func open() {
         let opened = world.service.openSession(link: self, inbox: self)
         session.withLock { $0 = opened }
+    }
+
+    func connect(token: String, cursor: Cursor?) {
+        state.withLock { $0.cursor = cursor }
+        open()
         var frame = ClientFrame()
         frame.hello = ClientFrame.Hello(token: token, cursor: cursor)
         send(frame)

@@ -74,9 +74,14 @@ final class World: Sendable {
         try await World(folder: try TemporaryFolder(), clock: TestClock(), window: window, router: router)
     }
 
-    /// Closes this service and opens another one over the same files.
-    func restarted(router: any OutboundRouter = NoRoutes()) async throws -> World {
+    /// Closes this service and opens another one over the same files, as a restore does if it renews the epochs.
+    func restarted(router: any OutboundRouter = NoRoutes(), renewingEpochs: Bool = false) async throws -> World {
         try store.close()
+        if renewingEpochs {
+            let restored = try SQLiteStore(path: folder.path + "/continuo.sqlite")
+            try await restored.renewEpochs(Epoch.fresh)
+            try restored.close()
+        }
         return try await World(folder: folder, clock: clock, window: WindowLimits(), router: router)
     }
 
