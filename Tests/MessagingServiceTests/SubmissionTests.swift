@@ -6,7 +6,7 @@ import Testing
 @testable import MessagingService
 
 @Suite("Sending: one commit, every mailbox, every device")
-struct SendTests {
+struct SubmissionTests {
     @Test("text and several parts reach each receiver's devices and the sender's other ones")
     func reaches() async throws {
         let world = try await World.open()
