@@ -194,13 +194,10 @@ let serverTests: [Target] = [
         ]
     ),
     tests(of: "ContinuoServer", ["ContinuoServer"]),
-    tests(
-        of: "ContinuoClient",
-        ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", logging]
-    ),
+    tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
     tests(
         of: "EndToEnd",
-        ["ClientWire", "ContinuoClient", "ContinuoServer", "MessagingCore", "SQLiteStore", "Store", "continuo"]
+        ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix"), "continuo"]
     ),
 ]
 

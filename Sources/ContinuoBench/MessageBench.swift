@@ -174,14 +174,14 @@ public struct MessageBench: Sendable {
         var cpu: [Double] = []
         var wall: [Double] = []
         for (user, cursor) in zip(receivers, cursors) {
-            let before = server.cpuSeconds
+            let before = server.exactCPUSeconds
             let start = ContinuousClock.now
             let device = try await load.connect(user.tokens[0], cursor: cursor)
             try await device.caughtUp.futureResult.get()
             wall.append((ContinuousClock.now - start) / .milliseconds(1))
             // The last acknowledgement is on its way.
             try await Task.sleep(for: .milliseconds(200))
-            cpu.append((server.cpuSeconds - before) * 1000)
+            cpu.append((server.exactCPUSeconds - before) * 1000)
             let received = try await load.onLoop { device.received }
             guard received > 0 else { throw ServerUnderTest.Failure(description: "nothing was caught up") }
             try await load.onLoop { device.close() }

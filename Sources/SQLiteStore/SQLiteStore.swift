@@ -12,8 +12,10 @@ public final class SQLiteStore: Store {
     /// Jobs that may wait; further ones are refused as busy.
     public static let queuedJobs = 50000
     public static let readers = 4
+    /// Small pages: a message touches the last page of a dozen trees, a few bytes each, and the log takes whole pages.
+    static let pageBytes = 1024
     /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
-    static let checkpointPages = 16384
+    static let checkpointPages = 65536
 
     struct Job: Sendable {
         let body: @Sendable (any WriteTransaction) throws -> Void
@@ -42,7 +44,10 @@ public final class SQLiteStore: Store {
         configuration.persistentReadOnlyConnections = true
         configuration.prepareDatabase { database in
             try database.execute(
-                sql: "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 268435456"
+                sql: """
+                    PRAGMA page_size = \(Self.pageBytes); PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;
+                    PRAGMA mmap_size = 268435456
+                    """
             )
         }
         do {

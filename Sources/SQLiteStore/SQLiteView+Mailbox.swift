@@ -242,7 +242,8 @@ extension SQLiteView {
             """
             SELECT i.account, i.created, i.changed, i.kind, i.object, i.state
             FROM search JOIN content c ON c.id = search.rowid
-            JOIN item i INDEXED BY item_object ON i.account = ?1 AND i.object_key = c.message_key AND i.kind = 1 AND i.tombstone = 0
+            JOIN item i INDEXED BY item_object ON i.account = ?1 AND i.object_key = c.message_key
+                AND i.object = c.message AND i.kind = 1 AND i.tombstone = 0
             WHERE search MATCH ?2 AND i.created < ?3 ORDER BY search.rowid DESC LIMIT ?4
             """,
             .integer(account.rawValue),

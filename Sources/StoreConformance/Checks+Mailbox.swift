@@ -17,6 +17,33 @@ extension StoreConformance {
                 try await store.put(.item(read))
                 try expect(try await store.read { try $0.item(first, created: 5) }, is: read)
             },
+            Check("message ids of the same instant are told apart, in lookups and in search") { storage in
+                let store = try storage.open()
+                let ids = ["01a0c450-6c00-7000-8000-000000000001", "01a0c450-6c00-7000-8000-000000000002"]
+                try await store.write { transaction in
+                    for (index, id) in ids.enumerated() {
+                        let number = Int64(index + 1)
+                        var item = Sample.message(1, number)
+                        item.object = id
+                        try transaction.apply(.item(item))
+                        try transaction.apply(.content(Sample.content(number, message: id)))
+                        let text = index == 0 ? "harbour" : "bridge"
+                        try transaction.apply(.index(ContentID(rawValue: number), accounts: [first], text: text))
+                    }
+                }
+                for (index, id) in ids.enumerated() {
+                    let (item, contents, found) = try await store.read { view in
+                        (
+                            try view.item(first, kind: .message, object: id),
+                            try view.contents(bearing: MessageID(stored: id), limit: 9),
+                            try view.search(first, words: [index == 0 ? "harbour" : "bridge"], before: .max, limit: 9)
+                        )
+                    }
+                    try expect(item?.created, is: ChangeNumber(index + 1))
+                    try expect(contents.map(\.id.rawValue), is: [Int64(index + 1)])
+                    try expect(found.map(\.object), is: [id])
+                }
+            },
             Check("changes come in the order of their change, tombstones included, each item once") { storage in
                 let store = try storage.open()
                 let items = (1...4).map { Sample.message(1, $0) }

@@ -18,8 +18,9 @@ struct Continuo: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Server",
-                subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self, Bench.self]
+                subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self]
             ),
+            CommandGroup(name: "Tools", subcommands: [Decode.self, Bench.self]),
             CommandGroup(
                 name: "Operator",
                 subcommands: [

@@ -78,7 +78,7 @@ private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses) {
         and in a third one:
 
           export XDG_DATA_HOME="$PWD/\(folder)" PATH="$PWD/.build/debug:$PATH"
-          continuo send alice@demo.example --device bob-laptop --text "Look at this" --file docs/demo/harbour.jpg
+          continuo send alice@demo.example --device bob-laptop --text "Look at this" --file docs/demo/harbour.png
           continuo inbox --device alice-laptop          # the message, with its id
           continuo rules why MESSAGE-ID --device alice-laptop
           continuo read --device alice-laptop           # read here, and read on the mobile too

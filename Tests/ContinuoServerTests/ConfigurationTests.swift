@@ -1,1 +1,64 @@
-// (filled in by the next commit)
+import Foundation
+import Testing
+
+@testable import ContinuoServer
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    @Test("the commented file reads back as what it was written from")
+    func roundTrip() throws {
+        var configuration = Configuration()
+        configuration.data = "/var/lib/continuo"
+        configuration.domains = ["a.example", "b.example"]
+        configuration.listen.port = 9000
+        #expect(try Configuration(yaml: configuration.commentedYAML, source: "test") == configuration)
+    }
+
+    @Test("everything wrong is told at once, each with its line and its mend")
+    func allProblems() throws {
+        let yaml = """
+            data: ""
+            domians: [a.example]
+            client:
+              listen: nowhere
+              allow-plain: perhaps
+            operator:
+              listen: 0.0.0.0:8081
+            passwords:
+              cost: 99
+            log:
+              level: loud
+            """
+        let error = try #require(throws: ConfigurationError.self) { try Configuration(yaml: yaml, source: "test.yaml") }
+        let keys = Set(error.problems.map(\.key))
+        #expect(
+            keys == [
+                "data", "domians", "client.listen", "client.allow-plain", "operator.listen", "passwords.cost",
+                "log.level",
+            ]
+        )
+        #expect(error.problems.allSatisfy { !$0.mend.isEmpty })
+        #expect(error.description.contains("did you mean domains?"))
+        #expect(error.problems.first { $0.key == "log.level" }?.line == 11)
+    }
+
+    @Test("plain HTTP is refused where others can reach it, unless told")
+    func plain() throws {
+        let open = "client:\n  listen: 0.0.0.0:8080\n"
+        #expect(throws: ConfigurationError.self) { try Configuration(yaml: open, source: "t") }
+        #expect(try Configuration(yaml: open + "  allow-plain: true\n", source: "t").allowPlain)
+    }
+
+    @Test("one server at a time uses a data folder; its token is its owner's alone")
+    func folder() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("d-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try DataFolder(path)
+        #expect(throws: DataFolderError.self) { try DataFolder(path) }
+        let token = try folder.operatorToken()
+        #expect(token.count == 64)
+        #expect(try folder.operatorToken() == token)
+        let attributes = try FileManager.default.attributesOfItem(atPath: folder.operatorTokenFile)
+        #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
+    }
+}

@@ -51,7 +51,7 @@ extension MessagingService {
     }
 
     /// Whose token it is.
-    /// - Throws: ``Refusal`` `unauthenticated`, or `not-entitled` while the account is suspended.
+    /// - Throws: ``Refusal`` `unauthenticated`; `not-entitled` when the account is suspended.
     public func authenticate(token: String) async throws -> DeviceIdentity {
         try await withCheckedThrowingContinuation { continuation in
             identify(token: token) { continuation.resume(with: $0) }
@@ -61,7 +61,7 @@ extension MessagingService {
     func identify(token: String, completion: @escaping @Sendable (Result<DeviceIdentity, any Error>) -> Void) {
         let hash = DeviceToken.hash(token)
         if let known = tokens[hash] { return completion(.success(known)) }
-        let generation = tokens.generation
+        let revocations = tokens.revocations
         store.read({ [tokens] view in
             completion(
                 Result {
@@ -71,7 +71,7 @@ extension MessagingService {
                     guard try view.user(identity.account)?.account.suspended == false else {
                         throw Refusal(.notEntitled, "the account is suspended")
                     }
-                    tokens.remember(hash, identity, readAt: generation)
+                    tokens.remember(hash, identity, asOf: revocations)
                     return identity
                 }
             )

@@ -69,7 +69,7 @@ extension MessagingService {
         AccountDocument(try await user(who.account).account)
     }
 
-    /// Changes an account; while it is suspended its devices' sockets are closed and their tokens void.
+    /// Changes an account; suspending it ends its devices' sockets and refuses their tokens until it is lifted.
     public func changeAccount(_ id: AccountID, _ change: AccountChange) async throws -> AccountDocument {
         if let name = change.name { try Self.check(label: name) }
         if let addresses = change.addresses { try check(addresses: addresses) }

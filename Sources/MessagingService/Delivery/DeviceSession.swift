@@ -50,6 +50,9 @@ public final class DeviceSession: @unchecked Sendable {
     /// One whole text frame.
     public func receive(_ bytes: [UInt8]) {
         if case .closed = phase { return }
+        if let acknowledgement = Acknowledgement(bytes), case .open(let identity) = phase {
+            return acknowledge(identity, acknowledgement.number, acknowledgement.level)
+        }
         let frame: ClientFrame
         do {
             frame = try StrictJSON.decode(ClientFrame.self, from: Data(bytes))
@@ -223,14 +226,16 @@ public final class DeviceSession: @unchecked Sendable {
 
     // MARK: Frames
 
+    private func acknowledge(_ identity: DeviceIdentity, _ number: ChangeNumber, _ level: ChangeNumber?) {
+        let (action, delivered) = stream.acknowledge(number, level: level)
+        progressIsDue = true
+        if !delivered.isEmpty { service.delivered(identity.account, delivered) }
+        act(action)
+    }
+
     private func handle(_ frame: ClientFrame) {
         guard case .open(let identity) = phase else { return end(CloseCode.badFrame, "wait for welcome") }
-        if let number = frame.ack {
-            let (action, delivered) = stream.acknowledge(number, level: frame.level)
-            progressIsDue = true
-            if !delivered.isEmpty { service.delivered(identity.account, delivered) }
-            return act(action)
-        }
+        if let number = frame.ack { return acknowledge(identity, number, frame.level) }
         guard let ref = frame.ref else { return end(CloseCode.badFrame, "a command has a ref") }
         guard commands < Self.commandsInFlight else {
             return answer(ref, .failure(Refusal(.rateLimited, "wait for answers before sending more commands")))

@@ -103,32 +103,33 @@ struct DeviceToken {
 
 /// Tokens that were looked up lately; a revoked device's go at once.
 final class TokenCache: Sendable {
-    private struct Known {
-        var identities: [TokenHash: DeviceIdentity] = [:]
-        /// Rises with every ``forget(_:_:)``: what was read before it is not to be remembered after it.
-        var generation = 0
+    private static let capacity = 100_000
+    private struct State {
+        var known: [TokenHash: DeviceIdentity] = [:]
+        /// Rises with every revocation.
+        var revocations = 0
     }
 
-    private static let capacity = 100_000
-    private let known = Mutex(Known())
+    private let state = Mutex(State())
 
-    subscript(hash: TokenHash) -> DeviceIdentity? { known.withLock { $0.identities[hash] } }
+    subscript(hash: TokenHash) -> DeviceIdentity? { state.withLock { $0.known[hash] } }
 
-    /// To be taken before the store is read.
-    var generation: Int { known.withLock { $0.generation } }
+    /// To be read before the store is, and given to ``remember(_:_:asOf:)``.
+    var revocations: Int { state.withLock { $0.revocations } }
 
-    func remember(_ hash: TokenHash, _ identity: DeviceIdentity, readAt generation: Int) {
-        known.withLock { known in
-            guard known.generation == generation else { return }
-            if known.identities.count >= Self.capacity { known.identities.removeAll() }
-            known.identities[hash] = identity
+    /// Keeps what the store said, unless something was revoked since: the store may have spoken before that.
+    func remember(_ hash: TokenHash, _ identity: DeviceIdentity, asOf revocations: Int) {
+        state.withLock { state in
+            guard state.revocations == revocations else { return }
+            if state.known.count >= Self.capacity { state.known.removeAll() }
+            state.known[hash] = identity
         }
     }
 
     func forget(_ account: AccountID, _ device: DeviceID?) {
-        known.withLock { known in
-            known.generation += 1
-            known.identities = known.identities.filter {
+        state.withLock { state in
+            state.revocations += 1
+            state.known = state.known.filter {
                 $0.value.account != account || (device != nil && $0.value.device != device)
             }
         }

@@ -52,7 +52,8 @@ func mapped<T>(_ body: () throws -> T) throws -> T {
     do { return try body() } catch { throw commandFailure(error) }
 }
 
-func mapped<T>(_ body: () async throws -> T) async throws -> T {
+/// The same for what talks to the server.
+func reaching<T>(_ body: () async throws -> T) async throws -> T {
     do { return try await body() } catch { throw commandFailure(error) }
 }
 

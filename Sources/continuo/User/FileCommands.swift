@@ -17,7 +17,7 @@ struct Files: AsyncParsableCommand {
         @OptionGroup var options: DeviceOptions
 
         func run() async throws {
-            let files = try await mapped { try await all(options.client()) }
+            let files = try await reaching { try await all(options.client()) }
             if options.json {
                 for file in files { try printJSON(file) }
                 return
@@ -37,7 +37,7 @@ struct Files: AsyncParsableCommand {
 
         func run() async throws {
             let profile = try options.profile()
-            let file = try await mapped {
+            let file = try await reaching {
                 let client = try profile.client()
                 let upload = try await uploadFile(path, client, profile, json: options.json)
                 return try await client.putFile(upload: upload.id, name: nil)
@@ -57,7 +57,7 @@ struct Files: AsyncParsableCommand {
         var output: String?
 
         func run() async throws {
-            try await mapped {
+            try await reaching {
                 let client = try options.client()
                 let found = try await find(file, client)
                 let path = output ?? safeFileName(found.name, fallback: "file")
@@ -78,7 +78,7 @@ struct Files: AsyncParsableCommand {
         var file: String
 
         func run() async throws {
-            try await mapped {
+            try await reaching {
                 let client = try options.client()
                 try await client.deleteFile(try await find(file, client).id)
             }
@@ -118,7 +118,7 @@ struct Me: AsyncParsableCommand {
         @OptionGroup var options: DeviceOptions
 
         func run() async throws {
-            let account = try await mapped { try await options.client().account() }
+            let account = try await reaching { try await options.client().account() }
             if options.json { return try printJSON(account) }
             print(
                 """
@@ -138,7 +138,7 @@ struct Me: AsyncParsableCommand {
         var limit = 50
 
         func run() async throws {
-            let page = try await mapped { try await options.client().ledger(limit: limit) }
+            let page = try await reaching { try await options.client().ledger(limit: limit) }
             try printLedger(page, json: options.json)
         }
     }
@@ -157,7 +157,7 @@ struct Me: AsyncParsableCommand {
             }
             let old = try password(oldFile, "Old password: ")
             let new = try password(newFile, "New password: ")
-            try await mapped { try await options.client().changePassword(old: old, new: new) }
+            try await reaching { try await options.client().changePassword(old: old, new: new) }
             if !options.json { print("the password is changed; devices stay logged in") }
         }
     }

@@ -12,6 +12,8 @@ struct Inbox: AsyncParsableCommand {
     var sent = false
     @Flag(help: "Only unread ones.")
     var unread = false
+    @Flag(help: "Also what your rules keep from this device.")
+    var all = false
     @Option(help: ArgumentHelp("Only of this conversation.", valueName: "id"))
     var conversation: String?
     @Option(help: "How many at most.")
@@ -25,7 +27,7 @@ struct Inbox: AsyncParsableCommand {
                 throw CommandFailure.misused("'\(text)' is no conversation")
             }
         }
-        let page = try await mapped {
+        let page = try await reaching {
             try await options.client()
                 .messages(
                     box: sent ? "sent" : "inbox",
@@ -35,7 +37,8 @@ struct Inbox: AsyncParsableCommand {
                     limit: limit
                 )
         }
-        try printItems(page.items, json: options.json, empty: "nothing here")
+        let items = page.items.filter { all || $0.deliver != .nothing }
+        try printItems(items, json: options.json, empty: "nothing here")
         if let next = page.next, !options.json { print("more: --before \(next)") }
     }
 }
@@ -50,7 +53,7 @@ struct Search: AsyncParsableCommand {
     var limit = 20
 
     func run() async throws {
-        let page = try await mapped {
+        let page = try await reaching {
             try await options.client().search(words.joined(separator: " "), limit: limit)
         }
         try printItems(page.items, json: options.json, empty: "nothing found")
@@ -68,7 +71,7 @@ struct Read: AsyncParsableCommand {
 
     func run() async throws {
         let wanted = try ids.map(parseMessageID)
-        try await mapped {
+        try await reaching {
             let client = try options.client()
             var items: [ItemDocument] = []
             if wanted.isEmpty {
@@ -108,7 +111,7 @@ struct Delete: AsyncParsableCommand {
 
     func run() async throws {
         let ids = try ids.map(parseMessageID)
-        let answer = try await mapped { try await options.client().delete(ids, here ? .here : .everywhere) }
+        let answer = try await reaching { try await options.client().delete(ids, here ? .here : .everywhere) }
         if options.json { return try printJSON(answer) }
         print("\(answer.changed) deleted \(here ? "on this device" : "everywhere")")
     }
@@ -127,7 +130,7 @@ struct Fetch: AsyncParsableCommand {
 
     func run() async throws {
         let id = try parseMessageID(id)
-        try await mapped {
+        try await reaching {
             let client = try options.client()
             let item = try await client.fetch(id)
             if options.json { try printJSON(item) } else { print(item.text) }

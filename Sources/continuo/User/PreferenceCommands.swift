@@ -17,7 +17,7 @@ struct Rules: AsyncParsableCommand {
         @OptionGroup var options: DeviceOptions
 
         func run() async throws {
-            let rules = try await mapped { try await options.client().rules() }
+            let rules = try await reaching { try await options.client().rules() }
             if options.json { return try printJSON(rules) }
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -33,7 +33,7 @@ struct Rules: AsyncParsableCommand {
 
         func run() async throws {
             var rules = try readRules(file)
-            let put = try await mapped {
+            let put = try await reaching {
                 let client = try options.client()
                 rules.revision = try await client.rules().revision
                 return try await client.putRules(rules)
@@ -63,7 +63,7 @@ struct Rules: AsyncParsableCommand {
             request.bytes = bytes
             request.rules = try rules.map(readRules)
             let asked = request
-            try show(try await mapped { try await options.client().tryRules(asked) }, options.json)
+            try show(try await reaching { try await options.client().tryRules(asked) }, options.json)
         }
     }
 
@@ -75,7 +75,7 @@ struct Rules: AsyncParsableCommand {
 
         func run() async throws {
             let id = try parseMessageID(id)
-            try show(try await mapped { try await options.client().decisions(id) }, options.json)
+            try show(try await reaching { try await options.client().decisions(id) }, options.json)
         }
     }
 
@@ -122,7 +122,7 @@ struct AvailabilityCommand: AsyncParsableCommand {
             }
             return state
         }
-        let now = try await mapped {
+        let now = try await reaching {
             let client = try options.client()
             guard let state else { return try await client.availability() }
             var until: Timestamp?
@@ -147,7 +147,7 @@ struct Contacts: AsyncParsableCommand {
         @OptionGroup var options: DeviceOptions
 
         func run() async throws {
-            try await mapped {
+            try await reaching {
                 let client = try options.client()
                 var rows = [["ID", "NAME", "ADDRESSES", "LISTS"]]
                 var before: ChangeNumber?
@@ -183,7 +183,7 @@ struct Contacts: AsyncParsableCommand {
 
         func run() async throws {
             let addresses = try address.map(parseAddress)
-            let contact = try await mapped {
+            let contact = try await reaching {
                 let client = try options.client()
                 let id = try await client.newMessageID()
                 return try await client.putContact(Contact(id: id, name: name, addresses: addresses, lists: list))
@@ -200,7 +200,7 @@ struct Contacts: AsyncParsableCommand {
 
         func run() async throws {
             let id = try parseMessageID(id)
-            try await mapped { try await options.client().deleteContact(id) }
+            try await reaching { try await options.client().deleteContact(id) }
         }
     }
 
@@ -212,7 +212,7 @@ struct Contacts: AsyncParsableCommand {
 
         func run() async throws {
             let address = try parseAddress(address)
-            try await mapped {
+            try await reaching {
                 let client = try options.client()
                 let blocked = try await client.blocked()
                 if !blocked.contains(address) { _ = try await client.putBlocked(blocked + [address]) }
@@ -228,7 +228,7 @@ struct Contacts: AsyncParsableCommand {
 
         func run() async throws {
             let address = try parseAddress(address)
-            try await mapped {
+            try await reaching {
                 let client = try options.client()
                 _ = try await client.putBlocked(try await client.blocked().filter { $0 != address })
             }

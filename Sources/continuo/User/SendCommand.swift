@@ -37,7 +37,7 @@ struct Send: AsyncParsableCommand {
 
     func run() async throws {
         let profile = try options.profile()
-        try await mapped {
+        try await reaching {
             let client = try profile.client()
             let queue = try profile.sendQueue()
             if !to.isEmpty || reply != nil { try queue.add(try await request(client, profile)) }

@@ -45,7 +45,7 @@ struct LogIn: AsyncParsableCommand {
         }
         let place = ServerAddress(url: server, authorities: ca)
         let label = label ?? name
-        try await mapped {
+        try await reaching {
             let answer = try await ContinuoClient(server: place)
                 .logIn(
                     address: address,
@@ -84,7 +84,7 @@ struct LogOut: AsyncParsableCommand {
 
     func run() async throws {
         let profile = try options.profile()
-        try await mapped {
+        try await reaching {
             do {
                 try await profile.client().logOut()
             } catch let error as ClientError where force || error.code == .unauthenticated {
@@ -109,7 +109,7 @@ struct Devices: AsyncParsableCommand {
         @OptionGroup var options: DeviceOptions
 
         func run() async throws {
-            let devices = try await mapped { try await options.client().devices() }
+            let devices = try await reaching { try await options.client().devices() }
             if options.json {
                 for device in devices { try printJSON(device) }
                 return
@@ -139,7 +139,7 @@ struct Devices: AsyncParsableCommand {
         func run() async throws {
             var change = DeviceChange()
             change.label = label
-            let device = try await mapped { try await options.client().changeDevice(DeviceID(rawValue: id), change) }
+            let device = try await reaching { try await options.client().changeDevice(DeviceID(rawValue: id), change) }
             if options.json { try printJSON(device) } else { print("device \(id) is '\(printable(device.label))'") }
         }
     }
@@ -151,7 +151,7 @@ struct Devices: AsyncParsableCommand {
         var id: Int32
 
         func run() async throws {
-            try await mapped { try await options.client().revokeDevice(DeviceID(rawValue: id)) }
+            try await reaching { try await options.client().revokeDevice(DeviceID(rawValue: id)) }
             if !options.json { print("device \(id) is revoked") }
         }
     }

@@ -23,7 +23,7 @@ struct Watch: AsyncParsableCommand {
         let printer = WatchPrinter(json: options.json)
         let end = End(count: count, once: once, seconds: seconds)
         let profile = try options.profile()
-        try await mapped {
+        try await reaching {
             let session = DeviceSession(client: try profile.client(), journal: try profile.journal())
             try await end.run(session, printer)
         }

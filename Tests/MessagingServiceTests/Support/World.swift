@@ -11,7 +11,7 @@ import Testing
 @testable import MessagingService
 
 /// A clock that goes where the test says, back as well.
-final class TestClock: Sendable {
+final class SteeredClock: Sendable {
     private let time = Mutex(Timestamp(rawValue: 1_790_000_000_000))
 
     var now: Timestamp { time.withLock { $0 } }
@@ -39,14 +39,14 @@ final class World: Sendable {
     static let password = "correct horse"
 
     let folder: TemporaryFolder
-    let clock: TestClock
+    let clock: SteeredClock
     let store: FaultyStore
     let blobs: BlobStore
     let service: MessagingService
 
     private init(
         folder: TemporaryFolder,
-        clock: TestClock,
+        clock: SteeredClock,
         window: WindowLimits,
         router: any OutboundRouter
     ) async throws {
@@ -71,7 +71,7 @@ final class World: Sendable {
         window: WindowLimits = WindowLimits(),
         router: any OutboundRouter = NoRoutes()
     ) async throws -> World {
-        try await World(folder: try TemporaryFolder(), clock: TestClock(), window: window, router: router)
+        try await World(folder: try TemporaryFolder(), clock: SteeredClock(), window: window, router: router)
     }
 
     /// Closes this service and opens another one over the same files, as a restore does if it renews the epochs.
