@@ -181,6 +181,10 @@ final class MemoryView: WriteTransaction, @unchecked Sendable {
 
     func upload(_ id: String) -> Upload? { contents.uploads[id] }
 
+    func uploads(of account: AccountID, limit: Int) -> [Upload] {
+        Array(contents.uploads.values.filter { $0.account == account }.prefix(limit))
+    }
+
     func uploads(leaseEndedBy time: Timestamp, limit: Int) -> [Upload] {
         Array(contents.uploads.values.filter { $0.leaseEnds <= time }.sorted { $0.id < $1.id }.prefix(limit))
     }

@@ -254,8 +254,9 @@ extension SQLiteView {
         )
     }
 
-    /// The word that stands in the index for "this account has it".
-    static func owner(_ account: AccountID) -> String { "ownedby\(account.rawValue)" }
+    /// The word that stands in the index for "this account has it": begun with a character for private use, which the
+    /// index takes for a letter and no query can hold.
+    static func owner(_ account: AccountID) -> String { "\u{E000}\(account.rawValue)" }
 
     func unindexed(after: ContentID, limit: Int) throws -> [StoredContent] {
         try connection.rows(

@@ -5,8 +5,12 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        migrator.registerMigration("2") { database in try database.execute(sql: version2) }
         return migrator
     }
+
+    /// The uploads of an account are counted with each new one.
+    private static let version2 = "CREATE INDEX upload_account ON upload(account)"
 
     /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
     private static let version1 = """

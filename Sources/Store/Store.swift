@@ -71,6 +71,8 @@ public protocol MailboxReads {
 public protocol BlobReads {
     func blob(_ hash: BlobHash) throws -> BlobRecord?
     func upload(_ id: String) throws -> Upload?
+    /// The account's uploads, complete or not, in no order.
+    func uploads(of account: AccountID, limit: Int) throws -> [Upload]
     func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload]
     func dyingBlobs(since: Timestamp, limit: Int) throws -> [BlobRecord]
     /// All rows in order of hash, for checking against the files.

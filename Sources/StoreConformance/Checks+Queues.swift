@@ -61,6 +61,13 @@ extension StoreConformance {
                     try await store.read { try $0.uploads(leaseEndedBy: Sample.now, limit: 9).map(\.id) },
                     is: ["u-1"]
                 )
+                try expect(
+                    try await store.read { try $0.uploads(of: first, limit: 9) },
+                    is: [upload]
+                )
+                let nobody = AccountID(rawValue: upload.account.rawValue + 1)
+                try expect(try await store.read { try $0.uploads(of: nobody, limit: 9) }, is: [])
+                try expect(try await store.read { try $0.uploads(of: first, limit: 0) }, is: [])
                 upload.hash = Sample.hash("a")
                 upload.leaseEnds = Sample.now.advanced(by: 10)
                 try await store.put(.upload(upload))

@@ -21,14 +21,20 @@ extension MessagingService {
         }
     }
 
-    /// One round of everything.
+    /// One round of everything; a chore that fails does not keep the others from their turn.
+    /// - Throws: what the first of them failed with.
     public func sweep() async throws {
-        try await indexNewContent()
-        try await releaseTransient()
-        try await applyRetention()
-        try await expireUploads()
-        try await buryBlobs()
-        try await trimTombstones()
+        let chores = [
+            indexNewContent, releaseTransient, applyRetention, expireUploads, buryBlobs, trimTombstones, forgetKeys,
+        ]
+        var failure: (any Error)?
+        for chore in chores {
+            do { try await chore() } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    private func forgetKeys() async throws {
         let horizon = clock().advanced(by: -Limits.keyHorizonMilliseconds - Limits.clockSkewMilliseconds)
         try await perform { work in try work.transaction.apply(.removeKeys(before: horizon)) }
     }

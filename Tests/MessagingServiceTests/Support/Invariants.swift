@@ -15,6 +15,8 @@ extension World {
         for record in files where record.references > 0 {
             #expect(try blobs.exists(record.hash), "a blob's file is missing", sourceLocation: place)
         }
+        let known = Set(files.map(\.hash))
+        try blobs.forEachBlob { #expect(known.contains($0), "a file without a row", sourceLocation: place) }
     }
 
     /// Checks that a quiet device shows exactly its decisions on its mailbox.
