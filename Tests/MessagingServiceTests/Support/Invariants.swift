@@ -47,7 +47,7 @@ extension World {
     private static func essence(_ item: ItemDocument) -> String {
         let receivers = item.receivers?.map { "\($0.address) \($0.state)" }.joined(separator: ", ") ?? "-"
         // A device has the content of what it sent itself, whatever it is sent of it.
-        let content = item.boxes?.contains("inbox") == true ? item.message?.parts.first?.text ?? "-" : ""
+        let content = item.boxes == ["inbox"] ? item.message?.parts.first?.text ?? "-" : ""
         return "\(item.created) \(item.boxes ?? []) read \(item.read ?? false) \(receivers) \(content)"
     }
 

@@ -62,10 +62,15 @@ final class TestDevice: DeviceLink, Inbox {
     /// The device keeps its storage and connects again.
     func reconnected(_ device: Person.Device, acknowledges: Bool = true) -> TestDevice {
         let next = TestDevice(world: world, identity: identity, acknowledges: acknowledges)
-        let kept = mirror
-        next.state.withLock { $0.items = kept.items }
-        next.connect(token: device.token, cursor: kept.cursor)
+        next.takeOver(self)
+        next.connect(token: device.token, cursor: mirror.cursor)
         return next
+    }
+
+    /// Has what another run of the same device kept.
+    func takeOver(_ other: TestDevice) {
+        let kept = other.mirror
+        state.withLock { $0.items = kept.items }
     }
 
     // MARK: What the device does
@@ -103,8 +108,9 @@ final class TestDevice: DeviceLink, Inbox {
         }
     }
 
-    /// Sends a command and waits for its answer.
+    /// Sends a command, once the device is welcome, and waits for its answer.
     func command(_ fill: (inout ClientFrame) -> Void) async throws -> ServerFrame {
+        try await eventually("a welcome") { state.withLock { $0.welcome != nil } }
         let ref = state.withLock { state in
             defer { state.nextRef += 1 }
             return state.nextRef
