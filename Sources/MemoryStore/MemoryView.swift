@@ -44,6 +44,10 @@ class MemoryView: ReadView {
 
     func upload(_ id: String) -> Upload? { rows.uploads[id] }
 
+    func uploads(of account: AccountID, limit: Int) -> [Upload] {
+        page(rows.uploads.values.filter { $0.account == account }.sorted { $0.id < $1.id }, limit)
+    }
+
     func uploads(leaseEndedBy time: Timestamp, limit: Int) -> [Upload] {
         let ended = rows.uploads.values.filter { $0.leaseEnds <= time }
         return page(ended.sorted { ($0.leaseEnds, $0.id) < ($1.leaseEnds, $1.id) }, limit)

@@ -21,6 +21,8 @@ public enum Limits {
     public static let membersPerList = 1000
     public static let blockedPerAccount = 1000
     public static let filesPerAccount = 10000
+    /// Uploads of an account that wait or were not yet forgotten; their bytes together stay within its quota.
+    public static let uploadsPerAccount = 1000
     public static let labelBytes = 80
     public static let capabilityPatterns = 64
     /// Items named by one command.

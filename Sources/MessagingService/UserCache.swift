@@ -14,8 +14,6 @@ final class UserCache: @unchecked Sendable {
     private var batchNews: [AccountID: UserChange] = [:]
     private var batchOrder: [AccountID] = []
     private var jobNews: [UserChange] = []
-    /// Forgotten with the job's success: addresses whose holder changed.
-    private var released: [Address] = []
 
     init(capacity: Int) { self.capacity = capacity }
 

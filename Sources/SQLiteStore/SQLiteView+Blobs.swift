@@ -55,6 +55,15 @@ extension SQLiteView {
         try connection.first("SELECT \(Self.uploadColumns) FROM upload WHERE id = ?", .text(id), map: upload)
     }
 
+    func uploads(of account: AccountID, limit: Int) throws -> [Upload] {
+        try connection.rows(
+            "SELECT \(Self.uploadColumns) FROM upload WHERE account = ? LIMIT ?",
+            .integer(account.rawValue),
+            .integer(Int64(limit)),
+            map: upload
+        )
+    }
+
     func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload] {
         try connection.rows(
             "SELECT \(Self.uploadColumns) FROM upload WHERE lease_ends <= ? ORDER BY lease_ends, id LIMIT ?",

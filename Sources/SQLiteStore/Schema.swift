@@ -71,6 +71,7 @@ enum Schema {
             id TEXT PRIMARY KEY, account INTEGER NOT NULL, type TEXT NOT NULL, name TEXT, bytes INTEGER NOT NULL,
             hash TEXT, lease_ends INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX upload_lease ON upload(lease_ends);
+        CREATE INDEX upload_account ON upload(account);
         CREATE TABLE blob(
             hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, refs INTEGER NOT NULL, dying INTEGER) WITHOUT ROWID;
         CREATE INDEX blob_dying ON blob(dying) WHERE dying IS NOT NULL;

@@ -84,6 +84,8 @@ public protocol MailboxReads {
 public protocol BlobReads {
     func blob(_ hash: BlobHash) throws -> BlobRecord?
     func upload(_ id: String) throws -> Upload?
+    /// The account's uploads, complete or not, in no order.
+    func uploads(of account: AccountID, limit: Int) throws -> [Upload]
     /// Uploads whose lease ended at or before `time`, the longest ago first.
     func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload]
     /// Blobs that have been dying since `since` or longer, the longest first.

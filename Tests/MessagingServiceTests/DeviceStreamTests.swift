@@ -29,7 +29,7 @@ struct DeviceStreamTests {
         var stream = live(at: 10)
         for head in [11, 12] as [ChangeNumber] {
             _ = stream.changed(base: head - 1, head: head)
-            stream.noteSent(items: 1, bytes: 10, deliverables: [head])
+            stream.noteSent(upTo: head, items: 1, bytes: 10, deliverables: [head])
         }
         _ = stream.changed(base: 12, head: 13)
         return stream
@@ -101,6 +101,15 @@ struct DeviceStreamTests {
         step(&stream, { $0.wrote(changesUpTo: 8, exhausted: true) }, is: .mark(8), then: .live)
     }
 
+    @Test("a change that comes while opening is not forgotten by a device that was current")
+    func changeWhileOpeningCurrent() {
+        var stream = stream()
+        step(&stream, { $0.changed(base: 7, head: 8) }, is: .none, then: .opening)
+        let request = Request.changes(after: 7, level: 7)
+        step(&stream, { $0.open(.current, head: 7) }, is: .read(request), then: .reading(request))
+        step(&stream, { $0.wrote(changesUpTo: 8, exhausted: true) }, is: .mark(8), then: .live)
+    }
+
     @Test("live: the next change is pushed, a gap is read, an old one ignored")
     func liveChanges() {
         var next = live(at: 10)
@@ -147,7 +156,7 @@ struct DeviceStreamTests {
             is: .read(changes),
             then: .reading(changes)
         )
-        stream.noteSent(items: 2, bytes: 10, deliverables: [])
+        stream.noteSent(upTo: 20, items: 2, bytes: 10, deliverables: [])
         let rest = Request.changes(after: 20, level: 3)
         step(&stream, { $0.wrote(changesUpTo: 20, exhausted: false) }, is: .none, then: .paused(rest))
     }
@@ -158,7 +167,7 @@ struct DeviceStreamTests {
         let next = Request.digest(after: 30, createdUpTo: 3)
         step(&stream, { $0.wrote(digestUpTo: 30, createdUpTo: 3, last: false) }, is: .read(next), then: .reading(next))
         let reset = Request.reset(.tooFarBehind, asOf: 60, before: .max)
-        step(&stream, { $0.digestTooLarge(head: 60) }, is: .read(reset), then: .reading(reset))
+        step(&stream, { $0.restart(.tooFarBehind, head: 60) }, is: .read(reset), then: .reading(reset))
     }
 
     @Test("listing pages follow each other; after the last, what came meanwhile is read")
@@ -184,7 +193,7 @@ struct DeviceStreamTests {
             let state = stream.state
             step(&stream, { $0.wrote(changesUpTo: 11, exhausted: true) }, is: .fail, then: state)
             step(&stream, { $0.wrote(digestUpTo: 11, createdUpTo: 3, last: true) }, is: .fail, then: state)
-            step(&stream, { $0.digestTooLarge(head: 11) }, is: .fail, then: state)
+            step(&stream, { $0.restart(.tooFarBehind, head: 11) }, is: .fail, then: state)
             step(&stream, { $0.wrote(resetAsOf: 11, reason: .fresh, next: nil) }, is: .fail, then: state)
         }
         var closed = closed()
@@ -211,7 +220,7 @@ struct DeviceStreamTests {
         _ = stream.open(.current, head: 0)
         for head in 1...5 as ClosedRange<ChangeNumber> {
             _ = stream.changed(base: head - 1, head: head)
-            stream.noteSent(items: 1, bytes: 1, deliverables: [head])
+            stream.noteSent(upTo: head, items: 1, bytes: 1, deliverables: [head])
         }
         #expect(stream.acknowledge(3, level: 3).delivered == [1, 2, 3])
         #expect(stream.acknowledge(2, level: 2).delivered == [])
@@ -225,7 +234,7 @@ struct DeviceStreamTests {
     func levelBound() {
         var stream = live(at: 10)
         _ = stream.changed(base: 10, head: 12)
-        stream.noteSent(items: 1, bytes: 1, deliverables: [])
+        stream.noteSent(upTo: 12, items: 1, bytes: 1, deliverables: [])
         _ = stream.acknowledge(11, level: 12)
         #expect(stream.level == 11)
     }

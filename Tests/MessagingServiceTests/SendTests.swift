@@ -1,201 +1,242 @@
 import ClientWire
 import MessagingCore
-import MessagingService
 import Store
 import Testing
 
-@Suite("Sending")
+@testable import MessagingService
+
+@Suite("Sending: one commit, every mailbox, every device")
 struct SendTests {
-    @Test("one message to two receivers, in each mailbox once; the same again is the same; other content is a conflict")
-    func idempotent() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await provider.account("bob@a.example")
-        _ = try await provider.account("alice@a.example")
-        _ = try await provider.account("carol@a.example")
-        let bob = try await provider.device("bob@a.example")
-        let alice = try await provider.device("alice@a.example")
-        let carol = try await provider.device("carol@a.example")
-        let request = try provider.text("hello", to: "alice@a.example", "carol@a.example")
-        let answer = try await service.send(bob, request)
+    @Test("text and several parts reach each receiver's devices and the sender's other ones")
+    func reaches() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob", devices: [.computer, .mobile])
+        let alice = try await world.person("alice", devices: [.mobile, .computer])
+        let carol = try await world.person("carol")
+        let devices = (bob.devices + alice.devices + carol.devices).map { world.connect($0) }
+        for device in devices { try await device.settle() }
+
+        let picture = try await world.upload(bob.who, Array("a picture".utf8))
+        var request = try world.request("see this", to: alice, carol)
+        request.subject = "Holidays"
+        request.parts.append(PartRequest(upload: picture, name: "sea.png"))
+        let answer = try await world.service.send(bob.who, request)
         #expect(!answer.repeated)
-        var again = try await service.send(bob, request)
-        #expect(again.repeated)
-        again.repeated = false
-        #expect(again == answer)
-        for receiver in [alice, carol] {
-            let inbox = try await provider.inbox(receiver)
-            #expect(inbox.map(\.texts) == [["hello"]])
-            #expect(inbox.first?.id == request.id.description)
+        #expect(answer.receivers.map(\.state) == ["pending", "pending"])
+        #expect(answer.receivers.map(\.address) == [alice.address, carol.address])
+
+        for device in devices { try await device.settle() }
+        for device in devices.dropFirst() {
+            let item = try #require(device.message(request.id))
+            #expect(item.deliver == .whole)
+            #expect(item.message?.subject == "Holidays")
+            #expect(item.message?.from == bob.address)
+            #expect(item.message?.parts.map(\.text) == ["see this", nil])
+            #expect(item.message?.parts[1].name == "sea.png")
+            #expect(item.message?.parts[1].bytes == 9)
+            #expect(item.conversation == answer.conversation)
+            #expect(device.mirror.contents[item.created] == 1)
         }
-        var other = request
-        other.parts = [PartRequest(text: "something else")]
-        await #expect(throws: Refusal(.conflict, "")) { try await service.send(bob, other) }
-        #expect(
-            try await service.ledger(bob.account, before: nil, limit: 100).lines.filter { $0.reason == .message }.count
-                == 2
-        )
+        // The sending device knows what it sent: it is told of the item, not sent the content.
+        let own = try #require(devices[0].message(request.id))
+        #expect(own.message == nil)
+        #expect(own.boxes == ["sent"])
+        #expect(devices[2].message(request.id)?.boxes == ["inbox"])
+        #expect(devices[2].message(request.id)?.read == false)
+        #expect(devices[2].message(request.id)?.addressed == [alice.address])
     }
 
-    @Test("an id that is too old or from the future is stale; a foreign one cannot be told from none")
-    func stale() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await provider.account("bob@a.example")
-        _ = try await provider.account("alice@a.example")
-        _ = try await provider.account("eve@a.example")
-        let bob = try await provider.device("bob@a.example")
-        let eve = try await provider.device("eve@a.example")
-        let old = try provider.text("old", to: "alice@a.example")
-        provider.clock.turn(by: Limits.keyHorizonMilliseconds + 1)
-        await #expect(throws: Refusal(.stale, "")) { try await service.send(bob, old) }
-        let future = try provider.text("future", to: "alice@a.example")
-        provider.clock.turn(by: -Limits.clockSkewMilliseconds - 1)
-        await #expect(throws: Refusal(.invalidID, "")) { try await service.send(bob, future) }
-        let request = try provider.text("mine", to: "alice@a.example")
-        _ = try await service.send(bob, request)
-        for id in [request.id, MessageID(stored: "unknown")] {
-            await #expect(throws: Refusal(.notFound, "")) { try await service.message(eve, id) }
-            await #expect(throws: Refusal(.notFound, "")) { try await service.fetch(eve, id) }
-            await #expect(throws: Refusal(.notFound, "")) { try await service.part(eve, id, 0) }
-        }
+    @Test("an unknown user fails at once with a report, the others get it")
+    func unknownUser() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice")
+        let request = try world.request("hi", to: [try Address("nobody@localhost"), alice.address])
+        let answer = try await world.service.send(bob.who, request)
+        #expect(answer.receivers.map(\.state) == ["failed", "pending"])
+        #expect(answer.receivers[0].reason == .notFound)
+        #expect(try await world.item(alice, request.id) != nil)
     }
 
-    @Test("no credit: nothing is stored, sent or charged; a failure that is for good is paid back")
-    func credit() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await service.putOperatorSettings(OperatorSettings(tariff: Tariff(perReceiver: 4)))
-        let account = try await provider.account("bob@a.example", balance: 9)
-        _ = try await provider.account("alice@a.example")
-        let bob = try await provider.device("bob@a.example")
-        let alice = try await provider.device("alice@a.example")
-        await #expect(throws: Refusal(.noCredit, "")) {
-            try await service.send(bob, try provider.text("x", to: "alice@a.example", "c@b.example", "d@b.example"))
-        }
-        #expect(try await provider.inbox(alice).isEmpty)
-        #expect(try await provider.sent(bob).isEmpty)
-        #expect(try await service.account(bob).balance == 9)
-        let answer = try await service.send(bob, try provider.text("x", to: "alice@a.example", "c@b.example"))
-        #expect(answer.balance == 1)
-        while try await service.workOutbox() {}
-        #expect(try await service.account(bob).balance == 5)
-        #expect(try await provider.sent(bob).first?.states == ["pending", "failed"])
-        let lines = try await service.ledger(account, before: nil, limit: 100).lines
-        #expect(lines.filter { $0.message == answer.id }.map(\.amount).reduce(0, +) == -4)
-        #expect(lines.map(\.number) == Array((1...Int64(lines.count)).reversed()))
+    @Test("an unknown domain fails for good through the outbox, and the sender's devices are told")
+    func unknownDomain() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let device = world.connect(bob.devices[0])
+        let request = try world.request("hi", to: [try Address("alice@elsewhere.example")])
+        let answer = try await world.service.send(bob.who, request)
+        #expect(answer.receivers.map(\.state) == ["pending"])
+        #expect(try await world.service.status().outbox == 1)
+        try await world.workOutbox()
+        #expect(try await world.service.status().outbox == 0)
+        try await device.settle()
+        #expect(device.message(request.id)?.receivers?.map(\.state) == ["failed"])
+        #expect(device.message(request.id)?.receivers?.first?.reason == .notFound)
     }
 
-    @Test("a full quota: the sender's refuses the message, one receiver's fails for them alone")
-    func quota() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await provider.account("bob@a.example")
-        _ = try await provider.account("alice@a.example")
-        _ = try await provider.account("full@a.example", entitlement: Entitlement(quotaBytes: 10))
-        let bob = try await provider.device("bob@a.example")
-        let full = try await provider.device("full@a.example")
-        let answer = try await service.send(
-            bob,
-            try provider.text("more than ten bytes", to: "alice@a.example", "full@a.example")
-        )
-        #expect(answer.receivers.map(\.state) == ["pending", "failed"])
-        #expect(answer.receivers.last?.reason == .quotaExceeded)
-        #expect(try await provider.inbox(full).isEmpty)
-        await #expect(throws: Refusal(.quotaExceeded, "")) {
-            try await service.send(full, try provider.text("more than ten bytes", to: "alice@a.example"))
+    @Test("forty receivers: sixteen in the sender's commit, the rest through the internal outbox, each exactly once")
+    func manyReceivers() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        var people: [Person] = []
+        for number in 0..<40 { people.append(try await world.person("friend\(number)", devices: [])) }
+        let request = try world.request("to all of you", to: people.map(\.address), reports: [.displayed])
+        _ = try await world.service.send(bob.who, request)
+        #expect(try await world.service.status().outbox == 24)
+        try await world.service.indexNewContent()
+        try await world.workOutbox()
+        for person in people {
+            let item = try #require(try await world.item(person, request.id)?.message)
+            #expect(item.ownAddresses == [person.address])
+            #expect(item.flags.contains(.wantsDisplayed))
+            #expect(try await world.account(person).head == 1)
         }
-        #expect(try await provider.sent(full).isEmpty)
+        let message = try #require(try await world.item(bob, request.id)?.message)
+        let content = try #require(try await world.store.read { try $0.content(message.content) })
+        #expect(content.references == 41)
+        #expect(content.holders == 41)
+        // Those who got it after it was indexed find it as well.
+        let late = try await world.device(of: people[39], .mobile)
+        #expect(try await world.service.search(late.identity, "all you", before: nil, limit: 10).items.count == 1)
     }
 
-    @Test("blocked senders, sending to oneself, unknown receivers")
-    func receivers() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await provider.account("bob@a.example")
-        _ = try await provider.account("alice@a.example")
-        let bob = try await provider.device("bob@a.example")
-        let alice = try await provider.device("alice@a.example")
-        _ = try await service.putBlocked(alice, BlockedDocument(addresses: [try Address("bob@a.example")]))
-        _ = try await service.send(bob, try provider.text("let me in", to: "alice@a.example"))
-        let blocked = try #require(try await provider.inbox(alice).first)
-        #expect(blocked.deliver == .nothing)
-        #expect(blocked.message == nil)
-        _ = try await service.send(bob, try provider.text("note", to: "bob@a.example"))
-        let own = try await provider.inbox(bob)
-        #expect(own.map(\.texts) == [["note"]])
-        #expect(own.first?.boxes == ["inbox", "sent"])
-        let answer = try await service.send(bob, try provider.text("hello?", to: "nobody@a.example"))
-        #expect(answer.receivers.first?.state == "failed")
-        #expect(answer.receivers.first?.reason == .notFound)
+    @Test("deleting the sent message does not take it from those who wait in the outbox")
+    func deletedWhileWaiting() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        var people: [Person] = []
+        for number in 0..<18 { people.append(try await world.person("friend\(number)", devices: [])) }
+        let request = try world.request("before it is gone", to: people.map(\.address))
+        _ = try await world.service.send(bob.who, request)
+        for person in people.prefix(16) {
+            let device = try await world.device(of: person, .mobile)
+            _ = try await world.service.delete(
+                device.identity,
+                DeleteRequest(ids: [request.id], scope: .everywhere)
+            )
+        }
+        _ = try await world.service.delete(bob.who, DeleteRequest(ids: [request.id], scope: .everywhere))
+        try await world.workOutbox()
+        for person in people.suffix(2) {
+            let device = try await world.device(of: person, .mobile)
+            let item = try await world.service.message(device.identity, request.id)
+            #expect(item.message?.parts.first?.text == "before it is gone")
+            _ = try await world.service.delete(
+                device.identity,
+                DeleteRequest(ids: [request.id], scope: .everywhere)
+            )
+        }
+        #expect(try await world.contents(bearing: request.id).isEmpty)
     }
 
-    @Test("a batch that cannot be committed is refused and leaves nothing; a clock that steps back does no harm")
-    func clockBack() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        _ = try await provider.account("bob@a.example")
-        _ = try await provider.account("alice@a.example")
-        let bob = try await provider.device("bob@a.example")
-        let alice = try await provider.device("alice@a.example")
-        _ = try await service.send(bob, try provider.text("one", to: "alice@a.example"))
-        provider.clock.turn(by: -3_600_000)
-        _ = try await service.send(bob, try provider.text("two", to: "alice@a.example"))
-        try await service.sweep()
-        #expect(try await provider.inbox(alice).map(\.texts) == [["two"], ["one"]])
+    @Test("several addresses of one user are one item, one report for each address")
+    func severalAddresses() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice", also: ["alice.work"])
+        let request = try world.request("hi", to: alice.addresses, reports: [.displayed])
+        _ = try await world.service.send(bob.who, request)
+        #expect(try await world.item(alice, request.id)?.message?.ownAddresses == alice.addresses)
+        let page = try await world.service.messages(alice.who, Listing(box: .inbox, limit: 10))
+        #expect(page.items.count == 1)
+        _ = try await world.service.markRead(alice.who, ReadRequest(ids: [request.id]))
+        let receivers = try #require(try await world.item(bob, request.id)?.message).receivers
+        #expect(receivers.map(\.disposition) == [.displayed, .displayed])
     }
 
-    @Test("many senders at once: every acknowledged message once in each mailbox, numbers dense, charged one to one")
-    func stress() async throws {
-        let provider = try await Provider()
-        let service = provider.service
-        let names = (0..<6).map { "user\($0)@a.example" }
-        var devices: [DeviceIdentity] = []
-        for name in names {
-            _ = try await provider.account(name, balance: 100_000)
-            devices.append(try await provider.device(name))
-        }
-        _ = try await service.putOperatorSettings(OperatorSettings(tariff: Tariff(perReceiver: 1)))
-        let people = devices
-        let sent = try await withThrowingTaskGroup(of: [MessageID].self) { group in
-            for (index, device) in people.enumerated() {
-                group.addTask {
-                    var ids: [MessageID] = []
-                    for number in 0..<40 {
-                        let receivers = [names[(index + 1) % 6], names[(index + 2) % 6]]
-                        let request = SendRequest(
-                            id: provider.clock.newID(),
-                            to: try receivers.map { try Address($0) },
-                            parts: [PartRequest(text: "message \(number)")],
-                            reports: [.delivered, .displayed]
-                        )
-                        ids.append(try await service.send(device, request).id)
-                        if number % 3 == 0 { _ = try await service.send(device, request) }
-                        if number % 5 == 0 {
-                            _ = try await service.markRead(device, ReadRequest(ids: ids))
-                            _ = try await service.delete(device, DeleteRequest(ids: [ids[0]], scope: .here))
-                        }
-                    }
-                    return ids
-                }
-            }
-            var all: [[MessageID]] = []
-            for try await ids in group { all.append(ids) }
-            return Set(all.flatMap(\.self))
-        }
-        #expect(sent.count == 240)
+    @Test("a message to oneself is one item in both boxes; its reports and reading leave the numbers dense")
+    func toSelf() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob", devices: [.computer, .mobile])
+        let devices = bob.devices.map { world.connect($0) }
+        let request = try world.request("remember", to: [bob.address], reports: [.delivered, .displayed])
+        let answer = try await world.service.send(bob.who, request)
+        #expect(answer.receivers.map(\.state) == ["pending"])
+        for device in devices { try await device.settle() }
+        #expect(devices[1].message(request.id)?.boxes == ["inbox", "sent"])
+        _ = try await world.service.fetch(bob.devices[1].identity, request.id)
+        _ = try await world.service.markRead(bob.who, ReadRequest(ids: [request.id]))
+        for device in devices { try await device.settle() }
         for device in devices {
-            let items = try await provider.store.read { try $0.changes(device.account, after: 0, limit: 10000) }
-            let account = try #require(try await provider.store.read { try $0.user(device.account) }?.account)
-            #expect(Set(items.map(\.created)).count == items.count)
-            #expect(items.last?.changed == account.head)
-            let messages = items.filter { $0.kind == .message }
-            #expect(Set(messages.map(\.object)).count == messages.count)
-            #expect(messages.count { $0.message?.flags.contains(.received) == true } == 80)
-            #expect(messages.count { $0.message?.flags.contains(.sent) == true } == 40)
-            #expect(account.balance == 100_000 - 80)
-            let lines = try await provider.store.read { try $0.ledger(device.account, before: .max, limit: 1000) }
-            #expect(lines.count { $0.reason == .message } == 80)
+            #expect(device.message(request.id)?.read == true)
+            #expect(device.message(request.id)?.receivers?.map(\.state) == ["displayed"])
         }
+        try await world.expectSound()
+    }
+
+    @Test("fetching one's own message as a notification keeps the report that it causes")
+    func fetchToSelf() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob", devices: [.computer, .mobile])
+        var book = RuleBook()
+        book.incoming.otherwise = Outcome(.notification)
+        book.sentCopies.otherwise = Outcome(.notification)
+        _ = try await world.service.putRules(bob.who, book)
+        let request = try world.request("remember", to: [bob.address], reports: [.delivered])
+        _ = try await world.service.send(bob.who, request)
+        _ = try await world.service.fetch(bob.devices[1].identity, request.id)
+        let message = try #require(try await world.item(bob, request.id)?.message)
+        #expect(message.receivers.map(\.disposition) == [.delivered])
+        #expect(message.decisions[bob.devices[1].identity.device]?.because == .fetchedHere)
+        try await world.expectSound()
+    }
+
+    @Test("reply and forward: the same conversation from both sides, forwarded parts without another upload")
+    func replyAndForward() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice")
+        let carol = try await world.person("carol")
+        let picture = try await world.upload(bob.who, Array("pixels".utf8))
+        var request = try world.request("look", to: alice)
+        request.parts.append(PartRequest(upload: picture))
+        let sent = try await world.service.send(bob.who, request)
+
+        var reply = try world.request("nice", to: bob)
+        reply.inReplyTo = request.id
+        let replied = try await world.service.send(alice.who, reply)
+        #expect(replied.conversation == sent.conversation)
+        let seen = try await world.service.message(bob.who, reply.id)
+        #expect(seen.message?.inReplyTo == request.id)
+
+        var forward = SendRequest(
+            id: try world.newID(),
+            to: [carol.address],
+            parts: [
+                PartRequest(forward: PartRequest.Forward(message: request.id, part: 0)),
+                PartRequest(forward: PartRequest.Forward(message: request.id, part: 1)),
+            ]
+        )
+        _ = try await world.service.send(alice.who, forward)
+        let got = try #require(try await world.service.message(carol.who, forward.id).message)
+        #expect(got.from == alice.address)
+        #expect(got.parts.map(\.text) == ["look", nil])
+        let hash = try #require(got.parts[1].sha256)
+        // One upload and two messages hold it.
+        #expect(try await world.blob(hash)?.references == 3)
+
+        // A message that one does not have cannot be forwarded.
+        forward = SendRequest(
+            id: try world.newID(),
+            to: [bob.address],
+            parts: [PartRequest(forward: PartRequest.Forward(message: request.id, part: 0))]
+        )
+        await #expect(throws: Refusal(.notFound, "")) { try await world.service.send(carol.who, forward) }
+    }
+
+    @Test("conversations: given by the client, or the same from every side")
+    func conversationIDs() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice")
+        let carol = try await world.person("carol")
+        var given = try world.request("hi", to: alice)
+        given.conversation = try ConversationID("project-x")
+        #expect(try await world.service.send(bob.who, given).conversation.description == "project-x")
+        let group = try await world.service.send(bob.who, try world.request("hi", to: alice, carol))
+        let back = try await world.service.send(carol.who, try world.request("hi", to: bob, alice))
+        let pair = try await world.service.send(carol.who, try world.request("hi", to: bob))
+        #expect(group.conversation == back.conversation)
+        #expect(pair.conversation != group.conversation)
     }
 }

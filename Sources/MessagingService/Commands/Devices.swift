@@ -17,6 +17,10 @@ extension MessagingService {
         let hash = DeviceToken.hash(token.text)
         return try await perform { work in
             var user = try work.user(id)
+            // The password was right when it was looked at: it may have been changed since.
+            guard try work.transaction.credential(id) == credential,
+                user.account.addresses.contains(request.address)
+            else { throw Refusal(.unauthenticated, "address or password is wrong") }
             guard !user.account.suspended else { throw Refusal(.notEntitled, "the account is suspended") }
             guard user.devices.count < Limits.devicesPerAccount else {
                 throw Refusal(.tooMany, "an account has at most \(Limits.devicesPerAccount) devices; revoke one")

@@ -40,6 +40,16 @@ extension MessagingService {
             guard account.hasRoom(for: request.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
+            let others = try work.transaction.uploads(of: who.account, limit: Limits.uploadsPerAccount)
+            guard others.count < Limits.uploadsPerAccount else {
+                throw Refusal(.tooMany, "at most \(Limits.uploadsPerAccount) uploads; cancel some or wait")
+            }
+            // Each is within the quota and none is counted before it is used: they are bounded together.
+            var room = account.entitlement.quotaBytes - request.bytes
+            for other in others where room >= 0 { room -= other.bytes }
+            guard room >= 0 else {
+                throw Refusal(.quotaExceeded, "too many bytes wait as uploads; cancel some or wait")
+            }
             let upload = Upload(
                 id: id,
                 account: who.account,
@@ -164,6 +174,13 @@ extension MessagingService {
             }
             guard user.account.hasRoom(for: upload.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
+            }
+            let count = try work.transaction.list(
+                who.account,
+                Listing(kinds: [.file], limit: Limits.filesPerAccount)
+            ).count
+            guard count < Limits.filesPerAccount else {
+                throw Refusal(.tooMany, "at most \(Limits.filesPerAccount) files")
             }
             let file = FileDocument(
                 id: upload.id,

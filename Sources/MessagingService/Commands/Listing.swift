@@ -9,29 +9,21 @@ extension MessagingService {
         var listing = listing
         listing.kinds = [.message]
         listing.limit = Self.bounded(listing.limit)
-        let (page, fresh) = try await read { [listing] view in
-            let items = try view.list(who.account, listing)
-            let page = try self.page(view, who, items, limit: listing.limit)
-            return (page, zip(items, page.items).filter { Self.becomesDelivered($0, $1) }.map(\.0.created))
+        return try await listed(who) { [listing] reader in
+            let items = try reader.view.list(who.account, listing)
+            return try self.page(reader, items, limit: listing.limit)
         }
-        if !fresh.isEmpty { delivered(who.account, fresh) }
-        return page
-    }
-
-    /// A listing that shows a device what was decided for it delivers it, as an acknowledgement does.
-    private static func becomesDelivered(_ item: Item, _ shown: ItemDocument) -> Bool {
-        guard let flags = item.message?.flags, shown.deliver != .nothing else { return false }
-        return flags.contains(.received) && flags.contains(.wantsDelivered) && !flags.contains(.delivered)
     }
 
     /// One message as the asking device would see it; whole if it was decided so or fetched.
     /// - Throws: ``Refusal`` `not-found`.
     public func message(_ who: DeviceIdentity, _ id: MessageID) async throws -> ItemDocument {
-        try await read { view in
+        try await listed(who) { reader in
+            let view = reader.view
             guard let item = try view.item(who.account, kind: .message, object: id.description), !item.isTombstone
             else { throw Refusal(.notFound, "no such message") }
-            let reader = try PageReader(service: self, view: view, identity: who)
-            return try self.document(reader, item)
+            let listed = try self.document(reader, item)
+            return (listed.document, listed.isDelivery ? [item.created] : [])
         }
     }
 
@@ -42,21 +34,25 @@ extension MessagingService {
         limit: Int
     ) async throws -> ConversationPage {
         let limit = Self.bounded(limit)
-        return try await read { view in
-            let reader = try PageReader(service: self, view: view, identity: who)
+        return try await listed(who) { reader in
+            let view = reader.view
             let found = try view.conversations(who.account, before: before ?? .max, limit: limit)
+            var arrived: [ChangeNumber] = []
             let entries = try found.map { summary in
-                ConversationPage.Entry(
+                let newest = try view.item(who.account, created: summary.newest).map { try self.document(reader, $0) }
+                if newest?.isDelivery ?? false { arrived.append(summary.newest) }
+                return ConversationPage.Entry(
                     conversation: summary.conversation,
                     messages: summary.messages,
                     unread: summary.unread,
-                    newest: try view.item(who.account, created: summary.newest).map { try self.document(reader, $0) }
+                    newest: newest?.document
                 )
             }
-            return ConversationPage(
+            let page = ConversationPage(
                 conversations: entries,
                 next: found.count == limit ? found.last?.newest : nil
             )
+            return (page, arrived)
         }
     }
 
@@ -73,7 +69,8 @@ extension MessagingService {
         let limit = Self.bounded(limit)
         let words = Self.words(of: query)
         guard !words.isEmpty else { throw Refusal(.invalidRequest, "q: give at least one word") }
-        return try await read { view in
+        return try await listed(who) { reader in
+            let view = reader.view
             var found: [Item] = []
             var seen: Set<ChangeNumber> = []
             for item in try self.unindexedMatches(view, who.account, words, before: before ?? .max)
@@ -81,8 +78,20 @@ extension MessagingService {
             for item in try view.search(who.account, words: words, before: before ?? .max, limit: limit)
             where seen.insert(item.created).inserted { found.append(item) }
             found.sort { $0.created > $1.created }
-            return try self.page(view, who, Array(found.prefix(limit)), limit: limit)
+            return try self.page(reader, Array(found.prefix(limit)), limit: limit)
         }
+    }
+
+    /// Reads a listing for a device; what arrives there by it is delivered.
+    private func listed<T: Sendable>(
+        _ who: DeviceIdentity,
+        _ body: @escaping @Sendable (PageReader) throws -> (T, arrived: [ChangeNumber])
+    ) async throws -> T {
+        let (listing, arrived) = try await read { view in
+            try body(try PageReader(service: self, view: view, identity: who))
+        }
+        if !arrived.isEmpty { delivered(who.account, arrived) }
+        return listing
     }
 
     /// The newest messages that the index lacks and that match, looked through one by one.
@@ -236,18 +245,22 @@ extension MessagingService {
 
     // MARK: Projection
 
-    private func page(_ view: any ReadView, _ who: DeviceIdentity, _ items: [Item], limit: Int) throws -> ItemPage {
-        let reader = try PageReader(service: self, view: view, identity: who)
-        let documents = try items.map { try document(reader, $0) }
-        return ItemPage(items: documents, next: items.count == limit ? items.last?.created : nil)
+    private func page(
+        _ reader: PageReader,
+        _ items: [Item],
+        limit: Int
+    ) throws -> (ItemPage, arrived: [ChangeNumber]) {
+        let listed = try items.map { try document(reader, $0) }
+        let page = ItemPage(items: listed.map(\.document), next: items.count == limit ? items.last?.created : nil)
+        return (page, zip(items, listed).compactMap { $1.isDelivery ? $0.created : nil })
     }
 
     /// The item as listed: what was decided "nothing" can still be listed, as a notice.
-    private func document(_ reader: PageReader, _ item: Item) throws -> ItemDocument {
+    private func document(_ reader: PageReader, _ item: Item) throws -> (document: ItemDocument, isDelivery: Bool) {
         guard let message = item.message else {
             var writer = ItemWriter()
             writer.item(item, decision: nil, form: .state, document: nil, notice: nil)
-            return try Documents.decode(ItemDocument.self, writer.bytes)
+            return (try Documents.decode(ItemDocument.self, writer.bytes), false)
         }
         let content = try reader.view.content(message.content)?.document
         let decision = try reader.decision(for: item, message, document: content)
@@ -262,7 +275,8 @@ extension MessagingService {
             document: content,
             notice: form == .notice ? try content.map { try notice($0, account: item.account) } : nil
         )
-        return try Documents.decode(ItemDocument.self, writer.bytes)
+        let isDelivery = item.isDeliverable && form != .state && decision.deliver != .nothing
+        return (try Documents.decode(ItemDocument.self, writer.bytes), isDelivery)
     }
 }
 

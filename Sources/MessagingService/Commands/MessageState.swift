@@ -41,7 +41,11 @@ extension MessagingService {
                     limit: Limits.itemsPerCommand
                 )
                 var count = 0
-                for item in unread where item.message?.decisions[who.device]?.deliver != .nothing {
+                for item in unread {
+                    // What this device was not sent whole, nor has opened, its user has not seen here.
+                    guard let message = item.message,
+                        try self.decision(work, who.device, item, message).deliver == .whole
+                    else { continue }
                     if try self.read(work, item) { count += 1 }
                 }
                 return (count, unread.last?.created ?? upTo, unread.count == Limits.itemsPerCommand)
@@ -112,12 +116,13 @@ extension MessagingService {
             var item = try self.message(work, who.account, id)
             guard var message = item.message else { throw Refusal(.notFound, "no such message") }
             let current = try self.decision(work, who.device, item, message)
-            let isRaised = try message.fetch(who.device, current: current)
+            let raised = try message.fetch(who.device, current: current)
             let effects = message.markDelivered()
-            guard isRaised || effects != nil else { return }
-            if let effects { try self.report(work, effects, message, of: item) }
+            guard raised || effects != nil else { return }
             item.body = .message(message)
             try work.putSilently(item)
+            // Last: the sender's item may be this very one.
+            try self.report(work, effects ?? [], message, of: item)
         }
         return try await self.message(who, id)
     }
@@ -236,9 +241,19 @@ extension MessagingService {
     ///
     /// - Parameter dropsEnvelope: the item dies; else it was released and keeps the envelope.
     func releaseContent(_ work: Work, _ message: MessageItem, dropsEnvelope: Bool) throws -> Int64 {
-        guard var content = try work.transaction.content(message.content) else { return 0 }
+        try release(
+            work,
+            message.content,
+            held: !message.flags.contains(.released),
+            dropsEnvelope: dropsEnvelope
+        )
+    }
+
+    /// Takes one holder, one reference or both from a content; what nobody holds or shows any more goes.
+    @discardableResult
+    func release(_ work: Work, _ id: ContentID, held: Bool, dropsEnvelope: Bool) throws -> Int64 {
+        guard var content = try work.transaction.content(id) else { return 0 }
         let envelope = try Documents.decode(Envelope.self, content.document)
-        let held = !message.flags.contains(.released)
         if dropsEnvelope { content.references -= 1 }
         if held { content.holders -= 1 }
         let bodyGoes = held && content.holders <= 0

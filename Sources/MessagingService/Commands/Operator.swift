@@ -134,7 +134,12 @@ extension MessagingService {
             }
             return try passwords.hash(change.new)
         }
-        try await perform { work in try work.transaction.apply(.credential(who.account, credential)) }
+        try await perform { work in
+            guard try work.transaction.credential(who.account) == stored else {
+                throw Refusal(.conflict, "the password was changed meanwhile")
+            }
+            try work.transaction.apply(.credential(who.account, credential))
+        }
     }
 
     /// A page of an account's ledger, newest first.
@@ -162,11 +167,16 @@ extension MessagingService {
         guard prices.allSatisfy({ (0...1_000_000_000).contains($0) }) else {
             throw Refusal(.invalidRequest, "tariff: prices are 0 to 1000000000")
         }
-        try await perform { work in
-            try work.transaction.apply(.setting(Self.settingsName, try Documents.encode(settings)))
+        return try await withCheckedThrowingContinuation { continuation in
+            perform { work in
+                try work.transaction.apply(.setting(Self.settingsName, try Documents.encode(settings)))
+                return settings
+            } completion: { [self] result in
+                // On the writer's thread, in the order of the commits.
+                if case .success = result { policy.withLock { $0 = settings } }
+                continuation.resume(with: result)
+            }
         }
-        policy.withLock { $0 = settings }
-        return settings
     }
 
     /// What happened to a message, mailbox by mailbox and device by device.

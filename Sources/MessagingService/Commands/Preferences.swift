@@ -116,17 +116,14 @@ extension MessagingService {
         else { throw Refusal(.invalidRequest, "too many addresses or lists, or too long a note") }
         return try await perform { work in
             var user = try work.user(who.account)
-            let old = try work.transaction.item(who.account, kind: .contact, object: contact.id.description)
+            let object = contact.id.description
+            let old = try work.transaction.item(who.account, kind: .contact, object: object)
             if old?.isTombstone ?? true {
-                let count = try work.transaction.list(
-                    who.account,
-                    Listing(kinds: [.contact], limit: Limits.contactsPerAccount)
-                ).count
-                guard count < Limits.contactsPerAccount else {
+                guard try self.contactItems(work, who.account).count < Limits.contactsPerAccount else {
                     throw Refusal(.tooMany, "at most \(Limits.contactsPerAccount) contacts")
                 }
             }
-            try self.relist(&user, removing: old, adding: contact)
+            try self.relist(work, &user, removing: old, adding: contact)
             guard user.preferences.lists.count <= Limits.contactListsPerAccount,
                 user.preferences.lists.values.allSatisfy({ $0.count <= Limits.membersPerList })
             else {
@@ -136,7 +133,7 @@ extension MessagingService {
                 )
             }
             try work.transaction.apply(.preferences(who.account, user.preferences))
-            try work.putDocument(&user, .contact, contact.id.description, contact)
+            try work.putDocument(&user, .contact, object, contact)
             work.put(user)
             return contact
         }
@@ -150,24 +147,42 @@ extension MessagingService {
             guard try work.removeDocument(&user, .contact, id.description) else {
                 throw Refusal(.notFound, "no such contact")
             }
-            try self.relist(&user, removing: old, adding: nil)
+            try self.relist(work, &user, removing: old, adding: nil)
             try work.transaction.apply(.preferences(who.account, user.preferences))
             work.put(user)
         }
     }
 
     /// Keeps the lists that rules speak of in step with the contacts.
-    private func relist(_ user: inout UserState, removing old: Item?, adding contact: Contact?) throws {
+    private func relist(
+        _ work: Work,
+        _ user: inout UserState,
+        removing old: Item?,
+        adding contact: Contact?
+    ) throws {
+        func add(_ contact: Contact, to lists: Set<String>) {
+            for list in lists.intersection(contact.lists) {
+                user.preferences.lists[list, default: []].formUnion(contact.addresses)
+            }
+        }
         if case .document(let bytes) = old?.body {
             let previous = try Documents.decode(Contact.self, bytes)
-            for list in previous.lists {
+            let left = Set(previous.lists)
+            for list in left {
                 user.preferences.lists[list]?.subtract(previous.addresses)
                 if user.preferences.lists[list]?.isEmpty ?? false { user.preferences.lists[list] = nil }
             }
+            // Other contacts may have brought the same addresses to these lists.
+            for item in left.isEmpty ? [] : try contactItems(work, user.account.id) where item.object != old?.object {
+                guard case .document(let bytes) = item.body else { continue }
+                add(try Documents.decode(Contact.self, bytes), to: left)
+            }
         }
-        for list in contact?.lists ?? [] {
-            user.preferences.lists[list, default: []].formUnion(contact?.addresses ?? [])
-        }
+        if let contact { add(contact, to: Set(contact.lists)) }
+    }
+
+    private func contactItems(_ work: Work, _ account: AccountID) throws -> [Item] {
+        try work.transaction.list(account, Listing(kinds: [.contact], limit: Limits.contactsPerAccount))
     }
 
     /// A page's size within bounds.

@@ -39,23 +39,29 @@ extension MessagingService {
             guard key.digest == digest else {
                 throw Refusal(.conflict, "this message id was used for another message")
             }
-            return try repeated(work, who.account, request.id, key)
+            return try repeated(work, who.account, request, created: key.created)
         }
-        try Self.checkAge(request.id, now: work.now)
+        do {
+            try Self.checkAge(request.id, now: work.now)
+        } catch {
+            // Its key is forgotten, but as long as the message is there its answer is.
+            guard error.code == .stale,
+                let item = try work.transaction.item(who.account, kind: .message, object: request.id.description),
+                item.message?.flags.contains(.sent) ?? false
+            else { throw error }
+            return try repeated(work, who.account, request, created: item.created)
+        }
         let sender = try work.user(who.account)
         guard sender.device(who.device) != nil else { throw Refusal(.unauthenticated, "the device was revoked") }
         let parts = try PartResolver(work: work, account: who.account).resolve(request.parts)
-        guard let principal = sender.account.addresses.first else {
-            throw Refusal(.notEntitled, "the account has no address")
-        }
-        let from = request.from ?? principal
+        let from = try Self.from(request, sender)
         let envelope = Envelope(
             id: request.id,
             from: from,
             to: request.to,
             date: work.now,
             kind: request.kind ?? .immediate,
-            conversation: request.conversation ?? Self.conversation(of: [from] + request.to),
+            conversation: Self.conversation(of: request, from: from),
             subject: request.subject,
             inReplyTo: request.inReplyTo,
             expires: request.expires,
@@ -107,6 +113,8 @@ extension MessagingService {
 
         let document = try Documents.encode(envelope)
         let blobs = envelope.parts.compactMap(\.sha256)
+        // What waits in the outbox holds the content too: deleting the sent message does not take it from a receiver.
+        let references = submitted.references + submitted.outbox.count
         try work.transaction.apply(
             .content(
                 StoredContent(
@@ -115,8 +123,8 @@ extension MessagingService {
                     document: document,
                     blobs: blobs,
                     accounts: submitted.items.map(\.account),
-                    references: submitted.references,
-                    holders: submitted.references,
+                    references: references,
+                    holders: references,
                     time: work.now
                 )
             )
@@ -148,19 +156,28 @@ extension MessagingService {
     private func repeated(
         _ work: Work,
         _ account: AccountID,
-        _ id: MessageID,
-        _ key: SubmissionKey
+        _ request: SendRequest,
+        created: ChangeNumber
     ) throws -> SendAnswer {
-        let item = try work.transaction.item(account, created: key.created)
-        let message = item?.message
+        let user = try work.user(account)
+        let message = try work.transaction.item(account, created: created)?.message
         return SendAnswer(
-            id: id,
-            created: key.created,
-            conversation: message?.conversation ?? ConversationID(stored: ""),
+            id: request.id,
+            created: created,
+            conversation: try message?.conversation
+                ?? Self.conversation(of: request, from: Self.from(request, user)),
             receivers: message?.receivers.map(ReceiverDocument.init) ?? [],
-            balance: try work.user(account).account.balance,
+            balance: user.account.balance,
             repeated: true
         )
+    }
+
+    /// The address that a request is sent from.
+    private static func from(_ request: SendRequest, _ sender: UserState) throws(Refusal) -> Address {
+        guard let from = request.from ?? sender.account.addresses.first else {
+            throw Refusal(.notEntitled, "the account has no address")
+        }
+        return from
     }
 
     /// What an address is: ours and held, ours and nobody's, or another provider's.
@@ -184,10 +201,11 @@ extension MessagingService {
         }
     }
 
-    /// The conversation of these participants, the same from every side.
-    static func conversation(of participants: [Address]) -> ConversationID {
+    /// The conversation that the client names, or that of the participants: the same from every side.
+    private static func conversation(of request: SendRequest, from: Address) -> ConversationID {
+        if let given = request.conversation { return given }
         var hash = SHA256()
-        for address in Set(participants).sorted() {
+        for address in Set([from] + request.to).sorted() {
             hash.update(data: Array(address.description.utf8))
             hash.update(data: [0])
         }

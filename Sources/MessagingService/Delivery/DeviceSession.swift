@@ -122,7 +122,12 @@ public final class DeviceSession: @unchecked Sendable {
             let deliverables = zip(change.items, choices).compactMap { changed, choice in
                 choice.map { $0.form != .state && changed.item.isDeliverable } == true ? changed.item.created : nil
             }
-            stream.noteSent(items: max(1, change.items.count), bytes: frame.count, deliverables: deliverables)
+            stream.noteSent(
+                upTo: change.head,
+                items: max(1, change.items.count),
+                bytes: frame.count,
+                deliverables: deliverables
+            )
             link.write(frame)
             link.flush()
         }
@@ -140,9 +145,9 @@ public final class DeviceSession: @unchecked Sendable {
         choices.reserveCapacity(change.items.count)
         for changed in change.items {
             guard let message = changed.item.message else {
-                let isHidden = changed.item.isTombstone && changed.item.kind == .message && !device.synchronises
                 choices.append(
-                    isHidden ? nil : ChangeRendering.Choice(form: .state, deliver: .whole, silent: true, reports: true)
+                    !device.isTold(ofStateOf: changed.item)
+                        ? nil : ChangeRendering.Choice(form: .state, deliver: .whole, silent: true, reports: true)
                 )
                 continue
             }
@@ -152,7 +157,7 @@ public final class DeviceSession: @unchecked Sendable {
                 // A notice needs its link and a look into the content: the page reader makes those.
                 if decision.deliver == .notification { return nil }
                 form = .whole
-            } else if changed.item.created <= change.base, !device.synchronises {
+            } else if changed.item.created <= change.base, !device.isTold(ofStateOf: changed.item) {
                 choices.append(nil)
                 continue
             }
@@ -329,12 +334,14 @@ public final class DeviceSession: @unchecked Sendable {
         readStore { reader in
             switch request {
             case .changes(let after, let level):
+                if let restart = Self.restartIfTrimmed(reader, after) { return restart }
                 let page = try reader.changes(after: after, level: level)
                 return { $0.wrote(page) { $0.wrote(changesUpTo: page.upTo, exhausted: page.last) } }
             case .digest(let after, let createdUpTo):
-                if reader.user.account.head - after > Int64(Limits.digestEntries) {
-                    let head = reader.user.account.head
-                    return { $0.act($0.stream.digestTooLarge(head: head)) }
+                if let restart = Self.restartIfTrimmed(reader, after) { return restart }
+                let head = reader.user.account.head
+                if head - after > Int64(Limits.digestEntries) {
+                    return { $0.act($0.stream.restart(.tooFarBehind, head: head)) }
                 }
                 let page = try reader.digest(after: after, createdUpTo: createdUpTo)
                 return {
@@ -351,6 +358,16 @@ public final class DeviceSession: @unchecked Sendable {
         }
     }
 
+    /// Tombstones beyond the position may be gone: the device was away for so long that it held them no more.
+    private static func restartIfTrimmed(
+        _ reader: PageReader,
+        _ after: ChangeNumber
+    ) -> (@Sendable (DeviceSession) -> Void)? {
+        let account = reader.user.account
+        guard after < account.trim else { return nil }
+        return { $0.act($0.stream.restart(.trimmed, head: account.head)) }
+    }
+
     private func wrote(
         _ page: PageReader.Page,
         counted: Bool = true,
@@ -358,12 +375,18 @@ public final class DeviceSession: @unchecked Sendable {
     ) {
         guard case .open = phase else { return }
         link.write(page.frame)
-        let action = advance(&stream)
+        // First: what comes next depends on the room that this page leaves.
         if counted, page.items > 0 {
-            stream.noteSent(items: page.items, bytes: page.frame.count, deliverables: page.deliverables)
+            stream.noteSent(
+                upTo: page.upTo,
+                items: page.items,
+                bytes: page.frame.count,
+                deliverables: page.deliverables
+            )
         } else if !page.deliverables.isEmpty {
-            stream.noteSent(items: 0, bytes: 0, deliverables: page.deliverables)
+            stream.noteSent(upTo: page.upTo, items: 0, bytes: 0, deliverables: page.deliverables)
         }
+        let action = advance(&stream)
         link.flush()
         act(action)
     }
@@ -426,6 +449,16 @@ public final class DeviceSession: @unchecked Sendable {
 extension UserChange {
     /// Whether this device is told of reports.
     func wantsReports(_ device: Device) -> Bool { reportsDevices?.contains(device.id) ?? true }
+}
+
+extension Device {
+    /// Whether it is told what became of an item that it knows: reads and deletions made elsewhere can be turned off,
+    /// reports on sent messages go by their own rules.
+    func isTold(ofStateOf item: Item) -> Bool {
+        if synchronises || item.kind != .message { return true }
+        guard let message = item.message else { return false }
+        return !message.flags.contains(.received)
+    }
 }
 
 extension Item {

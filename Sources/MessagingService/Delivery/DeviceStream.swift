@@ -76,7 +76,9 @@ struct DeviceStream {
             sent = head
             acknowledged = head
             level = head
-            return settle(head)
+            marked = head
+            // Something may have been committed since the head was read.
+            return known > head ? read(.changes(after: head, level: head)) : settle(head)
         case .stream(let after, let level):
             sent = after
             acknowledged = after
@@ -124,10 +126,10 @@ struct DeviceStream {
         return proceed(.changes(after: sent, level: level))
     }
 
-    /// The digest proved too large.
-    mutating func digestTooLarge(head: ChangeNumber) -> Action {
-        guard case .reading(.digest) = state else { return state == .closed ? .none : .fail }
-        return read(.reset(.tooFarBehind, asOf: head, before: .max))
+    /// What was to be read cannot bring the device up to date: it starts from a listing.
+    mutating func restart(_ reason: CatchUp.ResetReason, head: ChangeNumber) -> Action {
+        guard case .reading = state else { return state == .closed ? .none : .fail }
+        return read(.reset(reason, asOf: head, before: .max))
     }
 
     /// A page of the listing was written; `next` is where the following one starts.
@@ -141,9 +143,9 @@ struct DeviceStream {
         return proceed(.changes(after: sent, level: sent))
     }
 
-    /// What the last write put on the way.
-    mutating func noteSent(items count: Int, bytes size: Int, deliverables: [ChangeNumber]) {
-        window.append(Sent(upTo: sent, items: count, bytes: size, deliverables: deliverables))
+    /// What a write puts on the way; an acknowledgement of `upTo` settles it.
+    mutating func noteSent(upTo: ChangeNumber, items count: Int, bytes size: Int, deliverables: [ChangeNumber]) {
+        window.append(Sent(upTo: upTo, items: count, bytes: size, deliverables: deliverables))
         items += count
         bytes += size
     }

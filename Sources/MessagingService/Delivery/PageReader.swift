@@ -26,9 +26,9 @@ struct PageReader {
 
     /// - Throws: ``Refusal`` with code `unauthenticated` when the device is gone.
     init(service: MessagingService, view: any ReadView, identity: DeviceIdentity) throws {
-        guard let user = try view.user(identity.account), let device = user.device(identity.device) else {
-            throw Refusal(.unauthenticated, "the device was revoked")
-        }
+        guard let user = try view.user(identity.account), let device = user.device(identity.device),
+            !user.account.suspended
+        else { throw Refusal(.unauthenticated, "the device was revoked or the account suspended") }
         self.service = service
         self.view = view
         self.user = user
@@ -48,7 +48,7 @@ struct PageReader {
             page.upTo = item.changed
             page.items += 1
             let isNew = item.created > level
-            if !isNew, !device.synchronises, item.kind == .message { continue }
+            if !isNew, !device.isTold(ofStateOf: item) { continue }
             let projected = try project(item, full: isNew, document: documents[item])
             guard let projected else { continue }
             if written > 0 { writer.text(",") }
@@ -144,8 +144,10 @@ struct PageReader {
         guard let message = item.message else {
             return Projected(item: item, decision: nil, form: .state, document: nil, notice: nil, reports: true)
         }
-        let decision = try decision(for: item, message, document: document)
+        var decision = try decision(for: item, message, document: document)
         guard decision.deliver != .nothing else { return nil }
+        // It is still there, but nobody is to be disturbed for it any more.
+        if let expires = message.expires, expires <= service.clock() { decision.silent = true }
         var projected = Projected(
             item: item,
             decision: decision,

@@ -21,14 +21,20 @@ extension MessagingService {
         }
     }
 
-    /// One round of everything.
+    /// One round of everything; a chore that fails does not keep the others from their turn.
+    /// - Throws: what the first of them failed with.
     public func sweep() async throws {
-        try await indexNewContent()
-        try await releaseTransient()
-        try await applyRetention()
-        try await expireUploads()
-        try await buryBlobs()
-        try await trimTombstones()
+        let chores = [
+            indexNewContent, releaseTransient, applyRetention, expireUploads, buryBlobs, trimTombstones, forgetKeys,
+        ]
+        var failure: (any Error)?
+        for chore in chores {
+            do { try await chore() } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    private func forgetKeys() async throws {
         let horizon = clock().advanced(by: -Limits.keyHorizonMilliseconds - Limits.clockSkewMilliseconds)
         try await perform { work in try work.transaction.apply(.removeKeys(before: horizon)) }
     }
@@ -51,10 +57,7 @@ extension MessagingService {
                 let fresh = try work.transaction.unindexed(after: mark, limit: Self.indexedAtOnce)
                 guard let last = fresh.last else { return false }
                 for content in fresh where content.holders > 0 {
-                    let envelope = try Documents.decode(Envelope.self, content.document)
-                    try work.transaction.apply(
-                        .index(content.id, accounts: content.accounts, text: Self.searchText(envelope))
-                    )
+                    try self.index(work, content, try Documents.decode(Envelope.self, content.document))
                 }
                 try work.transaction.apply(.setting(Self.indexMark, Array("\(last.id.rawValue)".utf8)))
                 return fresh.count == Self.indexedAtOnce
@@ -63,12 +66,21 @@ extension MessagingService {
         }
     }
 
-    /// Takes a content out of the index before its text is lost.
-    func unindex(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws {
-        guard content.id.rawValue <= (try indexedUpTo(work.transaction)).rawValue else { return }
+    func index(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws {
+        try work.transaction.apply(
+            .index(content.id, accounts: content.accounts, text: Self.searchText(envelope))
+        )
+    }
+
+    /// Takes a content out of the index before its text, or whose it is, is lost.
+    /// - Returns: whether it was there.
+    @discardableResult
+    func unindex(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws -> Bool {
+        guard content.id.rawValue <= (try indexedUpTo(work.transaction)).rawValue else { return false }
         try work.transaction.apply(
             .unindex(content.id, accounts: content.accounts, text: Self.searchText(envelope))
         )
+        return true
     }
 
     // MARK: Content
@@ -195,8 +207,11 @@ extension MessagingService {
             for account in accounts {
                 try await perform { work in
                     var user = try work.user(account)
-                    let lowest = user.devices.filter { !$0.isExpired(at: work.now) }.map(\.cursor.number).min()
-                    let upTo = lowest ?? user.account.head
+                    // A device of another epoch starts from a listing: it holds nothing back.
+                    let holding = user.devices.filter {
+                        !$0.isExpired(at: work.now) && $0.cursor.epoch == user.account.epoch
+                    }
+                    let upTo = min(holding.map(\.cursor.number).min() ?? .max, user.account.head)
                     guard upTo > user.account.trim else { return }
                     try work.transaction.apply(.trim(account, upTo: upTo))
                     user.account.trim = upTo

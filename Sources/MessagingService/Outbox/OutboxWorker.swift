@@ -53,11 +53,12 @@ extension MessagingService {
     }
 
     /// One round over the lanes that have work due.
-    /// - Returns: whether there was any.
+    /// - Returns: whether there was any that no other node is at.
     @discardableResult
     public func workOutbox() async throws -> Bool {
         let now = clock()
         let lanes = try await read { try $0.dueLanes(at: now, limit: Self.lanesAtOnce) }
+        var worked = false
         for lane in lanes {
             let node = configuration.node
             let claim = try await perform { work in
@@ -69,9 +70,10 @@ extension MessagingService {
                 )
             }
             guard let claim else { continue }
+            worked = true
             try await work(claim)
         }
-        return !lanes.isEmpty
+        return worked
     }
 
     private func work(_ claim: Claim) async throws {
@@ -108,7 +110,7 @@ extension MessagingService {
                 failure = try self.deliver(work, queued.entry, to: account, receiver)
             }
             if let failure { try self.fail(work, queued.entry, receiver, failure) }
-            try work.transaction.apply(.dequeue(entry: queued.id))
+            try self.done(work, queued)
             return true
         }
     }
@@ -137,10 +139,33 @@ extension MessagingService {
         if delivery.fresh > 0 {
             content.references += 1
             content.holders += 1
-            if !content.accounts.contains(account) { content.accounts.append(account) }
+            if !content.accounts.contains(account) {
+                // The index tells whose a content is: it takes the text in again under one more name.
+                let isIndexed = try unindex(work, content, envelope)
+                content.accounts.append(account)
+                if isIndexed { try index(work, content, envelope) }
+            }
             try work.transaction.apply(.content(content))
+        } else if let message = existing?.message, message.flags.contains(.delivered) {
+            // One more address of somebody who has it already: the sender is told of this one too.
+            try tellOfJoined(work, entry, receiver, message)
         }
         return nil
+    }
+
+    private func tellOfJoined(_ work: Work, _ entry: OutboxEntry, _ receiver: Address, _ message: MessageItem) throws {
+        if message.flags.contains(.read), message.flags.contains(.wantsDisplayed) {
+            try raise(work, entry.account, entry.message, [receiver], to: .displayed, failure: nil)
+        } else if message.flags.contains(.wantsDelivered) {
+            try raise(work, entry.account, entry.message, [receiver], to: .delivered, failure: nil)
+        }
+    }
+
+    /// Takes an entry out of the queue, and its hold on the content with it.
+    private func done(_ work: Work, _ queued: QueuedEntry) throws {
+        try work.transaction.apply(.dequeue(entry: queued.id))
+        guard case .message = queued.entry.task else { return }
+        try release(work, queued.entry.content, held: true, dropsEnvelope: true)
     }
 
     private func fail(_ work: Work, _ entry: OutboxEntry, _ receiver: Address, _ code: Refusal.Code) throws {
@@ -178,9 +203,8 @@ extension MessagingService {
                 return false
             case (.permanent(let code), .message(let receiver)):
                 try self.fail(work, queued.entry, receiver, code)
-                try work.transaction.apply(.dequeue(entry: queued.id))
-            case (.delivered, _), (.permanent, .report):
-                try work.transaction.apply(.dequeue(entry: queued.id))
+                try self.done(work, queued)
+            case (.delivered, _), (.permanent, .report): try self.done(work, queued)
             }
             return true
         }
