@@ -80,7 +80,15 @@ enum SIPp {
     }()
 
     /// Starts the echo on a free port, which it prints.
+    /// Starts the echo; again when the port that UDP was given is taken for TCP.
     static func startEcho(ringing: Int) async throws -> (process: Process, port: Int) {
+        for _ in 0..<5 {
+            if let echo = try? await startEchoOnce(ringing: ringing) { return echo }
+        }
+        return try await startEchoOnce(ringing: ringing)
+    }
+
+    private static func startEchoOnce(ringing: Int) async throws -> (process: Process, port: Int) {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("echo-\(UUID()).out")
         _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         defer { try? FileManager.default.removeItem(at: file) }
@@ -89,7 +97,7 @@ enum SIPp {
         process.arguments = ["127.0.0.1", "0", "\(ringing)"]
         process.standardOutput = try FileHandle(forWritingTo: file)
         try process.run()
-        for _ in 0..<500 {
+        for _ in 0..<500 where process.isRunning {
             let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
             if text.hasSuffix("\n"), let port = Int(text.split(separator: ":").last?.prefix { $0.isNumber } ?? "") {
                 return (process, port)
