@@ -178,7 +178,14 @@ let serverTools: [Target] = [
 let serverTests: [Target] = [
     .testTarget(name: "TidyTests", swiftSettings: settings),
     tests(of: "MessagingCore", ["MessagingCore"]),
-    tests(of: "Store", ["MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance"]),
+    executable("store-crash-writer", path: "Tests/StoreCrashWriter", ["MessagingCore", "SQLiteStore", "Store"]),
+    tests(
+        of: "Store",
+        [
+            "MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance", "store-crash-writer",
+            .product(name: "GRDB", package: "GRDB.swift"),
+        ]
+    ),
     tests(
         of: "MessagingService",
         [

@@ -14,21 +14,33 @@ public struct MessageBench: Sendable {
         self.progress = progress
     }
 
-    /// Runs everything; the names of figures are stable.
-    public func run() async throws -> [Figure] {
-        var figures: [Figure] = []
-        figures += try await repeated { try await throughput("w1", tls: false, reports: false) }
-        figures += try await repeated { try await throughput("w1.reports", tls: false, reports: true) }
-        figures += try await repeated { try await throughput("w1.tls", tls: true, reports: false) }
-        figures += try await repeated { try await idle("idle.kib_per_connection", tls: false) }
-        figures += try await repeated { try await idle("idle.tls_kib_per_connection", tls: true) }
-        figures += try await catchUp()
-        return figures
+    /// A measurement that can be asked for alone.
+    public enum Part: String, Sendable, CaseIterable {
+        case w1
+        case reports
+        case tls
+        case idle
+        case catchup
     }
 
-    /// Throughput alone, reports and TLS off.
-    public func runThroughput() async throws -> [Figure] {
-        try await repeated { try await throughput("w1", tls: false, reports: false) }
+    /// Runs the parts; the names of figures are stable.
+    public func run(_ parts: Set<Part> = Set(Part.allCases)) async throws -> [Figure] {
+        var figures: [Figure] = []
+        if parts.contains(.w1) {
+            figures += try await repeated { try await throughput("w1", tls: false, reports: false) }
+        }
+        if parts.contains(.reports) {
+            figures += try await repeated { try await throughput("w1.reports", tls: false, reports: true) }
+        }
+        if parts.contains(.tls) {
+            figures += try await repeated { try await throughput("w1.tls", tls: true, reports: false) }
+        }
+        if parts.contains(.idle) {
+            figures += try await repeated { try await idle("idle.kib_per_connection", tls: false) }
+            figures += try await repeated { try await idle("idle.tls_kib_per_connection", tls: true) }
+        }
+        if parts.contains(.catchup) { figures += try await catchUp() }
+        return figures
     }
 
     private func repeated(_ body: () async throws -> [Figure]) async throws -> [Figure] {

@@ -1,21 +1,45 @@
 import Dispatch
-import MessagingCore
 public import Store
 import Synchronization
 
-/// What a ``MemoryStore`` has committed: it outlives the store, as a disk outlives a process.
+/// Where an in-memory store keeps what is committed: it outlives the store, as a disk outlives a process.
 public final class MemoryDisk: Sendable {
-    fileprivate let committed = Mutex(Contents())
+    private struct Contents {
+        var rows = MemoryRows()
+        /// Counts the stores that were opened: what an earlier one still commits no longer gets through.
+        var generation = 0
+    }
 
-    /// An empty disk.
+    private let contents = Mutex(Contents())
+
+    /// A disk with nothing on it.
     public init() {}
+
+    func mount() -> Int {
+        contents.withLock { contents in
+            contents.generation += 1
+            return contents.generation
+        }
+    }
+
+    /// Cuts off whoever writes, as the end of its process would.
+    public func unmount() { _ = mount() }
+
+    func rows() -> MemoryRows { contents.withLock { $0.rows } }
+
+    func commit(_ rows: MemoryRows, generation: Int) -> Bool {
+        contents.withLock { contents in
+            guard contents.generation == generation else { return false }
+            contents.rows = rows
+            return true
+        }
+    }
 }
 
-/// The reference store: simple enough to be seen right, for tests and for comparing other stores with.
-///
-/// Batches, savepoints, order of completions and snapshots are as the protocol says; only durability ends with the
-/// process. To simulate a crash, let a store go and make another one on the same disk.
+/// The reference: a store as plain values, for tests and for comparison; durable as long as its disk.
 public final class MemoryStore: Store {
+    /// Jobs taken into one transaction.
+    public static let batchJobs = 1000
     /// Jobs that may wait; further ones are refused as busy.
     public static let queuedJobs = 50000
 
@@ -24,23 +48,26 @@ public final class MemoryStore: Store {
         let completion: @Sendable (Result<Void, any Error>) -> Void
     }
 
-    private struct Pending {
+    private struct Queue {
         var jobs: [Job] = []
-        var isDraining = false
         var isClosed = false
     }
 
     private let disk: MemoryDisk
-    private let pending = Mutex(Pending())
+    private let generation: Int
+    private let queue = Mutex(Queue())
+    private let refusal = Mutex<StoreError?>(nil)
+    private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     private let writer = DispatchQueue(label: "memory-store.writer")
     private let readers = DispatchQueue(label: "memory-store.readers", attributes: .concurrent)
-    private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
-    private let refusal = Mutex<StoreError?>(nil)
 
-    /// A store over what a disk holds.
-    public init(disk: MemoryDisk = MemoryDisk()) { self.disk = disk }
+    /// Opens what is on a disk.
+    public init(disk: MemoryDisk = MemoryDisk()) {
+        self.disk = disk
+        generation = disk.mount()
+    }
 
-    /// While set, every batch fails with this error: a full disk, say. Reads go on.
+    /// Refuses every batch from now on with an error, as a disk that is full does; nil ends that.
     public func refuseWrites(_ error: StoreError?) { refusal.withLock { $0 = error } }
 
     public func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void) {
@@ -51,65 +78,62 @@ public final class MemoryStore: Store {
         _ job: @escaping @Sendable (any WriteTransaction) throws -> Void,
         completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
-        let error = pending.withLock { pending -> StoreError? in
-            guard !pending.isClosed else { return StoreError(.closed, "the store is closed") }
-            guard pending.jobs.count < Self.queuedJobs else { return StoreError(.busy, "too many commands wait") }
-            pending.jobs.append(Job(body: job, completion: completion))
-            if !pending.isDraining {
-                pending.isDraining = true
-                writer.async { [self] in drain() }
+        let refusal = queue.withLock { queue -> StoreError? in
+            guard !queue.isClosed else { return StoreError(.closed, "the store is closed") }
+            guard queue.jobs.count < Self.queuedJobs else {
+                return StoreError(.busy, "too many commands wait for the writer")
             }
+            queue.jobs.append(Job(body: job, completion: completion))
             return nil
         }
-        if let error { completion(.failure(error)) }
+        if let refusal { return completion(.failure(refusal)) }
+        writer.async { [self] in commitBatch() }
     }
 
-    private func drain() {
-        while true {
-            let jobs = pending.withLock { pending -> [Job] in
-                let jobs = pending.jobs
-                pending.jobs = []
-                if jobs.isEmpty { pending.isDraining = false }
-                return jobs
-            }
-            guard !jobs.isEmpty else { return }
-            commit(jobs)
+    /// Commits what has queued up; nothing, when an earlier turn has taken this turn's job along.
+    private func commitBatch() {
+        let jobs = queue.withLock { queue in
+            let jobs = Array(queue.jobs.prefix(Self.batchJobs))
+            queue.jobs.removeFirst(jobs.count)
+            return jobs
         }
-    }
-
-    private func commit(_ jobs: [Job]) {
-        let transaction = MemoryView(disk.committed.withLock { $0 })
+        guard !jobs.isEmpty else { return }
+        var rows = disk.rows()
         let results = jobs.map { job -> Result<Void, any Error> in
-            let savepoint = transaction.contents
-            do {
-                try job.body(transaction)
-                return .success(())
-            } catch {
-                transaction.contents = savepoint
-                return .failure(error)
-            }
+            let transaction = MemoryTransaction(rows)
+            let result = Result { try job.body(transaction) }.flatMap { transaction.outcome }
+            if case .success = result { rows = transaction.rows }
+            return result
         }
-        if let error = refusal.withLock({ $0 }) {
-            for job in jobs { job.completion(.failure(error)) }
-            observer.withLock { $0 }?(.failed)
-            return
+        if let failure = refusal.withLock({ $0 }) { return fail(jobs, failure) }
+        guard disk.commit(rows, generation: generation) else {
+            return fail(jobs, StoreError(.closed, "another store was opened over the same disk"))
         }
-        disk.committed.withLock { $0 = transaction.contents }
         for (job, result) in zip(jobs, results) { job.completion(result) }
         observer.withLock { $0 }?(.committed)
+    }
+
+    private func fail(_ jobs: [Job], _ error: StoreError) {
+        for job in jobs { job.completion(.failure(error)) }
+        observer.withLock { $0 }?(.failed)
     }
 
     public func read(
         _ body: @escaping @Sendable (any ReadView) -> Void,
         failed: @escaping @Sendable (any Error) -> Void
     ) {
-        guard !pending.withLock({ $0.isClosed }) else { return failed(StoreError(.closed, "the store is closed")) }
-        let snapshot = disk.committed.withLock { $0 }
-        readers.async { body(MemoryView(snapshot)) }
+        readers.async { [self] in
+            guard !queue.withLock({ $0.isClosed }) else {
+                return failed(StoreError(.closed, "the store is closed"))
+            }
+            body(MemoryView(disk.rows()))
+        }
     }
 
     public func close() {
-        pending.withLock { $0.isClosed = true }
-        writer.sync { drain() }
+        queue.withLock { $0.isClosed = true }
+        // The writer's queue is serial: when this gets its turn, what was queued is done.
+        writer.sync {}
+        readers.sync(flags: .barrier) {}
     }
 }

@@ -5,6 +5,8 @@ import Store
 /// Statements on one SQLite connection: cached by GRDB, bound and stepped without boxing values.
 struct Connection {
     let database: Database
+    /// Where what breaks the whole transaction is noted; nil for readers.
+    var faults: Faults?
 
     /// A prepared statement, reset and ready to bind.
     func prepare(_ sql: String) throws -> Query {
@@ -12,8 +14,11 @@ struct Connection {
             let handle = try database.cachedStatement(sql: sql).sqliteStatement
             sqlite3_reset(handle)
             sqlite3_clear_bindings(handle)
-            return Query(handle: handle, connection: database.sqliteConnection)
+            return Query(handle: handle, connection: database.sqliteConnection, faults: faults)
         } catch {
+            if let code = (error as? DatabaseError)?.extendedResultCode.rawValue {
+                faults?.note(code, StoreError(sqlite: error))
+            }
             throw StoreError(sqlite: error)
         }
     }
@@ -44,6 +49,22 @@ struct Connection {
     }
 }
 
+/// What went wrong in a transaction that is everybody's trouble, not one job's.
+///
+/// After it SQLite may have rolled the transaction back by itself: nothing of the batch may be taken as done.
+final class Faults {
+    private(set) var first: StoreError?
+
+    private static let codes: Set<Int32> = [
+        SQLITE_FULL, SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_NOMEM, SQLITE_READONLY, SQLITE_CANTOPEN,
+        SQLITE_INTERRUPT,
+    ]
+
+    func note(_ code: Int32, _ error: StoreError) {
+        if first == nil, Self.codes.contains(code & 0xff) { first = error }
+    }
+}
+
 /// A value to bind.
 enum Value {
     case null
@@ -60,14 +81,18 @@ enum Value {
 struct Query {
     private let handle: OpaquePointer?
     private let connection: OpaquePointer?
+    private let faults: Faults?
     private var bound: Int32 = 0
 
+    /// Stands for the bytes of an empty text: without an address SQLite would take it for NULL.
+    private static let empty: [CChar] = [0]
     /// SQLite copies what is bound: the Swift value may go before the statement is stepped.
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
-    init(handle: OpaquePointer?, connection: OpaquePointer?) {
+    init(handle: OpaquePointer?, connection: OpaquePointer?, faults: Faults?) {
         self.handle = handle
         self.connection = connection
+        self.faults = faults
     }
 
     mutating func bind(_ value: Value) {
@@ -78,14 +103,23 @@ struct Query {
         case .text(var text):
             text.withUTF8 { bytes in
                 _ = bytes.withMemoryRebound(to: CChar.self) {
-                    sqlite3_bind_text(handle, bound, $0.baseAddress, Int32($0.count), Self.transient)
+                    $0.isEmpty
+                        ? sqlite3_bind_text(handle, bound, Self.empty, 0, Self.transient)
+                        : sqlite3_bind_text64(
+                            handle,
+                            bound,
+                            $0.baseAddress,
+                            UInt64($0.count),
+                            Self.transient,
+                            UInt8(SQLITE_UTF8)
+                        )
                 }
             }
         case .blob(let bytes):
             _ = bytes.withUnsafeBytes { raw in
                 raw.isEmpty
                     ? sqlite3_bind_zeroblob(handle, bound, 0)
-                    : sqlite3_bind_blob(handle, bound, raw.baseAddress, Int32(raw.count), Self.transient)
+                    : sqlite3_bind_blob64(handle, bound, raw.baseAddress, UInt64(raw.count), Self.transient)
             }
         }
     }
@@ -100,7 +134,9 @@ struct Query {
         case let code:
             let message = connection.map { String(cString: sqlite3_errmsg($0)) } ?? ""
             sqlite3_reset(handle)
-            throw StoreError(code: code, message)
+            let error = StoreError(code: code, message)
+            faults?.note(code, error)
+            throw error
         }
     }
 
@@ -132,6 +168,7 @@ extension StoreError {
         case SQLITE_FULL: self.init(.full, "the database or its disk is full")
         case SQLITE_CORRUPT, SQLITE_NOTADB: self.init(.corrupt, message)
         case SQLITE_BUSY, SQLITE_LOCKED: self.init(.busy, message)
+        case SQLITE_CONSTRAINT: self.init(.conflict, message)
         case SQLITE_IOERR: self.init(.full, "the disk does not take what is written: \(message)")
         default: self.init(.commitFailed, "SQLite \(code): \(message)")
         }

@@ -17,6 +17,8 @@ public final class SQLiteStore: Store {
     /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
     static let checkpointPages = 65536
 
+    private static let closed = StoreError(.closed, "the store is closed")
+
     struct Job: Sendable {
         let body: @Sendable (any WriteTransaction) throws -> Void
         let completion: @Sendable (Result<Void, any Error>) -> Void
@@ -29,6 +31,8 @@ public final class SQLiteStore: Store {
     }
 
     let pool: DatabasePool
+    /// Under a key of the database's own, so that nobody can make two conversations fall together.
+    private let conversationHash: SipHash
     private let queue = Mutex(Queue())
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     /// Profiles as last written; touched only on GRDB's writer queue.
@@ -63,6 +67,15 @@ public final class SQLiteStore: Store {
                     sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Self.checkpointPages)"
                 )
             }
+            let key = try pool.read { database in
+                try Connection(database: database).first("SELECT value FROM secret WHERE name = 'conversation'") {
+                    $0.blob(0)
+                }
+            }
+            guard let key, key.count == SipHash.keyBytes else {
+                throw StoreError(.corrupt, "the database lacks the key of its conversations")
+            }
+            conversationHash = SipHash(key: key)
         } catch {
             throw StoreError(sqlite: error)
         }
@@ -81,7 +94,7 @@ public final class SQLiteStore: Store {
             case refused(StoreError)
         }
         let admission = queue.withLock { queue -> Admission in
-            guard !queue.isClosed else { return .refused(StoreError(.closed, "the store is closed")) }
+            guard !queue.isClosed else { return .refused(Self.closed) }
             guard queue.jobs.count < Self.queuedJobs else {
                 return .refused(StoreError(.busy, "too many commands wait for the writer"))
             }
@@ -112,7 +125,7 @@ public final class SQLiteStore: Store {
                 return some
             }
             guard !jobs.isEmpty else { return }
-            commit(jobs, Connection(database: database))
+            commit(jobs, Connection(database: database, faults: Faults()))
         }
     }
 
@@ -121,7 +134,11 @@ public final class SQLiteStore: Store {
         results.reserveCapacity(jobs.count)
         do {
             try connection.run("BEGIN IMMEDIATE")
-            let transaction = SQLiteTransaction(connection: connection, state: writerState)
+            let transaction = SQLiteTransaction(
+                connection: connection,
+                state: writerState,
+                conversationHash: conversationHash
+            )
             for job in jobs { results.append(try attempt(job, transaction, connection)) }
             try connection.run("COMMIT")
         } catch {
@@ -144,13 +161,15 @@ public final class SQLiteStore: Store {
     ) throws -> Result<Void, any Error> {
         try connection.run("SAVEPOINT job")
         do {
+            transaction.forgetFailure()
             try job.body(transaction)
+            if let failure = transaction.failure { throw failure }
+            if let fault = connection.faults?.first { throw fault }
             try connection.run("RELEASE job")
             return .success(())
         } catch {
             writerState.forget()
-            // A full disk or a broken file is everybody's trouble: nothing of this batch may be taken as done.
-            if let error = error as? StoreError, error.code == .full || error.code == .corrupt { throw error }
+            if let fault = connection.faults?.first { throw fault }
             try connection.run("ROLLBACK TO job")
             try connection.run("RELEASE job")
             return .failure(error)
@@ -161,16 +180,22 @@ public final class SQLiteStore: Store {
         _ body: @escaping @Sendable (any ReadView) -> Void,
         failed: @escaping @Sendable (any Error) -> Void
     ) {
-        pool.asyncRead { result in
+        guard !queue.withLock({ $0.isClosed }) else { return failed(Self.closed) }
+        pool.asyncRead { [self] result in
             switch result {
-            case .success(let database): body(SQLiteView(connection: Connection(database: database)))
-            case .failure(let error): failed(StoreError(sqlite: error))
+            case .success(let database):
+                body(SQLiteView(connection: Connection(database: database), conversationHash: conversationHash))
+            case .failure(let error): failed(queue.withLock { $0.isClosed } ? Self.closed : StoreError(sqlite: error))
             }
         }
     }
 
     public func close() throws {
-        queue.withLock { $0.isClosed = true }
+        let wasClosed = queue.withLock { queue in
+            defer { queue.isClosed = true }
+            return queue.isClosed
+        }
+        guard !wasClosed else { return }
         // The writer queue is serial: when this gets its turn, what was queued is done.
         try pool.writeWithoutTransaction { database in
             drain(database)

@@ -2,9 +2,6 @@ import MessagingCore
 import Store
 
 extension SQLiteTransaction {
-    /// Rule revisions that are kept beside those that a device names.
-    private static let keptRevisions: Int64 = 64
-
     func write(_ account: Account) throws {
         let profile = AccountProfile(account)
         if isWritten(profile, of: account.id) {
@@ -52,6 +49,7 @@ extension SQLiteTransaction {
     }
 
     func write(_ preferences: Preferences, of account: AccountID) throws {
+        guard let devices = try user(account)?.devices else { return }
         let revision = Int64(preferences.rules.revision)
         try connection.run(
             "UPDATE account SET preferences = ? WHERE id = ?",
@@ -64,11 +62,11 @@ extension SQLiteTransaction {
             .integer(revision),
             .blob(try RowDocument.encode(preferences.rules))
         )
-        let named = Set(try user(account)?.devices.map { Int64($0.rulesRevision) } ?? [])
+        let named = Set(devices.map { Int64($0.rulesRevision) })
         let stale = try connection.rows(
             "SELECT revision FROM rules WHERE account = ? AND revision <= ?",
             .integer(account.rawValue),
-            .integer(revision - Self.keptRevisions)
+            .integer(revision - Int64(StoreLimits.ruleRevisions))
         ) { $0.integer(0) }
         for old in stale where !named.contains(old) {
             try connection.run(
@@ -124,7 +122,7 @@ extension SQLiteTransaction {
             .integer(Int64(item.kind.rawValue)),
             .text(item.object),
             .integer(indexKey(item.kind.rawValue, item.object)),
-            .optional(message.map { indexKey(0, $0.conversation.description) }),
+            .optional(message.map { conversationHash($0.conversation.description) }),
             .flag(message?.isUnread ?? false),
             .flag(item.isTombstone),
             .flag(message?.flags.contains(.transient) ?? false),

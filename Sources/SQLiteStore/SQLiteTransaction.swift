@@ -4,15 +4,30 @@ import Store
 /// The writer's view: reads see what the transaction has written so far.
 final class SQLiteTransaction: SQLiteView, WriteTransaction {
     private let state: WriterState
+    /// The first change of the job that failed: nothing more is written after it, and the job fails with it.
+    private(set) var failure: (any Error)?
 
-    init(connection: Connection, state: WriterState) {
+    init(connection: Connection, state: WriterState, conversationHash: SipHash) {
         self.state = state
-        super.init(connection: connection)
+        super.init(connection: connection, conversationHash: conversationHash)
     }
 
-    func nextAccountID() throws -> AccountID { AccountID(rawValue: try next("account")) }
+    /// The next job begins.
+    func forgetFailure() { failure = nil }
 
-    func nextContentID() throws -> ContentID { ContentID(rawValue: try next("content")) }
+    private func writing<T>(_ body: () throws -> T) throws -> T {
+        if let failure { throw failure }
+        do {
+            return try body()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    func nextAccountID() throws -> AccountID { AccountID(rawValue: try writing { try next("account") }) }
+
+    func nextContentID() throws -> ContentID { ContentID(rawValue: try writing { try next("content") }) }
 
     func isWritten(_ profile: AccountProfile, of account: AccountID) -> Bool { state.profiles[account] == profile }
 
@@ -31,6 +46,10 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     }
 
     func claim(lane: String, node: String, now: Timestamp, leaseMilliseconds: Int64) throws -> Claim? {
+        try writing { try take(lane, node, now, leaseMilliseconds) }
+    }
+
+    private func take(_ lane: String, _ node: String, _ now: Timestamp, _ leaseMilliseconds: Int64) throws -> Claim? {
         let until = now.advanced(by: leaseMilliseconds)
         let current = try connection.first(
             "SELECT node, fence, until FROM claim WHERE lane = ?",
@@ -53,7 +72,9 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             == claim.fence
     }
 
-    func apply(_ change: Change) throws {
+    func apply(_ change: Change) throws { try writing { try write(change) } }
+
+    private func write(_ change: Change) throws {
         switch change {
         case .account(let account): try write(account)
         case .preferences(let account, let preferences): try write(preferences, of: account)
@@ -111,21 +132,21 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             try connection.run(
                 "INSERT INTO search(rowid, words) VALUES(?, ?)",
                 .integer(id.rawValue),
-                .text(Self.words(accounts, text))
+                .text(Self.indexed(accounts, text))
             )
         case .unindex(let id, let accounts, let text):
             try connection.run(
                 "INSERT INTO search(search, rowid, words) VALUES('delete', ?, ?)",
                 .integer(id.rawValue),
-                .text(Self.words(accounts, text))
+                .text(Self.indexed(accounts, text))
             )
         case .enqueue, .postpone, .dequeue: try applyToOutbox(change)
         case .upload, .removeUpload, .blob, .refer, .removeBlob: try applyToBlobs(change)
         }
     }
 
-    private static func words(_ accounts: [AccountID], _ text: String) -> String {
-        (accounts.map(owner) + [text]).joined(separator: "\n")
+    private static func indexed(_ accounts: [AccountID], _ text: String) -> String {
+        (accounts.map(owner) + SearchWords.of(text)).joined(separator: " ")
     }
 
     private func applyToOutbox(_ change: Change) throws {

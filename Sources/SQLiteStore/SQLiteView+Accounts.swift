@@ -4,8 +4,12 @@ import Store
 /// Reads on one connection, in one snapshot.
 class SQLiteView: ReadView {
     let connection: Connection
+    let conversationHash: SipHash
 
-    init(connection: Connection) { self.connection = connection }
+    init(connection: Connection, conversationHash: SipHash) {
+        self.connection = connection
+        self.conversationHash = conversationHash
+    }
 
     private static let accountColumns =
         "id, head, trim, balance, used, last_device, ledger_lines, profile"

@@ -21,7 +21,7 @@ extension SQLiteView {
 
     func dyingBlobs(since: Timestamp, limit: Int) throws -> [BlobRecord] {
         try connection.rows(
-            "SELECT hash, bytes, refs, dying FROM blob WHERE dying IS NOT NULL AND dying <= ? LIMIT ?",
+            "SELECT hash, bytes, refs, dying FROM blob WHERE dying IS NOT NULL AND dying <= ? ORDER BY dying, hash LIMIT ?",
             .integer(since.rawValue),
             .integer(Int64(limit)),
             map: blob
@@ -57,7 +57,7 @@ extension SQLiteView {
 
     func uploads(of account: AccountID, limit: Int) throws -> [Upload] {
         try connection.rows(
-            "SELECT \(Self.uploadColumns) FROM upload WHERE account = ? LIMIT ?",
+            "SELECT \(Self.uploadColumns) FROM upload WHERE account = ? ORDER BY id LIMIT ?",
             .integer(account.rawValue),
             .integer(Int64(limit)),
             map: upload
@@ -66,20 +66,27 @@ extension SQLiteView {
 
     func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload] {
         try connection.rows(
-            "SELECT \(Self.uploadColumns) FROM upload WHERE lease_ends <= ? LIMIT ?",
+            "SELECT \(Self.uploadColumns) FROM upload WHERE lease_ends <= ? ORDER BY lease_ends, id LIMIT ?",
             .integer(time.rawValue),
             .integer(Int64(limit)),
             map: upload
         )
     }
 
+    /// The oldest entry of every lane: one index probe for each lane, however long it is.
+    private static let oldest = """
+        WITH RECURSIVE lanes(name) AS (
+            SELECT min(lane) FROM outbox
+            UNION ALL
+            SELECT (SELECT min(lane) FROM outbox WHERE lane > name) FROM lanes WHERE name IS NOT NULL),
+        oldest AS (
+            SELECT o.id, o.lane, o.due
+            FROM lanes JOIN outbox o ON o.id = (SELECT min(id) FROM outbox WHERE lane = name))
+        """
+
     func dueLanes(at now: Timestamp, limit: Int) throws -> [String] {
-        // A lane is as due as its oldest entry: a later one never overtakes.
         try connection.rows(
-            """
-            SELECT lane FROM outbox o WHERE due <= ?1 AND id = (SELECT min(id) FROM outbox WHERE lane = o.lane)
-            ORDER BY id LIMIT ?2
-            """,
+            "\(Self.oldest) SELECT lane FROM oldest WHERE due <= ? ORDER BY id LIMIT ?",
             .integer(now.rawValue),
             .integer(Int64(limit))
         ) { $0.text(0) }
@@ -101,7 +108,7 @@ extension SQLiteView {
     }
 
     func nextDue() throws -> Timestamp? {
-        try connection.first("SELECT min(due) FROM outbox") { $0.optionalInteger(0) }
+        try connection.first("\(Self.oldest) SELECT min(due) FROM oldest") { $0.optionalInteger(0) }
             .flatMap(\.self).map(Timestamp.init(rawValue:))
     }
 

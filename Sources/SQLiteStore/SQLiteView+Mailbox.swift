@@ -5,7 +5,7 @@ extension SQLiteView {
     static let itemColumns = "account, created, changed, kind, object, state"
 
     func item(_ row: Query) throws -> Item {
-        guard let kind = ItemKind(rawValue: UInt8(truncatingIfNeeded: row.integer(3))) else {
+        guard let kind = UInt8(exactly: row.integer(3)).flatMap(ItemKind.init(rawValue:)) else {
             throw RecordReader.corrupt
         }
         return Item(
@@ -19,14 +19,17 @@ extension SQLiteView {
     }
 
     func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item? {
-        try connection.rows(
+        try connection.first(
             """
-            SELECT \(Self.itemColumns) FROM item INDEXED BY item_object WHERE account = ? AND object_key = ?
+            SELECT \(Self.itemColumns) FROM item INDEXED BY item_object
+            WHERE account = ? AND object_key = ? AND kind = ? AND object = ?
             """,
             .integer(account.rawValue),
             .integer(indexKey(kind.rawValue, object)),
+            .integer(Int64(kind.rawValue)),
+            .text(object),
             map: item
-        ).first { $0.kind == kind && $0.object == object }
+        )
     }
 
     func item(_ account: AccountID, created: ChangeNumber) throws -> Item? {
@@ -84,21 +87,20 @@ extension SQLiteView {
         } else if listing.kinds.count < ItemKind.allCases.count {
             sql += " AND kind IN (\(listing.kinds.map { "\($0.rawValue)" }.joined(separator: ",")))"
         }
-        if let conversation = listing.conversation {
-            sql += " AND conversation_hash = \(indexKey(0, conversation.description))"
-        }
+        if listing.conversation != nil { sql += " AND conversation_hash = ?3" }
         sql += " ORDER BY created DESC"
         var query = try connection.prepare(sql)
         query.bind(.integer(account.rawValue))
         query.bind(.integer(listing.before))
+        if let conversation = listing.conversation {
+            query.bind(.integer(conversationHash(conversation.description)))
+        }
         var items: [Item] = []
         defer { query.end() }
         while items.count < listing.limit, try query.next() {
             let item = try item(query)
             if let conversation = listing.conversation, item.message?.conversation != conversation { continue }
-            if let box = listing.box, let flags = item.message?.flags,
-                !flags.contains(box == .inbox ? .received : .sent)
-            {
+            if let box = listing.box, item.message?.flags.contains(box == .inbox ? .received : .sent) != true {
                 continue
             }
             items.append(item)
@@ -173,7 +175,7 @@ extension SQLiteView {
             .integer(account.rawValue),
             .integer(after),
             .integer(upTo),
-            .integer(indexKey(0, conversation.description)),
+            .integer(conversationHash(conversation.description)),
             .integer(Int64(limit)),
             map: item
         ).filter { $0.message?.conversation == conversation }
@@ -225,37 +227,44 @@ extension SQLiteView {
 
     func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent] {
         try connection.rows(
-            "SELECT \(Self.contentColumns) FROM content WHERE message_key = ? ORDER BY id DESC LIMIT ?",
+            "SELECT \(Self.contentColumns) FROM content WHERE message_key = ? AND message = ? ORDER BY id DESC LIMIT ?",
             .integer(indexKey(ItemKind.message.rawValue, message.description)),
+            .text(message.description),
             .integer(Int64(limit)),
             map: content
-        ).filter { $0.message == message }
+        )
     }
 
     func search(_ account: AccountID, words: [String], before: ChangeNumber, limit: Int) throws -> [Item] {
         // Words are letters and digits in quotes: nothing of the query language gets through.
-        let safe = words.map { String($0.filter { $0.isLetter || $0.isNumber }) }.filter { !$0.isEmpty }
-        guard !safe.isEmpty else { return [] }
-        var terms = safe.map { "\"\($0)\"" }
+        var terms = words.flatMap(SearchWords.of).map { "\"\($0)\"" }
+        guard !terms.isEmpty else { return [] }
         terms[terms.count - 1] += "*"
-        return try connection.rows(
+        var query = try connection.prepare(
             """
-            SELECT i.account, i.created, i.changed, i.kind, i.object, i.state
+            SELECT i.account, i.created, i.changed, i.kind, i.object, i.state, c.id
             FROM search JOIN content c ON c.id = search.rowid
-            JOIN item i INDEXED BY item_object ON i.account = ?1 AND i.object_key = c.message_key
-                AND i.object = c.message AND i.kind = 1 AND i.tombstone = 0
-            WHERE search MATCH ?2 AND i.created < ?3 ORDER BY search.rowid DESC LIMIT ?4
-            """,
-            .integer(account.rawValue),
-            .text(([Self.owner(account)] + terms).joined(separator: " AND ")),
-            .integer(before),
-            .integer(Int64(limit)),
-            map: item
+            JOIN item i INDEXED BY item_object
+                ON i.account = ?1 AND i.object_key = c.message_key AND i.kind = 1 AND i.object = c.message
+            WHERE search MATCH ?2 AND i.created < ?3 AND i.tombstone = 0 ORDER BY search.rowid DESC
+            """
         )
+        query.bind(.integer(account.rawValue))
+        query.bind(.text((["\"\(Self.owner(account))\""] + terms).joined(separator: " AND ")))
+        query.bind(.integer(before))
+        defer { query.end() }
+        var items: [Item] = []
+        while items.count < limit, try query.next() {
+            let item = try item(query)
+            // Another content may bear the same message id: the item is of one of them only.
+            if item.message?.content.rawValue == query.integer(6) { items.append(item) }
+        }
+        return items
     }
 
-    /// The word that stands in the index for "this account has it": begun with a character for private use, which the
-    /// index takes for a letter and no query can hold.
+    /// The word that stands in the index for "this account has it".
+    ///
+    /// It begins with a character of private use, which no word of a text or of a query has.
     static func owner(_ account: AccountID) -> String { "\u{E000}\(account.rawValue)" }
 
     func unindexed(after: ContentID, limit: Int) throws -> [StoredContent] {

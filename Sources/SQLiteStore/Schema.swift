@@ -5,13 +5,12 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
-        migrator.registerMigration("2") { database in try database.execute(sql: version2) }
         return migrator
     }
 
-    /// The uploads of an account are counted with each new one.
-    private static let version2 = "CREATE INDEX upload_account ON upload(account)"
-
+    /// The index is given words that are divided and folded already: its tokeniser knows nothing of Unicode, so that it
+    /// divides them no further.
+    ///
     /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
     private static let version1 = """
         CREATE TABLE account(
@@ -62,10 +61,9 @@ enum Schema {
             amount INTEGER NOT NULL, balance INTEGER NOT NULL, message TEXT, receiver TEXT, note TEXT,
             PRIMARY KEY(account, number)) WITHOUT ROWID;
         CREATE TABLE outbox(
-            id INTEGER PRIMARY KEY, lane TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            id INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
             record BLOB NOT NULL);
         CREATE INDEX outbox_lane ON outbox(lane, id);
-        CREATE INDEX outbox_due ON outbox(due);
         CREATE TABLE claim(
             lane TEXT PRIMARY KEY, node TEXT NOT NULL, fence INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -73,13 +71,16 @@ enum Schema {
             id TEXT PRIMARY KEY, account INTEGER NOT NULL, type TEXT NOT NULL, name TEXT, bytes INTEGER NOT NULL,
             hash TEXT, lease_ends INTEGER NOT NULL) WITHOUT ROWID;
         CREATE INDEX upload_lease ON upload(lease_ends);
+        CREATE INDEX upload_account ON upload(account);
         CREATE TABLE blob(
             hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, refs INTEGER NOT NULL, dying INTEGER) WITHOUT ROWID;
         CREATE INDEX blob_dying ON blob(dying) WHERE dying IS NOT NULL;
+        CREATE TABLE secret(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        INSERT INTO secret VALUES('conversation', randomblob(16));
         CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO counter VALUES('account', 0), ('content', 0);
         CREATE VIRTUAL TABLE search USING fts5(
-            words, content='', detail=none, tokenize='unicode61 remove_diacritics 2');
+            words, content='', detail=none, tokenize='ascii');
         """
 }
 

@@ -174,6 +174,7 @@ public struct Listing: Hashable, Sendable {
     }
 
     public var kinds: [ItemKind]
+    /// Only messages of this view.
     public var box: Box?
     public var conversation: ConversationID?
     public var unreadOnly: Bool

@@ -29,6 +29,8 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The queue before the writer is at its limit.
         public static let busy = Code(rawValue: "busy")
         public static let closed = Code(rawValue: "closed")
+        /// A change contradicts what is stored: an address that another account holds, a number given before.
+        public static let conflict = Code(rawValue: "conflict")
         /// The batch could not be committed.
         public static let commitFailed = Code(rawValue: "commit-failed")
         /// What was read cannot be understood.

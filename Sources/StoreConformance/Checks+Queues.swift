@@ -2,135 +2,212 @@ import MessagingCore
 import Store
 
 extension StoreConformance {
-    static var blobs: [Check] {
-        [
-            Check("a blob dies when its last reference goes and revives with a new one") { storage in
-                let store = try storage.open()
-                let hash = Sample.hash("a")
-                let later = Sample.now.advanced(by: 100)
-                try await store.put(
-                    .blob(hash, bytes: 10),
-                    .refer(hash, by: 2, at: Sample.now),
-                    .refer(hash, by: -1, at: Sample.now)
-                )
-                try expect(
-                    try await store.read { try $0.blob(hash) },
-                    is: BlobRecord(hash: hash, bytes: 10, references: 1, dyingSince: nil)
-                )
-                try await store.put(.refer(hash, by: -1, at: later))
-                try expect(
-                    try await store.read { try $0.blob(hash) },
-                    is: BlobRecord(hash: hash, bytes: 10, references: 0, dyingSince: later)
-                )
-                try expect(try await store.read { try $0.dyingBlobs(since: Sample.now, limit: 9) }, is: [])
-                try expect(try await store.read { try $0.dyingBlobs(since: later, limit: 9).map(\.hash) }, is: [hash])
-                try await store.put(.blob(hash, bytes: 10), .refer(hash, by: 1, at: later))
-                try expect(try await store.read { try $0.dyingBlobs(since: later, limit: 9) }, is: [])
-                try await store.put(.removeBlob(hash))
-                try expect(try await store.read { try $0.blob(hash) }, is: nil)
-            },
-            Check("blobs are listed by hash, page by page") { storage in
-                let store = try storage.open()
-                try await store.put(
-                    .blob(Sample.hash("c"), bytes: 3),
-                    .blob(Sample.hash("a"), bytes: 1),
-                    .blob(Sample.hash("b"), bytes: 2)
-                )
-                let pages = try await store.read { view in
-                    (
-                        try view.blobs(after: BlobHash(stored: ""), limit: 2).map(\.bytes),
-                        try view.blobs(after: Sample.hash("b"), limit: 2).map(\.bytes)
+    static let outboxChecks = [
+        Check("a lane's entries come in the order they were entered, as they were entered") { harness in
+            let store = try await harness.open()
+            try await store.write { transaction in
+                for number in 1...6 {
+                    let lane = number % 3 == 0 ? "b.example" : "a.example"
+                    try transaction.apply(.enqueue(.sample(lane, number), due: Timestamp(rawValue: Int64(number))))
+                }
+            }
+            try await store.read { view in
+                let entries = try view.entries(lane: "a.example", limit: 9)
+                try requireEqual(entries.map(\.entry), [1, 2, 4, 5].map { .sample("a.example", $0) }, "the entries")
+                try requireEqual(entries.map(\.due.rawValue), [1, 2, 4, 5], "their times")
+                try requireEqual(entries.map(\.attempts), [0, 0, 0, 0], "their attempts")
+                try requireEqual(Set(entries.map(\.id)).count, 4, "distinct numbers")
+                try requireEqual(try view.entries(lane: "a.example", limit: 2), Array(entries[..<2]), "a page")
+                try requireEqual(try view.entries(lane: "c.example", limit: 2), [], "a lane that is not there")
+                try requireEqual(try view.outboxCount(), 6, "the count")
+            }
+            try store.close()
+        },
+        Check("a lane is due with its oldest entry: what comes after it never overtakes") { harness in
+            let store = try await harness.open()
+            try requireEqual(try await store.read { try $0.nextDue() }, nil, "when nothing waits")
+            try await store.write { transaction in
+                for (lane, due) in [("c", 5), ("a", 10), ("b", 20), ("a", 1), ("b", 2)] {
+                    try transaction.apply(.enqueue(.sample(lane, Int(due)), due: Timestamp(rawValue: Int64(due))))
+                }
+            }
+            try await store.read { view in
+                func lanes(_ now: Int64, _ limit: Int = 9) throws -> [String] {
+                    try view.dueLanes(at: Timestamp(rawValue: now), limit: limit)
+                }
+                try requireEqual(try lanes(4), [], "before any")
+                try requireEqual(try lanes(5), ["c"], "at the time itself")
+                try requireEqual(try lanes(15), ["c", "a"], "the oldest entry first")
+                try requireEqual(try lanes(99), ["c", "a", "b"], "all")
+                try requireEqual(try lanes(99, 2), ["c", "a"], "some")
+                try requireEqual(try view.nextDue()?.rawValue, 5, "when the first lane falls due")
+            }
+            try store.close()
+        },
+        Check("entries are postponed and taken out by number") { harness in
+            let store = try await harness.open()
+            try await store.write { transaction in
+                for number in 1...3 {
+                    try transaction.apply(.enqueue(.sample("a", number), due: Timestamp(rawValue: 1)))
+                }
+            }
+            let ids = try await store.read { try $0.entries(lane: "a", limit: 9).map(\.id) }
+            try await store.write { transaction in
+                try transaction.apply(.postpone(entry: ids[0], attempts: 4, due: Timestamp(rawValue: 50)))
+                try transaction.apply(.dequeue(entry: ids[1]))
+                try transaction.apply(.dequeue(entry: ids[1]))
+            }
+            try await store.read { view in
+                let left = try view.entries(lane: "a", limit: 9)
+                try requireEqual(left.map(\.id), [ids[0], ids[2]], "what is left")
+                try requireEqual(left.map(\.attempts), [4, 0], "attempts")
+                try requireEqual(left.map(\.due.rawValue), [50, 1], "times")
+                try requireEqual(try view.dueLanes(at: Timestamp(rawValue: 49), limit: 9), [], "the lane waits")
+                try requireEqual(try view.nextDue()?.rawValue, 50, "until its oldest entry is due")
+                try requireEqual(try view.outboxCount(), 2, "the count")
+            }
+            try store.close()
+        },
+        Check("numbers of outbox entries are never given twice") { harness in
+            let store = try await harness.open()
+            var seen: Set<Int64> = []
+            for number in 1...3 {
+                try await store.write { try $0.apply(.enqueue(.sample("a", number), due: Timestamp(rawValue: 1))) }
+                let ids = try await store.read { try $0.entries(lane: "a", limit: 9).map(\.id) }
+                try requireEqual(ids.count, 1, "entries")
+                for id in ids {
+                    try require(seen.insert(id).inserted, "number \(id) was given to two entries")
+                    try await store.write { try $0.apply(.dequeue(entry: id)) }
+                }
+            }
+            try store.close()
+        },
+        Check("a lane has one holder at a time, with a lease and a fence") { harness in
+            let store = try await harness.open()
+            func claim(_ lane: String, _ node: String, _ now: Int64, _ lease: Int64 = 100) async throws -> Claim? {
+                try await store.write {
+                    try $0.claim(
+                        lane: lane,
+                        node: node,
+                        now: Timestamp(rawValue: now),
+                        leaseMilliseconds: lease
                     )
                 }
-                try expect(pages.0, is: [1, 2])
-                try expect(pages.1, is: [3])
-            },
-            Check("uploads come back, are replaced, found by the end of their lease, and removed") { storage in
-                let store = try storage.open()
-                var upload = Upload(
-                    id: "u-1",
-                    account: first,
-                    type: "image/png",
-                    name: "harbour.png",
-                    bytes: 9,
-                    leaseEnds: Sample.now
-                )
-                try await store.put(.upload(upload))
-                try expect(try await store.read { try $0.upload("u-1") }, is: upload)
-                try expect(
-                    try await store.read { try $0.uploads(leaseEndedBy: Sample.now, limit: 9).map(\.id) },
-                    is: ["u-1"]
-                )
-                try expect(
-                    try await store.read { try $0.uploads(of: first, limit: 9) },
-                    is: [upload]
-                )
-                let nobody = AccountID(rawValue: upload.account.rawValue + 1)
-                try expect(try await store.read { try $0.uploads(of: nobody, limit: 9) }, is: [])
-                try expect(try await store.read { try $0.uploads(of: first, limit: 0) }, is: [])
-                upload.hash = Sample.hash("a")
-                upload.leaseEnds = Sample.now.advanced(by: 10)
-                try await store.put(.upload(upload))
-                try expect(try await store.read { try $0.upload("u-1") }, is: upload)
-                try expect(try await store.read { try $0.uploads(leaseEndedBy: Sample.now, limit: 9) }, is: [])
-                try await store.put(.removeUpload("u-1"))
-                try expect(try await store.read { try $0.upload("u-1") }, is: nil)
-            },
-        ]
-    }
+            }
+            func holds(_ claim: Claim) async throws -> Bool { try await store.write { try $0.holds(claim) } }
+            let first = try requireValue(try await claim("a", "one", 0), "a free lane")
+            try requireEqual(first.until.rawValue, 100, "the lease")
+            try requireEqual(try await claim("a", "two", 99), nil, "a lane that another holds")
+            let elsewhere = try requireValue(try await claim("b", "two", 99), "another lane")
+            let renewed = try requireValue(try await claim("a", "one", 99), "renewing")
+            try requireEqual(renewed.fence, first.fence, "the fence of one holder stays")
+            try requireEqual(renewed.until.rawValue, 199, "the renewed lease")
+            try requireEqual(try await claim("a", "two", 198), nil, "before the renewed lease ends")
+            try require(try await holds(first), "the claim before renewal is the same holder's")
+            let taken = try requireValue(try await claim("a", "two", 199), "when the lease has ended")
+            try require(taken.fence > renewed.fence, "the fence did not rise with the new holder")
+            try require(try await !holds(renewed), "the old claim still holds")
+            try require(try await holds(taken), "the new claim does not hold")
+            try requireEqual(try await claim("a", "one", 200), nil, "the old holder, while the new one's lease runs")
+            let back = try requireValue(try await claim("a", "one", 299), "the old holder, afterwards")
+            try require(back.fence > taken.fence, "the fence did not rise with the old holder's return")
+            try require(try await holds(elsewhere), "another lane's claim was touched")
+            let unknown = Claim(lane: "never", fence: 0, until: Timestamp(rawValue: 9))
+            try require(try await !holds(unknown), "a claim on a lane that nobody ever claimed holds")
+            try store.close()
+        },
+    ]
 
-    static var queue: [Check] {
-        [
-            Check("a lane is worked in order: a later entry never overtakes one that waits") { storage in
-                let store = try storage.open()
-                let later = Sample.now.advanced(by: 100)
-                try await store.put(
-                    .enqueue(try Sample.entry("b.example", "m-1"), due: Sample.now),
-                    .enqueue(try Sample.entry("b.example", "m-2"), due: Sample.now),
-                    .enqueue(try Sample.entry("c.example", "m-3"), due: later)
-                )
-                let entries = try await store.read { try $0.entries(lane: "b.example", limit: 9) }
-                try expect(
-                    entries.map(\.entry),
-                    is: [try Sample.entry("b.example", "m-1"), try Sample.entry("b.example", "m-2")]
-                )
-                try expect(entries.map(\.attempts), is: [0, 0])
-                try expect(try await store.read { try $0.dueLanes(at: Sample.now, limit: 9) }, is: ["b.example"])
-                try expect(try await store.read { try $0.nextDue() }, is: Sample.now)
-                try expect(try await store.read { try $0.outboxCount() }, is: 3)
-                try await store.put(.postpone(entry: entries[0].id, attempts: 1, due: later))
-                try expect(try await store.read { try $0.dueLanes(at: Sample.now, limit: 9) }, is: [])
-                try expect(
-                    try await store.read { try $0.dueLanes(at: later, limit: 9) }.sorted(),
-                    is: ["b.example", "c.example"]
-                )
-                try expect(try await store.read { try $0.entries(lane: "b.example", limit: 1).first?.attempts }, is: 1)
-                try await store.put(.dequeue(entry: entries[0].id))
-                try expect(
-                    try await store.read {
-                        try $0.entries(lane: "b.example", limit: 9).map(\.entry.message.description)
-                    },
-                    is: ["m-2"]
-                )
-            },
-            Check("a lane has one holder; after its lease another takes over with a higher fence") { storage in
-                let store = try storage.open()
-                func claim(_ node: String, _ now: Timestamp) async throws -> Claim? {
-                    try await store.write {
-                        try $0.claim(lane: "l", node: node, now: now, leaseMilliseconds: 10)
-                    }
+    static let blobChecks = [
+        Check("uploads are read as written, replaced, removed, and found when their lease has ended") { harness in
+            let store = try await harness.open()
+            let done = Upload.sample("b", leaseEnds: 30, hash: .sample(7), name: "boat.png")
+            try await store.write { transaction in
+                for (id, end) in [("d", 40), ("a", 10), ("b", 20), ("c", 15)] {
+                    try transaction.apply(.upload(.sample(id, leaseEnds: Int64(end))))
                 }
-                let one = try await claim("one", Sample.now)
-                try expect(one?.until, is: Sample.now.advanced(by: 10))
-                try expect(try await claim("two", Sample.now.advanced(by: 9)), is: nil)
-                let renewed = try await claim("one", Sample.now.advanced(by: 5))
-                try expect(renewed?.fence, is: one?.fence)
-                let two = try await claim("two", Sample.now.advanced(by: 15))
-                guard let renewed, let two else { throw ConformanceFailure(description: "a lane was not given") }
-                try expect(two.fence > renewed.fence, "the fence did not rise")
-                try expect(try await store.write { try $0.holds(renewed) }, is: false)
-                try expect(try await store.write { try $0.holds(two) }, is: true)
-            },
-        ]
-    }
+                try transaction.apply(.upload(done))
+                try transaction.apply(.removeUpload("c"))
+                try transaction.apply(.removeUpload("missing"))
+            }
+            try await store.read { view in
+                try requireEqual(try view.upload("a"), .sample("a", leaseEnds: 10), "as announced")
+                try requireEqual(try view.upload("b"), done, "replaced")
+                try requireEqual(try view.upload("c"), nil, "removed")
+                func ended(_ time: Int64, _ limit: Int) throws -> [String] {
+                    try view.uploads(leaseEndedBy: Timestamp(rawValue: time), limit: limit).map(\.id)
+                }
+                try requireEqual(try ended(30, 9), ["a", "b"], "ended, the time included, the longest ago first")
+                try requireEqual(try ended(99, 1), ["a"], "one")
+                try requireEqual(try ended(9, 9), [], "none")
+                let account = done.account
+                try requireEqual(try view.uploads(of: account, limit: 9).map(\.id), ["a", "b", "d"], "the account's")
+                try requireEqual(try view.uploads(of: account, limit: 1).map(\.id), ["a"], "one of them")
+                let nobody = AccountID(rawValue: account.rawValue + 1)
+                try requireEqual(try view.uploads(of: nobody, limit: 9), [], "nobody's")
+            }
+            try store.close()
+        },
+        Check("a blob dies when its last reference goes, and lives again when one comes") { harness in
+            let store = try await harness.open()
+            let hash = BlobHash.sample(1)
+            func blob(_ changes: Change...) async throws -> BlobRecord? {
+                try await store.write { transaction in
+                    for change in changes { try transaction.apply(change) }
+                }
+                return try await store.read { try $0.blob(hash) }
+            }
+            func record(_ references: Int, dying: Int64? = nil) -> BlobRecord {
+                BlobRecord(
+                    hash: hash,
+                    bytes: 5,
+                    references: references,
+                    dyingSince: dying.map(Timestamp.init(rawValue:))
+                )
+            }
+            func at(_ time: Int64) -> Timestamp { Timestamp(rawValue: time) }
+            try requireEqual(try await blob(.refer(hash, by: 1, at: at(1))), nil, "a reference makes no row")
+            try requireEqual(try await blob(.blob(hash, bytes: 5)), record(0), "a new row")
+            try requireEqual(try await blob(.refer(hash, by: 2, at: at(10))), record(2), "two references")
+            try requireEqual(try await blob(.refer(hash, by: -1, at: at(20))), record(1), "one reference")
+            try requireEqual(try await blob(.refer(hash, by: -1, at: at(30))), record(0, dying: 30), "none")
+            try requireEqual(try await blob(.refer(hash, by: 1, at: at(40))), record(1), "revived by a reference")
+            try requireEqual(try await blob(.refer(hash, by: -1, at: at(50))), record(0, dying: 50), "dying again")
+            try requireEqual(try await blob(.blob(hash, bytes: 5)), record(0), "revived by its row")
+            let moved = try await blob(
+                .refer(hash, by: 1, at: at(60)),
+                .refer(hash, by: -1, at: at(60)),
+                .refer(hash, by: 1, at: at(60))
+            )
+            try requireEqual(moved, record(1), "down and up in one commit")
+            try requireEqual(try await blob(.removeBlob(hash)), nil, "removed")
+            try store.close()
+        },
+        Check("dying blobs are listed by how long they have been, and all of them by hash") { harness in
+            let store = try await harness.open()
+            try await store.write { transaction in
+                for number in 1...5 {
+                    try transaction.apply(.blob(.sample(number), bytes: Int64(number)))
+                    try transaction.apply(.refer(.sample(number), by: 1, at: Timestamp(rawValue: 1)))
+                }
+                for (number, time) in [(4, 10), (2, 20), (5, 30)] {
+                    try transaction.apply(.refer(.sample(number), by: -1, at: Timestamp(rawValue: Int64(time))))
+                }
+            }
+            try await store.read { view in
+                func dying(_ time: Int64, _ limit: Int) throws -> [BlobHash] {
+                    try view.dyingBlobs(since: Timestamp(rawValue: time), limit: limit).map(\.hash)
+                }
+                try requireEqual(try dying(9, 9), [], "before any")
+                try requireEqual(try dying(20, 9), [.sample(4), .sample(2)], "by a time, the time included")
+                try requireEqual(try dying(99, 1), [.sample(4)], "the one that is dying longest")
+                let all = try view.blobs(after: BlobHash(stored: ""), limit: 9)
+                try requireEqual(all.map(\.hash), (1...5).map { .sample($0) }, "all, by hash")
+                let page = try view.blobs(after: .sample(2), limit: 2)
+                try requireEqual(page.map(\.hash), [.sample(3), .sample(4)], "a page")
+                try requireEqual(page.map(\.dyingSince?.rawValue), [nil, 10], "whether they are dying")
+            }
+            try store.close()
+        },
+    ]
 }

@@ -2,126 +2,277 @@ import MessagingCore
 import Store
 import Synchronization
 
-/// Collects what happened, in order.
-private final class Record: Sendable {
-    private let stored = Mutex<[String]>([])
-
-    func add(_ text: String) { stored.withLock { $0.append(text) } }
-
-    var all: [String] { stored.withLock { $0 } }
-}
-
-private struct Wanted: Error {}
-
 extension StoreConformance {
-    static var transactions: [Check] {
-        [
-            Check("a job that throws is undone alone; its neighbours of the same batch are committed") { storage in
-                let store = try storage.open()
-                // While this job runs the others queue up behind it, and become one batch.
-                let gate = Record()
-                store.write({ _ in while gate.all.isEmpty {} }, completion: { _ in })
-                let outcomes = Record()
-                for number in 1...5 {
-                    store.write({ transaction in
-                        try transaction.apply(.setting("s\(number)", [UInt8(number)]))
-                        if number == 3 { throw Wanted() }
-                    }) { result in
-                        if case .success = result {
-                            outcomes.add("\(number)")
-                        } else {
-                            outcomes.add("\(number) failed")
+    private struct Undone: Error {}
+
+    static let transactionChecks = [
+        Check("a job that throws is undone alone: its neighbours in the same batch commit") { harness in
+            let store = try await harness.open()
+            let gate = Gate()
+            let results = Journal<String>()
+            store.submit({ _ in try gate.pass() })
+            await gate.reached()
+            for number in 1...30 {
+                store.submit { transaction in
+                    try transaction.apply(.setting("number-\(number)", [UInt8(number)]))
+                    try transaction.apply(.account(.sample(Int64(number), "user-\(number)")))
+                    try transaction.apply(.item(.message(1, Int64(number))))
+                    if number % 3 == 0 { throw Undone() }
+                } done: { result in
+                    switch result {
+                    case .success: results.note("done")
+                    case .failure(let error): results.note(error is Undone ? "undone" : "\(error)")
+                    }
+                }
+            }
+            gate.open()
+            try await store.drain()
+            try requireEqual(results.all, (1...30).map { $0 % 3 == 0 ? "undone" : "done" }, "the results")
+            try await store.read { view in
+                for number in 1...30 {
+                    let kept = number % 3 != 0
+                    try requireEqual(try view.setting("number-\(number)") != nil, kept, "the setting of job \(number)")
+                    try requireEqual(
+                        try view.account(holding: .sample("user-\(number)")) != nil,
+                        kept,
+                        "the address of job \(number)"
+                    )
+                    try requireEqual(
+                        try view.item(.one, created: Int64(number)) != nil,
+                        kept,
+                        "the item of job \(number)"
+                    )
+                }
+            }
+            try store.close()
+        },
+        Check("an account as a job that was undone had written it is not taken for written") { harness in
+            let store = try await harness.open()
+            try await store.write { try $0.apply(.account(.sample(1, "alice"))) }
+            var renamed = Account.sample(1, "alice", "alice.work")
+            renamed.name = "Renamed"
+            let changed = renamed
+            _ = try? await store.write { transaction in
+                try transaction.apply(.account(changed))
+                throw Undone()
+            }
+            try await store.write { try $0.apply(.account(changed)) }
+            let found = try await store.read { try $0.user(.one)?.account }
+            try requireEqual(found, changed, "the account")
+            try store.close()
+        },
+        Check("the error of a job comes back as it was thrown, even one that a failing store uses") { harness in
+            let store = try await harness.open()
+            let gate = Gate()
+            let results = Journal<StoreError?>()
+            store.submit({ _ in try gate.pass() })
+            await gate.reached()
+            for code in [StoreError.Code.full, .corrupt, .busy, .commitFailed] {
+                store.submit({ _ in throw StoreError(code, "said by the job") }) { result in
+                    guard case .failure(let error) = result else { return results.note(nil) }
+                    results.note(error as? StoreError)
+                }
+                store.submit { try $0.apply(.setting(code.rawValue, [])) }
+            }
+            gate.open()
+            try await store.drain()
+            try requireEqual(
+                results.all.map { $0?.code },
+                [.full, .corrupt, .busy, .commitFailed],
+                "the errors"
+            )
+            try await store.read { view in
+                for name in ["full", "corrupt", "busy", "commit-failed"] {
+                    try require(try view.setting(name) != nil, "the neighbour of a job that threw \(name) was undone")
+                }
+            }
+            try store.close()
+        },
+        Check("a job whose change failed is undone, even if it caught the error") { harness in
+            let store = try await harness.open()
+            try await store.write { try $0.apply(.account(.sample(1, "alice"))) }
+            let error = try await failure("a job that caught the conflict") {
+                try await store.write { transaction in
+                    try transaction.apply(.setting("before", []))
+                    try? transaction.apply(.account(.sample(2, "bob", "alice")))
+                    try? transaction.apply(.setting("after", []))
+                }
+            }
+            try requireEqual((error as? StoreError)?.code, .conflict, "the error \(error)")
+            try await store.read { view in
+                try requireEqual(try view.setting("before"), nil, "what it changed before")
+                try requireEqual(try view.setting("after"), nil, "what it changed after")
+                try require(try view.user(.two) == nil, "half of the change that failed was kept")
+            }
+            try store.close()
+        },
+        Check("reads in a transaction see its own changes and those of the jobs before it") { harness in
+            let store = try await harness.open()
+            let gate = Gate()
+            let journal = Journal<String>()
+            store.submit({ _ in try gate.pass() })
+            await gate.reached()
+            store.submit { try $0.apply(.item(.message(1, 1))) }
+            store.submit { transaction in
+                try transaction.apply(.item(.message(1, 2)))
+                throw Undone()
+            }
+            store.submit { transaction in
+                try transaction.apply(.item(.message(1, 3)))
+                try transaction.apply(.item(Item.message(1, 1).deleted(changed: 4)))
+                try requireEqual(try transaction.changes(.one, after: 0, limit: 9).map(\.changed), [3, 4], "changes")
+                try requireEqual(try transaction.list(.one, Listing(limit: 9)).map(\.created), [3], "the listing")
+            } done: { result in
+                if case .failure(let error) = result { journal.note("\(error)") } else { journal.note("seen") }
+            }
+            gate.open()
+            try await store.drain()
+            try requireEqual(journal.all, ["seen"], "the job that looked")
+            try store.close()
+        },
+        Check("completions come in the order of submission, and the batch's observer after them") { harness in
+            let store = try await harness.open()
+            let journal = Journal<Int>()
+            let batch = -1
+            store.observeBatches { outcome in
+                if case .committed = outcome { journal.note(batch) } else { journal.note(-2) }
+            }
+            let count = 500
+            for number in 0..<count {
+                store.submit { transaction in
+                    try transaction.apply(.setting("last", [UInt8(truncatingIfNeeded: number)]))
+                    if number % 7 == 0 { throw Undone() }
+                } done: { _ in
+                    journal.note(number)
+                }
+            }
+            try await store.drain()
+            try store.close()
+            let events = journal.all
+            try requireEqual(events.filter { $0 >= 0 }, Array(0..<count), "the completions")
+            try requireEqual(events.last, batch, "what came last")
+            try requireEqual(events.first, 0, "what came first: a batch ended before its completions")
+            try require(!events.contains(-2), "a batch failed")
+        },
+        Check("what is acknowledged is there for whoever reads after the acknowledgement") { harness in
+            let store = try await harness.open()
+            for number in 1...50 {
+                let seen: Result<[UInt8]?, any Error> = await withCheckedContinuation { continuation in
+                    store.submit({ try $0.apply(.setting("n", [UInt8(number)])) }) { _ in
+                        store.read { view in
+                            continuation.resume(returning: Result { try view.setting("n") })
+                        } failed: { error in
+                            continuation.resume(returning: .failure(error))
                         }
                     }
                 }
-                gate.add("open")
-                try await store.put(.setting("last", [1]))
-                try expect(outcomes.all, is: ["1", "2", "3 failed", "4", "5"])
-                let found = try await store.read { view in try (1...5).map { try view.setting("s\($0)") != nil } }
-                try expect(found, is: [true, true, false, true, true])
-            },
-            Check("completions come after the commit, in order; then the observer is told") { storage in
-                let store = try storage.open()
-                let record = Record()
-                store.observeBatches { outcome in record.add("batch \(outcome)") }
-                store.write({ _ in record.add("job") }) { _ in record.add("done") }
-                try await store.put(.setting("x", [1]))
-                let all = record.all
-                try expect(
-                    all.prefix(3) == ["job", "done", "batch committed"] || all.contains("batch committed"),
-                    "\(all)"
-                )
-                try expect(
-                    (all.firstIndex(of: "done") ?? .max) < (all.firstIndex(of: "batch committed") ?? -1),
-                    "the observer came first: \(all)"
-                )
-            },
-            Check("a job sees its own changes and those of jobs before it; readers see committed state alone") {
-                storage in
-                let store = try storage.open()
-                try await store.put(.setting("x", [1]))
-                let seen = try await store.write { transaction in
-                    try transaction.apply(.setting("x", [2]))
-                    return try transaction.setting("x")
+                try requireEqual(try seen.get(), [UInt8(number)], "right after acknowledgement \(number)")
+            }
+            try store.close()
+        },
+        Check("closing finishes what was queued; afterwards everything is refused as closed") { harness in
+            let store = try await harness.open()
+            let journal = Journal<Int>()
+            for number in 0..<300 {
+                store.submit({ try $0.apply(.setting("\(number)", [])) }) { result in
+                    if case .success = result { journal.note(number) }
                 }
-                try expect(seen, is: [2])
-                let inside = Record()
-                let outside = Record()
-                store.write({ transaction in
-                    try transaction.apply(.setting("x", [3]))
-                    inside.add("written")
-                    while outside.all.isEmpty {}
-                }) { _ in inside.add("committed") }
-                while inside.all.isEmpty { await Task.yield() }
-                // The writer is in the middle of its job: the reader neither waits nor sees it.
-                let before = try await store.read { try $0.setting("x") }
-                outside.add("read")
-                try expect(before, is: [2])
-                try await store.put(.setting("y", [1]))
-                try expect(try await store.read { try $0.setting("x") }, is: [3])
-            },
-            Check("what was acknowledged is there after a crash; what a crash cut off is not there in part") {
-                storage in
-                let store = try storage.open()
+            }
+            try store.close()
+            try requireEqual(journal.all, Array(0..<300), "the completions when closing returns")
+            let written = try await failure("a write after closing") { try await store.write { _ in } }
+            try requireEqual((written as? StoreError)?.code, .closed, "the write's error \(written)")
+            let read = try await failure("a read after closing") { _ = try await store.read { try $0.outboxCount() } }
+            try requireEqual((read as? StoreError)?.code, .closed, "the read's error \(read)")
+            try store.close()
+        },
+    ]
+
+    static let isolationChecks = [
+        Check("readers see only what is committed, and do not wait for a transaction that is open") { harness in
+            let store = try await harness.open()
+            try await store.write { try $0.apply(.setting("value", [1])) }
+            let gate = Gate()
+            store.submit { transaction in
+                try transaction.apply(.setting("value", [2]))
+                try transaction.apply(.item(.message(1, 1)))
+                try gate.pass()
+            }
+            await gate.reached()
+            for _ in 1...20 {
+                try await store.read { view in
+                    try requireEqual(try view.setting("value"), [1], "while the change is not committed")
+                    try requireEqual(try view.item(.one, created: 1), nil, "an item that is not committed")
+                }
+            }
+            gate.open()
+            try await store.drain()
+            try requireEqual(try await store.read { try $0.setting("value") }, [2], "when it is")
+            try store.close()
+        },
+        Check("a reader's view stays as it was at the first look, while the writer goes on") { harness in
+            let store = try await harness.open()
+            try await store.write { transaction in
+                try transaction.apply(.setting("a", [1]))
+                try transaction.apply(.item(.message(1, 1)))
+            }
+            let gate = Gate()
+            async let views = store.read { view in
+                let before = (try view.setting("a"), try view.changes(.one, after: 0, limit: 9))
+                try gate.pass()
+                return (before, (try view.setting("a"), try view.changes(.one, after: 0, limit: 9)))
+            }
+            await gate.reached()
+            for number: Int64 in 2...20 {
                 try await store.write { transaction in
-                    try transaction.apply(.account(try Sample.account(1)))
-                    for number in 1...50 { try transaction.apply(.item(Sample.message(1, ChangeNumber(number)))) }
-                    try transaction.apply(.content(Sample.content(1)))
+                    try transaction.apply(.setting("a", [UInt8(number)]))
+                    try transaction.apply(.item(.message(1, number)))
                 }
-                // Never closed: as after a kill.
-                let again = try storage.open()
-                let found = try await again.read { view in
-                    (
-                        try view.changes(first, after: 0, limit: 100).count, try view.user(first)?.account,
-                        try view.content(ContentID(rawValue: 1))
-                    )
+            }
+            gate.open()
+            let (before, after) = try await views
+            try requireEqual(before.0, [1], "before the writes")
+            try requireEqual(after.0, before.0, "the setting in the same view")
+            try requireEqual(after.1, before.1, "the items in the same view")
+            try requireEqual(try await store.read { try $0.setting("a") }, [20], "a new view")
+            try store.close()
+        },
+        Check("what one job writes is never seen in parts") { harness in
+            let store = try await harness.open()
+            try await store.write { try Self.writePair(0, $0) }
+            let rounds = 200
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    for round in 1...rounds { try await store.write { try Self.writePair(round, $0) } }
                 }
-                try expect(found.0, is: 50)
-                try expect(found.1, is: try Sample.account(1))
-                try expect(found.2, is: Sample.content(1))
-                try await again.put(.setting("x", [1]))
-                try expect(try await again.read { try $0.setting("x") }, is: [1])
-            },
-            Check("a closed store finishes what is queued and refuses what comes later") { storage in
-                let store = try storage.open()
-                let outcomes = Record()
-                for number in 1...20 {
-                    store.write({ try $0.apply(.setting("s\(number)", [1])) }) { result in
-                        if case .success = result { outcomes.add("done") }
+                for _ in 1...3 {
+                    group.addTask {
+                        var last = 0
+                        while last < rounds {
+                            let floor = last
+                            last = try await store.read { view in
+                                let first = try Self.number(view.setting("first"))
+                                let second = try Self.number(view.setting("second"))
+                                try requireEqual(second, first, "two settings that are written together")
+                                try require(first >= floor, "a later view shows an earlier state")
+                                return first
+                            }
+                        }
                     }
                 }
-                try store.close()
-                try expect(outcomes.all.count, is: 20)
-                do {
-                    try await store.put(.setting("late", [1]))
-                    throw ConformanceFailure(description: "a closed store took a job")
-                } catch let error as StoreError {
-                    try expect(error.code, is: .closed)
-                }
-                let again = try storage.open()
-                try expect(try await again.read { try $0.setting("s20") }, is: [1])
-                try expect(try await again.read { try $0.setting("late") }, is: nil)
-            },
-        ]
+                try await group.waitForAll()
+            }
+            try store.close()
+        },
+    ]
+
+    private static func writePair(_ number: Int, _ transaction: any WriteTransaction) throws {
+        let bytes = [UInt8](String(number).utf8)
+        try transaction.apply(.setting("first", bytes))
+        try transaction.apply(.setting("second", bytes))
+    }
+
+    private static func number(_ bytes: [UInt8]?) throws -> Int {
+        try requireValue(bytes.flatMap { Int(String(decoding: $0, as: UTF8.self)) }, "a number")
     }
 }

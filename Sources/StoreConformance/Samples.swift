@@ -1,50 +1,54 @@
 import MessagingCore
 import Store
 
-/// Values to store.
-enum Sample {
-    static let now = Timestamp(rawValue: 1_790_000_000_000)
+extension Address {
+    static func sample(_ name: String) -> Address { Address(stored: "sip:\(name)@example.org") }
+}
 
-    static func address(_ text: String) throws -> Address { try Address(text) }
-
-    static func account(_ number: Int64, _ addresses: [String]? = nil) throws -> Account {
-        var account = Account(
-            id: AccountID(rawValue: number),
-            name: "name \(number)",
-            addresses: try (addresses ?? ["user\(number)@a.example"]).map { try Address($0) },
-            epoch: Epoch("epoch-\(number)"),
-            balance: number * 10
+extension Account {
+    static func sample(_ id: Int64, _ names: String...) -> Account {
+        Account(
+            id: AccountID(rawValue: id),
+            name: "Account \(id)",
+            addresses: names.map(Address.sample),
+            entitlement: Entitlement(canSend: id % 2 == 0, quotaBytes: 1000 + id),
+            epoch: Epoch("epoch-\(id)"),
+            balance: 100 * id
         )
-        account.head = number * 100
-        account.used = number * 1000
-        return account
     }
+}
 
-    static func device(_ number: Int32, epoch: Epoch) -> Device {
+extension Device {
+    static func sample(_ id: Int32) -> Device {
         Device(
-            id: DeviceID(rawValue: number),
-            kind: .mobile,
-            label: "device \(number)",
+            id: DeviceID(rawValue: id),
+            kind: .tablet,
+            label: "Tablet \(id)",
             capabilities: .everything,
-            registered: now,
-            rulesRevision: 0,
-            joinedAt: 3,
-            epoch: epoch
+            registered: Timestamp(rawValue: 5000),
+            rulesRevision: 3,
+            joinedAt: 7,
+            epoch: Epoch("epoch-1")
         )
     }
+}
 
+extension Item {
+    /// A message whose change number is its number of creation unless said otherwise.
     static func message(
         _ account: Int64,
         _ created: ChangeNumber,
         changed: ChangeNumber? = nil,
-        flags: MessageItem.Flags = [.received],
-        conversation: String = "c-1",
-        content: Int64? = nil
+        object: String? = nil,
+        content: Int64? = nil,
+        conversation: String = "talk",
+        flags: MessageItem.Flags = .received,
+        expires: Timestamp? = nil
     ) -> Item {
         Item(
             account: AccountID(rawValue: account),
             kind: .message,
-            object: "m-\(created)",
+            object: object ?? "message-\(created)",
             created: created,
             changed: changed ?? created,
             body: .message(
@@ -52,88 +56,129 @@ enum Sample {
                     flags: flags,
                     content: ContentID(rawValue: content ?? created),
                     conversation: ConversationID(stored: conversation),
-                    decisions: PackedDecisions(revision: 0)
+                    ownAddresses: [.sample("own-\(account)")],
+                    decisions: PackedDecisions(
+                        revision: 4,
+                        entries: [
+                            PackedDecisions.Entry(device: DeviceID(rawValue: 1), result: 2, reason: 17),
+                            PackedDecisions.Entry(device: DeviceID(rawValue: .max), result: 0, reason: 255),
+                        ]
+                    ),
+                    receivers: [
+                        ReceiverState(
+                            address: .sample("far"),
+                            disposition: .failed,
+                            since: Timestamp(rawValue: -1),
+                            failure: .notFound
+                        ),
+                        ReceiverState(
+                            address: .sample("near"),
+                            disposition: .displayed,
+                            since: Timestamp(rawValue: .max)
+                        ),
+                    ],
+                    expires: expires
                 )
             )
         )
     }
 
-    static func document(_ account: Int64, _ kind: ItemKind, _ object: String, _ created: ChangeNumber) -> Item {
+    static func document(_ account: Int64, _ created: ChangeNumber, _ kind: ItemKind, _ text: String) -> Item {
         Item(
             account: AccountID(rawValue: account),
             kind: kind,
-            object: object,
+            object: "\(kind)-\(created)",
             created: created,
             changed: created,
-            body: .document(Array("{\"id\":\"\(object)\"}".utf8))
+            body: .document([UInt8](text.utf8))
         )
     }
 
-    static func tombstone(_ item: Item, changed: ChangeNumber) -> Item {
-        var item = item
+    func deleted(changed: ChangeNumber) -> Item {
+        var item = self
         item.changed = changed
         item.body = .tombstone
         return item
     }
+}
 
-    static func content(
-        _ number: Int64,
+extension StoredContent {
+    static func sample(
+        _ id: Int64,
         message: String? = nil,
-        accounts: [Int64] = [1],
         blobs: [BlobHash] = [],
+        accounts: [Int64] = [1],
+        references: Int = 1,
         holders: Int = 1,
-        time: Timestamp = now
+        time: Int64? = nil
     ) -> StoredContent {
         StoredContent(
-            id: ContentID(rawValue: number),
-            message: MessageID(stored: message ?? "m-\(number)"),
-            document: Array("{\"n\":\(number)}".utf8),
+            id: ContentID(rawValue: id),
+            message: MessageID(stored: message ?? "message-\(id)"),
+            document: [UInt8]("document \(id)".utf8),
             blobs: blobs,
-            accounts: accounts.map { AccountID(rawValue: $0) },
-            references: 1,
+            accounts: accounts.map(AccountID.init(rawValue:)),
+            references: references,
             holders: holders,
-            time: time
+            time: Timestamp(rawValue: time ?? id * 10)
         )
     }
+}
 
-    static func hash(_ digit: Character) -> BlobHash { BlobHash(stored: String(repeating: digit, count: 64)) }
+extension OutboxEntry {
+    static func sample(_ lane: String, _ number: Int) -> OutboxEntry {
+        OutboxEntry(
+            account: AccountID(rawValue: 1),
+            message: MessageID(stored: "message-\(number)"),
+            content: ContentID(rawValue: Int64(number)),
+            lane: lane,
+            task: number % 2 == 0
+                ? .message(receiver: .sample("far")) : .report(receiver: .sample("far"), .displayed),
+            expires: Timestamp(rawValue: 99),
+            price: 7,
+            reports: [.displayed, .delivered]
+        )
+    }
+}
 
-    static func line(_ account: Int64, _ number: Int64) throws -> LedgerLine {
+extension BlobHash {
+    static func sample(_ number: Int) -> BlobHash {
+        let digits = String(number, radix: 16)
+        return BlobHash(stored: String(repeating: "0", count: 64 - digits.count) + digits)
+    }
+}
+
+extension Upload {
+    static func sample(_ id: String, leaseEnds: Int64, hash: BlobHash? = nil, name: String? = nil) -> Upload {
+        Upload(
+            id: id,
+            account: AccountID(rawValue: 1),
+            type: "image/png",
+            name: name,
+            bytes: 1 << 40,
+            hash: hash,
+            leaseEnds: Timestamp(rawValue: leaseEnds)
+        )
+    }
+}
+
+extension LedgerLine {
+    static func sample(_ account: Int64, _ number: Int64) -> LedgerLine {
         LedgerLine(
             account: AccountID(rawValue: account),
             number: number,
-            time: now,
-            reason: number % 2 == 0 ? .message : .credit,
+            time: Timestamp(rawValue: number * 3),
+            reason: number % 2 == 0 ? .refund : .message,
             amount: -number,
-            balance: 100 - number,
-            message: number % 2 == 0 ? MessageID(stored: "m-\(number)") : nil,
-            receiver: number % 2 == 0 ? try Address("r@b.example") : nil,
-            note: number % 2 == 0 ? nil : "by hand"
-        )
-    }
-
-    static func entry(_ lane: String, _ message: String) throws -> OutboxEntry {
-        OutboxEntry(
-            account: AccountID(rawValue: 1),
-            message: MessageID(stored: message),
-            content: ContentID(rawValue: 7),
-            lane: lane,
-            task: .message(receiver: try Address("r@b.example")),
-            expires: now.advanced(by: 1000),
-            price: 3,
-            reports: [.delivered]
+            balance: 1000 - number,
+            message: number % 2 == 0 ? nil : MessageID(stored: "message-\(number)"),
+            receiver: number % 2 == 0 ? nil : .sample("far"),
+            note: number % 3 == 0 ? "note" : nil
         )
     }
 }
 
-extension Store {
-    /// Applies changes in one job.
-    func put(_ changes: Change...) async throws {
-        try await write { transaction in
-            for change in changes { try transaction.apply(change) }
-        }
-    }
+extension AccountID {
+    static let one = AccountID(rawValue: 1)
+    static let two = AccountID(rawValue: 2)
 }
-
-let first = AccountID(rawValue: 1)
-let second = AccountID(rawValue: 2)

@@ -21,17 +21,23 @@ struct Bench: AsyncParsableCommand {
         var seconds = 30.0
         @Option(help: "Messages stored before the load.")
         var stored = 100_000
-        @Flag(help: "Only throughput, without reports and TLS.")
-        var throughputOnly = false
+        @Option(help: ArgumentHelp("Only this: w1, reports, tls, idle or catchup.", valueName: "part"))
+        var only: [String] = []
 
         func run() async throws {
+            let parts = try only.map { text in
+                guard let part = MessageBench.Part(rawValue: text) else {
+                    throw CommandFailure.misused("'\(text)' is no part of the benchmark")
+                }
+                return part
+            }
             raiseDescriptorLimit()
             let bench = MessageBench(
                 executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
                 plan: BenchPlan(runs: runs, seconds: seconds, stored: stored),
                 progress: { printError($0) }
             )
-            let figures = throughputOnly ? try await bench.runThroughput() : try await bench.run()
+            let figures = try await bench.run(parts.isEmpty ? Set(MessageBench.Part.allCases) : Set(parts))
             if json {
                 for figure in figures { try printJSON(figure) }
             } else {

@@ -33,7 +33,9 @@ struct CrashTests {
             count += 1
             var parts = [PartRequest(text: "message \(count) to \(receiver)")]
             if count % 7 == 0 {
-                let upload = try await client.upload(file: file, type: "application/octet-stream", name: "random.bin")
+                let upload = try await Self.repeated {
+                    try await client.upload(file: file, type: "application/octet-stream", name: "random.bin")
+                }
                 var part = PartRequest(text: "")
                 part.text = nil
                 part.type = nil
@@ -41,7 +43,7 @@ struct CrashTests {
                 parts.append(part)
             }
             let request = SendRequest(
-                id: try await client.newMessageID(),
+                id: try await Self.repeated { try await client.newMessageID() },
                 to: [receiver],
                 parts: parts,
                 reports: [.delivered]
@@ -52,6 +54,18 @@ struct CrashTests {
                 backoff: Backoff(first: .milliseconds(20), limit: .milliseconds(200))
             )
             acknowledged.add(request.id)
+        }
+    }
+
+    /// Does something again while no server answers, for as long as a restart may take on a busy machine.
+    static func repeated<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            do {
+                return try await body()
+            } catch let error as ClientError where error.isTemporary && ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
     }
 

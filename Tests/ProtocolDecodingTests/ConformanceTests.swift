@@ -35,12 +35,7 @@ struct ConformanceTests {
     @Test("the whole shared corpus", .enabled(if: !Corpus.whole.isEmpty), arguments: Corpus.whole)
     func whole(_ entry: CorpusEntry) throws {
         guard DecoderRegistry.standard.names.contains(entry.decoderName ?? "") else { return }
-        if let reason = ConformanceExceptions.reasons[entry.file] {
-            // Not intermittent: an exception that is not needed any more has to go.
-            withKnownIssue("\(reason)") { try Self.check(entry) }
-        } else {
-            try Self.check(entry)
-        }
+        try Self.check(entry)
         for kept in Corpus.kept + Corpus.keptMessages where kept.file == entry.file {
             #expect(try kept.bytes == entry.bytes)
             #expect(kept.expect == entry.expect)
@@ -70,14 +65,10 @@ struct ConformanceTests {
         }
     }
 
-    /// The keys compared of a SIP message; an absent tag and an empty one are the same.
+    /// The keys compared of a SIP message.
     static func sipExpectation(_ expect: JSONValue) -> JSONValue {
         guard case .object(let members) = expect else { return expect }
-        return .object(
-            members.filter { Expectation.sipKeys.contains($0.name) }.map { member in
-                member.name.hasSuffix("_tag") && member.value == .string("") ? .init(member.name, .null) : member
-            }
-        )
+        return .object(members.filter { Expectation.sipKeys.contains($0.name) })
     }
 
     static func differences(of result: DecoderRegistry.Result, from entry: CorpusEntry) -> [String] {

@@ -29,9 +29,9 @@ struct TidyTests {
         "MSRPBenchmarks": ["MSRP", "MSRPTransport", "NIOCore", "NIOPosix", "Synchronization"],
         "MessagingCore": [],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
-        "Store": ["MessagingCore", "Synchronization", "Dispatch"],
+        "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
         "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
-        "StoreConformance": ["MessagingCore", "Store", "Synchronization"],
+        "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "SQLiteStore": [
             "MessagingCore", "Store", "GRDB", "Synchronization", "FoundationEssentials", "Foundation", "GRDBSQLite",
             "Dispatch",

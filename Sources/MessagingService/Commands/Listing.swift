@@ -123,16 +123,14 @@ extension MessagingService {
         }
     }
 
-    /// At most so many words, in lower case.
+    /// The query's words, at most so many.
     static func words(of query: String) -> [String] {
-        Array(
-            query.lowercased().split { !$0.isLetter && !$0.isNumber }.prefix(16).map { String($0.prefix(64)) }
-        )
+        SearchWords.of(query).prefix(16).map { String($0.prefix(64)) }
     }
 
     /// Every word stands in the text; the last may be the beginning of one.
     private static func matches(_ text: String, _ words: [String]) -> Bool {
-        let present = text.lowercased().split { !$0.isLetter && !$0.isNumber }
+        let present = SearchWords.of(text)
         return words.enumerated().allSatisfy { index, word in
             present.contains { index == words.count - 1 ? $0.hasPrefix(word) : $0 == word }
         }
