@@ -21,8 +21,8 @@ struct FaultTests {
         let request = try world.request("at last", to: alice)
         let (before, hers) = (try await world.account(bob), try await world.account(alice))
         let frames = device.mirror.frames
+        world.store.failJobs(.max)
         for _ in 0..<3 {
-            world.store.failJobs(1)
             await #expect(throws: Refusal(.storeFull, "")) { try await service.send(bob.who, request) }
         }
         #expect(try await world.account(bob) == before)
@@ -30,16 +30,17 @@ struct FaultTests {
         #expect(device.mirror.frames == frames)
         // Reads go on while nothing can be written.
         #expect(try await service.messages(alice.who, Listing(limit: 5)).items.isEmpty)
+        world.store.failJobs(0)
         let answer = try await service.send(bob.who, request)
         #expect(!answer.repeated)
         #expect(answer.balance == 99)
         try await world.expectMirrored(device)
-        world.store.failJobs(1)
+        world.store.failJobs(.max)
         await #expect(throws: Refusal(.storeFull, "")) {
             try await service.markRead(alice.who, ReadRequest(ids: [request.id]))
         }
-        world.store.failJobs(1)
         await #expect(throws: Refusal(.storeFull, "")) { try await service.revokeDevice(alice.id, alice.who.device) }
+        world.store.failJobs(0)
         #expect(try await service.authenticate(token: alice.devices[0].token) == alice.who)
         #expect(try await service.markRead(alice.who, ReadRequest(ids: [request.id])).changed == 1)
         try await world.expectMirrored(device)

@@ -14,18 +14,25 @@ final class FaultyStore: Store {
 
     private enum Phase {
         case passing
-        /// The next so many jobs are to fail; what was written before is on its way.
-        case armed(Int)
         /// The unlucky jobs run, or have run and their batch ends next; what comes meanwhile waits.
         case failing(haveRun: Bool)
     }
 
     private struct State {
         var phase = Phase.passing
+        /// Jobs that are still to fail.
+        var unlucky = 0
         /// Jobs in the store that have not ended.
         var underWay = 0
         var held: [Job] = []
         var observer: (@Sendable (BatchOutcome) -> Void)?
+
+        /// What need not wait any more.
+        mutating func released() -> [Job] {
+            guard case .passing = phase, unlucky == 0 else { return [] }
+            defer { held = [] }
+            return held
+        }
     }
 
     private static let failure = StoreError(.full, "the disk is full")
@@ -37,12 +44,11 @@ final class FaultyStore: Store {
 
     /// The next so many jobs fail together with their batch.
     func failJobs(_ count: Int) {
-        state.withLock { state in
-            guard case .failing = state.phase else {
-                state.phase = count > 0 ? .armed(count) : .passing
-                return
-            }
+        let released = state.withLock { state in
+            state.unlucky = count
+            return state.released()
         }
+        for job in released { write(job.body, completion: job.completion) }
     }
 
     func write(
@@ -50,7 +56,7 @@ final class FaultyStore: Store {
         completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         let passes = state.withLock { state in
-            if case .passing = state.phase {
+            if case .passing = state.phase, state.unlucky == 0 {
                 state.underWay += 1
                 return true
             }
@@ -67,10 +73,11 @@ final class FaultyStore: Store {
     /// Runs the unlucky jobs once nothing else is in the store.
     private func failIfIdle() {
         let unlucky = state.withLock { state -> [Job] in
-            guard case .armed(let count) = state.phase, state.underWay == 0, !state.held.isEmpty else { return [] }
-            state.phase = .failing(haveRun: false)
-            let jobs = Array(state.held.prefix(count))
+            guard case .passing = state.phase, state.unlucky > 0, state.underWay == 0 else { return [] }
+            let jobs = Array(state.held.prefix(state.unlucky))
+            if !jobs.isEmpty { state.phase = .failing(haveRun: false) }
             state.held.removeFirst(jobs.count)
+            state.unlucky -= jobs.count
             return jobs
         }
         guard !unlucky.isEmpty else { return }
@@ -90,8 +97,7 @@ final class FaultyStore: Store {
         let (observer, isFailure, released) = state.withLock { state in
             guard case .failing(haveRun: true) = state.phase else { return (state.observer, false, [Job]()) }
             state.phase = .passing
-            defer { state.held = [] }
-            return (state.observer, true, state.held)
+            return (state.observer, true, state.released())
         }
         observer?(isFailure ? .failed : outcome)
         for job in released { write(job.body, completion: job.completion) }
