@@ -47,6 +47,31 @@ struct FaultTests {
         try await world.expectSound()
     }
 
+    @Test("a delivery whose commit was lost is made up for when the device comes back")
+    func lostDelivery() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice")
+        let device = world.connect(alice.devices[0], acknowledges: false)
+        try await eventually("open") { device.mirror.cursor?.level ?? 0 > 0 }
+        device.acknowledge()
+        let request = try world.request("hi", to: alice, reports: [.delivered])
+        _ = try await world.service.send(bob.who, request)
+        try await eventually("the message") { device.message(request.id) != nil }
+        world.store.failJobs(.max)
+        device.acknowledge()
+        await device.disconnect()
+        world.store.failJobs(0)
+        #expect(try await world.item(bob, request.id)?.message?.receivers.first?.disposition == .pending)
+        let back = device.reconnected(alice.devices[0])
+        try await back.settle()
+        #expect(back.mirror.contents.values.allSatisfy { $0 == 1 })
+        try await eventually("delivered") {
+            try await world.item(bob, request.id)?.message?.receivers.first?.disposition == .delivered
+        }
+        try await world.expectSound()
+    }
+
     @Test("settings whose commit failed are not in force")
     func failedSettings() async throws {
         let world = try await World.open()
