@@ -1,5 +1,4 @@
 public import ClientWire
-import FoundationEssentials
 public import MessagingCore
 public import Store
 
