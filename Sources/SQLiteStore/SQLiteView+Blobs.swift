@@ -57,7 +57,7 @@ extension SQLiteView {
 
     func uploads(of account: AccountID, limit: Int) throws -> [Upload] {
         try connection.rows(
-            "SELECT \(Self.uploadColumns) FROM upload WHERE account = ? LIMIT ?",
+            "SELECT \(Self.uploadColumns) FROM upload WHERE account = ? ORDER BY id LIMIT ?",
             .integer(account.rawValue),
             .integer(Int64(limit)),
             map: upload

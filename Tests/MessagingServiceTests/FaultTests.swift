@@ -21,8 +21,8 @@ struct FaultTests {
         let request = try world.request("at last", to: alice)
         let (before, hers) = (try await world.account(bob), try await world.account(alice))
         let frames = device.mirror.frames
+        world.store.failJobs(.max)
         for _ in 0..<3 {
-            world.store.failJobs(1)
             await #expect(throws: Refusal(.storeFull, "")) { try await service.send(bob.who, request) }
         }
         #expect(try await world.account(bob) == before)
@@ -30,19 +30,45 @@ struct FaultTests {
         #expect(device.mirror.frames == frames)
         // Reads go on while nothing can be written.
         #expect(try await service.messages(alice.who, Listing(limit: 5)).items.isEmpty)
+        world.store.failJobs(0)
         let answer = try await service.send(bob.who, request)
         #expect(!answer.repeated)
         #expect(answer.balance == 99)
         try await world.expectMirrored(device)
-        world.store.failJobs(1)
+        world.store.failJobs(.max)
         await #expect(throws: Refusal(.storeFull, "")) {
             try await service.markRead(alice.who, ReadRequest(ids: [request.id]))
         }
-        world.store.failJobs(1)
         await #expect(throws: Refusal(.storeFull, "")) { try await service.revokeDevice(alice.id, alice.who.device) }
+        world.store.failJobs(0)
         #expect(try await service.authenticate(token: alice.devices[0].token) == alice.who)
         #expect(try await service.markRead(alice.who, ReadRequest(ids: [request.id])).changed == 1)
         try await world.expectMirrored(device)
+        try await world.expectSound()
+    }
+
+    @Test("a delivery whose commit was lost is made up for when the device comes back")
+    func lostDelivery() async throws {
+        let world = try await World.open()
+        let bob = try await world.person("bob")
+        let alice = try await world.person("alice")
+        let device = world.connect(alice.devices[0], acknowledges: false)
+        try await eventually("open") { device.mirror.cursor?.level ?? 0 > 0 }
+        device.acknowledge()
+        let request = try world.request("hi", to: alice, reports: [.delivered])
+        _ = try await world.service.send(bob.who, request)
+        try await eventually("the message") { device.message(request.id) != nil }
+        world.store.failJobs(.max)
+        device.acknowledge()
+        await device.disconnect()
+        world.store.failJobs(0)
+        #expect(try await world.item(bob, request.id)?.message?.receivers.first?.disposition == .pending)
+        let back = device.reconnected(alice.devices[0])
+        try await back.settle()
+        #expect(back.mirror.contents.values.allSatisfy { $0 == 1 })
+        try await eventually("delivered") {
+            try await world.item(bob, request.id)?.message?.receivers.first?.disposition == .delivered
+        }
         try await world.expectSound()
     }
 

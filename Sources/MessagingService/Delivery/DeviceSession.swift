@@ -199,7 +199,11 @@ public final class DeviceSession: @unchecked Sendable {
                 head: account.head,
                 trim: account.trim
             )
-            return { $0.opened(identity, account, catchUp) }
+            let arrived = try reader.arrivals(upTo: hello.cursor)
+            return { session in
+                session.opened(identity, account, catchUp)
+                if !arrived.isEmpty { session.service.delivered(identity.account, arrived) }
+            }
         }
     }
 

@@ -35,6 +35,23 @@ struct PageReader {
         self.device = device
     }
 
+    /// Messages that the device says it has and whose acknowledgement this server does not remember: it was lost with a
+    /// crash. The number that the server keeps of a device is never committed before its deliveries.
+    func arrivals(upTo cursor: Cursor?) throws -> [ChangeNumber] {
+        let account = user.account
+        guard let cursor, cursor.epoch == account.epoch, device.cursor.epoch == account.epoch,
+            cursor.number <= account.head, device.cursor.number < cursor.number
+        else { return [] }
+        return try view.changes(account.id, after: device.cursor.number, limit: Limits.itemsPerCommand)
+            .filter { item in
+                guard item.changed <= cursor.number, item.isDeliverable, let message = item.message else {
+                    return false
+                }
+                return try decision(for: item, message, document: nil).deliver != .nothing
+            }
+            .map(\.created)
+    }
+
     /// What changed after a number, in order; items created after `level` with their content.
     func changes(after: ChangeNumber, level: ChangeNumber) throws -> Page {
         let items = try view.changes(user.account.id, after: after, limit: Self.pageItems)
