@@ -106,7 +106,9 @@ private struct WatchPrinter: Sendable {
             try line("disconnected", "disconnected: \(reason); again in \(seconds) s", reason: reason)
         case .mailbox(.relisted(let reason)):
             try line("relisted", "listed anew (\(reason.rawValue))", reason: reason.rawValue)
-        case .mailbox(.arrived(let item)): try line("arrived", item.text, item)
+        case .mailbox(.arrived(let item)):
+            // Devices, rules and the like arrive with the first listing: news for programs, not for people.
+            if json || item.kind == "message" { try line("arrived", item.text, item) }
         case .mailbox(.changed(let item)): try line("changed", change(item), item)
         case .mailbox(.gone(let item)): try line("gone", "gone: \(item.kind) \(item.id)", item)
         }
