@@ -84,7 +84,7 @@ public protocol MailboxReads {
 public protocol BlobReads {
     func blob(_ hash: BlobHash) throws -> BlobRecord?
     func upload(_ id: String) throws -> Upload?
-    /// The account's uploads, complete or not, in no order.
+    /// The account's uploads, complete or not, in order of id.
     func uploads(of account: AccountID, limit: Int) throws -> [Upload]
     /// Uploads whose lease ended at or before `time`, the longest ago first.
     func uploads(leaseEndedBy time: Timestamp, limit: Int) throws -> [Upload]

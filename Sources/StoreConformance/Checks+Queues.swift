@@ -140,15 +140,11 @@ extension StoreConformance {
                 try requireEqual(try ended(30, 9), ["a", "b"], "ended, the time included, the longest ago first")
                 try requireEqual(try ended(99, 1), ["a"], "one")
                 try requireEqual(try ended(9, 9), [], "none")
-                let owner = Upload.sample("a", leaseEnds: 10).account
-                try requireEqual(
-                    Set(try view.uploads(of: owner, limit: 9).map(\.id)),
-                    ["a", "b", "d"],
-                    "of the account"
-                )
-                try requireEqual(try view.uploads(of: owner, limit: 1).count, 1, "at most")
-                let nobody = AccountID(rawValue: owner.rawValue + 1)
-                try requireEqual(try view.uploads(of: nobody, limit: 9), [], "of another account")
+                let account = done.account
+                try requireEqual(try view.uploads(of: account, limit: 9).map(\.id), ["a", "b", "d"], "the account's")
+                try requireEqual(try view.uploads(of: account, limit: 1).map(\.id), ["a"], "one of them")
+                let nobody = AccountID(rawValue: account.rawValue + 1)
+                try requireEqual(try view.uploads(of: nobody, limit: 9), [], "nobody's")
             }
             try store.close()
         },

@@ -228,9 +228,9 @@ struct AccountTests {
         let request = try world.request("trace me", to: alice, reports: [.delivered])
         _ = try await world.service.send(bob.who, request)
         try await device.settle()
-        await device.tick()
         try await eventually("the acknowledgement is kept") {
-            try await world.service.trace(request.id).mailboxes.last?.devices.first?.acknowledged == true
+            await device.tick()
+            return try await world.service.trace(request.id).mailboxes.last?.devices.first?.acknowledged == true
         }
         _ = try await world.service.delete(bob.who, DeleteRequest(ids: [request.id], scope: .everywhere))
         let trace = try await world.service.trace(request.id)

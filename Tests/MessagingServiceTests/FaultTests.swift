@@ -83,7 +83,7 @@ struct FaultTests {
         #expect(try await world.service.operatorSettings() == OperatorSettings())
     }
 
-    @Test("commands that fail do not undo their neighbours")
+    @Test("one failing command does not undo its neighbours, and a failing batch undoes them all")
     func neighbours() async throws {
         let world = try await World.open()
         let service = world.service

@@ -144,7 +144,7 @@ extension MessagingService {
     }
 
     /// Keeps what a device acknowledged; losing the newest costs repeated changes and nothing else.
-    func progress(_ who: DeviceIdentity, _ cursor: Cursor) {
+    func progress(_ who: DeviceIdentity, _ cursor: Cursor?) {
         perform({ work in try Self.progress(work, who, cursor: cursor) }) { _ in }
     }
 

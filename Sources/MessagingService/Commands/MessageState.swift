@@ -128,7 +128,13 @@ extension MessagingService {
     }
 
     /// Devices acknowledged these messages: tells senders who asked.
-    func delivered(_ account: AccountID, _ created: [ChangeNumber]) {
+    ///
+    /// `committed` is called once that is certain, on any thread; never if it failed.
+    func delivered(
+        _ account: AccountID,
+        _ created: [ChangeNumber],
+        committed: @escaping @Sendable () -> Void = {}
+    ) {
         perform({ work in
             for number in created {
                 guard var item = try work.transaction.item(account, created: number), var message = item.message,
@@ -139,7 +145,9 @@ extension MessagingService {
                 try self.report(work, effects, message, of: item)
             }
         }) { [logger] result in
-            if case .failure(let error) = result {
+            switch result {
+            case .success: committed()
+            case .failure(let error):
                 logger.error("noting deliveries failed", metadata: ["error": "\(type(of: error))"])
             }
         }

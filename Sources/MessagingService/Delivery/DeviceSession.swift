@@ -34,6 +34,8 @@ public final class DeviceSession: @unchecked Sendable {
     private var epoch: Epoch?
     private var commands = 0
     private var progressIsDue = false
+    /// While there are any the cursor is not kept: what it covers and was not noted is found at the next connection.
+    private var uncommittedDeliveries = 0
     /// A page that is read once the link takes bytes again: pages of a listing wait for no acknowledgement.
     private var heldRequest: DeviceStream.Request?
     private var lastProgress = Timestamp(rawValue: 0)
@@ -233,7 +235,12 @@ public final class DeviceSession: @unchecked Sendable {
     private func acknowledge(_ identity: DeviceIdentity, _ number: ChangeNumber, _ level: ChangeNumber?) {
         let (action, delivered) = stream.acknowledge(number, level: level)
         progressIsDue = true
-        if !delivered.isEmpty { service.delivered(identity.account, delivered) }
+        if !delivered.isEmpty {
+            uncommittedDeliveries += 1
+            service.delivered(identity.account, delivered) { [inbox, self] in
+                inbox.post { self.uncommittedDeliveries -= 1 }
+            }
+        }
         act(action)
     }
 
@@ -435,12 +442,10 @@ public final class DeviceSession: @unchecked Sendable {
 
     private func saveProgress(_ identity: DeviceIdentity, _ now: Timestamp) {
         guard let epoch else { return }
-        progressIsDue = false
         lastProgress = now
-        service.progress(
-            identity,
-            Cursor(epoch: epoch, number: stream.acknowledged, level: stream.level)
-        )
+        progressIsDue = uncommittedDeliveries > 0
+        let cursor = Cursor(epoch: epoch, number: stream.acknowledged, level: stream.level)
+        service.progress(identity, progressIsDue ? nil : cursor)
     }
 
     private func end(_ code: UInt16, _ reason: String) {

@@ -36,7 +36,7 @@ struct PageReader {
     }
 
     /// Messages that the device says it has and whose acknowledgement this server does not remember: it was lost with a
-    /// crash. The number that the server keeps of a device is never committed before its deliveries.
+    /// crash or a full disk. The number that the server keeps of a device is never committed before its deliveries.
     func arrivals(upTo cursor: Cursor?) throws -> [ChangeNumber] {
         let account = user.account
         guard let cursor, cursor.epoch == account.epoch, device.cursor.epoch == account.epoch,

@@ -19,9 +19,19 @@ extension World {
         try blobs.forEachBlob { #expect(known.contains($0), "a file without a row", sourceLocation: place) }
     }
 
-    /// Checks that a quiet device shows exactly its decisions on its mailbox.
+    /// Checks that a device shows exactly its decisions on its mailbox, once reports that are on their way are there.
     func expectMirrored(_ device: TestDevice, _ place: SourceLocation = #_sourceLocation) async throws {
-        try await device.settle(place)
+        var differences: [String] = []
+        for _ in 0..<20 {
+            try await device.settle(place)
+            differences = try await self.differences(device)
+            if differences.isEmpty { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        for difference in differences { Issue.record("\(difference)", sourceLocation: place) }
+    }
+
+    private func differences(_ device: TestDevice) async throws -> [String] {
         var expected: [String: String] = [:]
         var before: ChangeNumber?
         repeat {
@@ -36,11 +46,8 @@ extension World {
         for item in device.mirror.items.values where item.kind == "message" && item.deliver != .nothing {
             shown[item.id] = Self.essence(item)
         }
-        for (id, essence) in expected where shown[id] != essence {
-            Issue.record("\(id) is shown as \(shown[id] ?? "nothing"), is \(essence)", sourceLocation: place)
-        }
-        for id in shown.keys where expected[id] == nil {
-            Issue.record("\(id) is shown, and should not be", sourceLocation: place)
+        return Set(expected.keys).union(shown.keys).filter { expected[$0] != shown[$0] }.map {
+            "\($0) is shown as \(shown[$0] ?? "nothing"), is \(expected[$0] ?? "nothing")"
         }
     }
 
