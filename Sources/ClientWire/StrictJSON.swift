@@ -143,9 +143,9 @@ struct AnyKey: CodingKey {
 
 extension Decoder {
     /// Refuses keys that the type does not know.
-    func onlyKnow<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws {
+    func onlyKnow<Keys: CodingKey>(_ keys: Keys.Type) throws {
         let container = try container(keyedBy: AnyKey.self)
-        for key in container.allKeys where !keys.allCases.contains(where: { $0.stringValue == key.stringValue }) {
+        for key in container.allKeys where Keys(stringValue: key.stringValue) == nil {
             throw DecodingError.dataCorrupted(
                 DecodingError.Context(codingPath: codingPath + [key], debugDescription: "unknown field")
             )

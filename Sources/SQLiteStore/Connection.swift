@@ -142,6 +142,13 @@ struct Query {
 
     func end() { sqlite3_reset(handle) }
 
+    /// Starts again with another value in the only place.
+    mutating func rebind(_ value: Value) {
+        end()
+        bound = 0
+        bind(value)
+    }
+
     func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
     func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }

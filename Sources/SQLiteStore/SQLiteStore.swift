@@ -13,7 +13,7 @@ public final class SQLiteStore: Store {
     public static let queuedJobs = 50000
     public static let readers = 4
     /// Small pages: a message touches the last page of a dozen trees, a few bytes each, and the log takes whole pages.
-    static let pageBytes = 1024
+    static let pageBytes = 2048
     /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
     static let checkpointPages = 65536
 

@@ -109,6 +109,15 @@ extension SQLiteTransaction {
 
     func write(_ item: Item) throws {
         let message = item.message
+        if item.changed != item.created {
+            // Such items have an index of their own, which does not see those that are as they were made.
+            let taken = try connection.first(
+                "SELECT 1 FROM item WHERE account = ? AND created = ? AND changed = created",
+                .integer(item.account.rawValue),
+                .integer(item.changed)
+            ) { _ in true }
+            guard taken == nil else { throw StoreError(.conflict, "two items at one number") }
+        }
         try connection.run(
             """
             INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

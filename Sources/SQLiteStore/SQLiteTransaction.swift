@@ -110,7 +110,8 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             try connection.run("DELETE FROM content WHERE id = ?", .integer(id.rawValue))
         case .key(let account, let message, let key):
             try connection.run(
-                "INSERT OR REPLACE INTO submission VALUES(?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO submission VALUES(?, ?, ?, ?, ?, ?)",
+                .integer(indexKey(ItemKind.message.rawValue, message.description)),
                 .integer(account.rawValue),
                 .text(message.description),
                 .blob(key.digest),
@@ -146,7 +147,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     }
 
     private static func indexed(_ accounts: [AccountID], _ text: String) -> String {
-        (accounts.map(owner) + SearchWords.of(text)).joined(separator: " ")
+        accounts.map(owner).joined(separator: " ") + " " + SearchWords.line(of: text)
     }
 
     private func applyToOutbox(_ change: Change) throws {

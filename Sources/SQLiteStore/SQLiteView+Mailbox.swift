@@ -22,10 +22,10 @@ extension SQLiteView {
         try connection.first(
             """
             SELECT \(Self.itemColumns) FROM item INDEXED BY item_object
-            WHERE account = ? AND object_key = ? AND kind = ? AND object = ?
+            WHERE object_key = ? AND account = ? AND kind = ? AND object = ?
             """,
-            .integer(account.rawValue),
             .integer(indexKey(kind.rawValue, object)),
+            .integer(account.rawValue),
             .integer(Int64(kind.rawValue)),
             .text(object),
             map: item
@@ -42,13 +42,7 @@ extension SQLiteView {
     }
 
     func changes(_ account: AccountID, after: ChangeNumber, limit: Int) throws -> [Item] {
-        try connection.rows(
-            "SELECT \(Self.itemColumns) FROM item WHERE account = ? AND changed > ? ORDER BY changed LIMIT ?",
-            .integer(account.rawValue),
-            .integer(after),
-            .integer(Int64(limit)),
-            map: item
-        )
+        try changes(account, after: after, createdUpTo: .max, limit: limit)
     }
 
     func changes(
@@ -57,10 +51,15 @@ extension SQLiteView {
         createdUpTo: ChangeNumber,
         limit: Int
     ) throws -> [Item] {
+        // Items as they were made, in the mailbox's own order, merged with those that changed since.
         try connection.rows(
             """
-            SELECT \(Self.itemColumns) FROM item WHERE account = ? AND changed > ? AND created <= ?
-            ORDER BY changed LIMIT ?
+            SELECT account, created, created, kind, object, state FROM item
+                WHERE account = ?1 AND created > ?2 AND created <= ?3 AND changed = created
+            UNION ALL
+            SELECT \(Self.itemColumns) FROM item INDEXED BY item_changed
+                WHERE account = ?1 AND changed > ?2 AND created <= ?3 AND changed <> created
+            ORDER BY 3 LIMIT ?4
             """,
             .integer(account.rawValue),
             .integer(after),
@@ -208,18 +207,19 @@ extension SQLiteView {
     func documents(_ ids: [ContentID]) throws -> [ContentID: [UInt8]] {
         var documents: [ContentID: [UInt8]] = [:]
         documents.reserveCapacity(ids.count)
+        var query = try connection.prepare("SELECT document FROM content WHERE id = ?")
+        defer { query.end() }
         for id in ids {
-            documents[id] = try connection.first(
-                "SELECT document FROM content WHERE id = ?",
-                .integer(id.rawValue)
-            ) { $0.blob(0) }
+            query.rebind(.integer(id.rawValue))
+            if try query.next() { documents[id] = query.blob(0) }
         }
         return documents
     }
 
     func key(_ account: AccountID, _ message: MessageID) throws -> SubmissionKey? {
         try connection.first(
-            "SELECT digest, created, time FROM submission WHERE account = ? AND message = ?",
+            "SELECT digest, created, time FROM submission WHERE message_key = ? AND account = ? AND message = ?",
+            .integer(indexKey(ItemKind.message.rawValue, message.description)),
             .integer(account.rawValue),
             .text(message.description)
         ) { SubmissionKey(digest: $0.blob(0), created: $0.integer(1), time: Timestamp(rawValue: $0.integer(2))) }

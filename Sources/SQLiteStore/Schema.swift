@@ -11,7 +11,10 @@ enum Schema {
     /// The index is given words that are divided and folded already: its tokeniser knows nothing of Unicode, so that it
     /// divides them no further.
     ///
-    /// Mailboxes are clustered by account and number, so that a stream of changes or a page of a listing is one walk.
+    /// Mailboxes are clustered by account and number, so that a page of a listing is one walk. A batch touches one page
+    /// of such a tree for each account, and the log takes every page that was touched: so what is looked up by a
+    /// message's id stands in the order of ids, where the messages of a batch share pages, and only items that changed
+    /// after they were made have an entry under their change.
     private static let version1 = """
         CREATE TABLE account(
             id INTEGER PRIMARY KEY,
@@ -37,8 +40,8 @@ enum Schema {
             conversation_hash INTEGER, unread INTEGER NOT NULL, tombstone INTEGER NOT NULL,
             transient INTEGER NOT NULL, state BLOB NOT NULL,
             PRIMARY KEY(account, created)) WITHOUT ROWID;
-        CREATE UNIQUE INDEX item_changed ON item(account, changed);
-        CREATE INDEX item_object ON item(account, object_key);
+        CREATE UNIQUE INDEX item_changed ON item(account, changed) WHERE changed <> created;
+        CREATE INDEX item_object ON item(object_key, account);
         CREATE INDEX item_conversation ON item(account, conversation_hash, created)
             WHERE conversation_hash IS NOT NULL;
         CREATE INDEX item_unread ON item(account, created) WHERE unread = 1;
@@ -53,8 +56,9 @@ enum Schema {
         CREATE INDEX content_message ON content(message_key);
         CREATE INDEX content_held ON content(time) WHERE holders > 0;
         CREATE TABLE submission(
-            account INTEGER NOT NULL, message TEXT NOT NULL, digest BLOB NOT NULL, created INTEGER NOT NULL,
-            time INTEGER NOT NULL, PRIMARY KEY(account, message)) WITHOUT ROWID;
+            message_key INTEGER NOT NULL, account INTEGER NOT NULL, message TEXT NOT NULL, digest BLOB NOT NULL,
+            created INTEGER NOT NULL, time INTEGER NOT NULL,
+            PRIMARY KEY(message_key, account, message)) WITHOUT ROWID;
         CREATE INDEX submission_time ON submission(time);
         CREATE TABLE ledger(
             account INTEGER NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL, reason TEXT NOT NULL,

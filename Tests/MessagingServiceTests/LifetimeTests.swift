@@ -29,8 +29,9 @@ struct LifetimeTests {
 
         let computer = world.connect(alice.devices[1])
         try await computer.settle()
-        await computer.tick()
         try await eventually("released") {
+            // Its cursor is not kept before its deliveries are.
+            await computer.tick()
             try await world.service.sweep()
             return try await released(world, alice, request.id) == true
         }

@@ -112,7 +112,7 @@ extension MessagingService {
             let documents = try view.documents(fresh.compactMap { $0.message?.content })
             for item in fresh {
                 guard let bytes = documents[item] else { continue }
-                let text = Self.searchText(try Documents.decode(Envelope.self, bytes))
+                let text = try Documents.decode(SearchableText.self, bytes).text
                 if Self.matches(text, words) { matches.append(item) }
             }
             guard let last = fresh.last, fresh.count == items.count, items.count == Limits.pageItems else {
@@ -133,17 +133,6 @@ extension MessagingService {
         return words.enumerated().allSatisfy { index, word in
             present.contains { index == words.count - 1 ? $0.hasPrefix(word) : $0 == word }
         }
-    }
-
-    /// What of a message can be searched for.
-    static func searchText(_ envelope: Envelope) -> String {
-        var pieces = [envelope.subject ?? "", envelope.from.description]
-        pieces += envelope.to.map(\.description)
-        for part in envelope.parts {
-            pieces.append(part.name ?? "")
-            if part.type.hasPrefix("text/") { pieces.append(part.text ?? "") }
-        }
-        return pieces.joined(separator: "\n")
     }
 
     // MARK: Projection

@@ -268,7 +268,7 @@ extension MessagingService {
         if bodyGoes {
             for blob in content.blobs { try work.transaction.apply(.refer(blob, by: -1, at: work.now)) }
             content.blobs = []
-            try unindex(work, content, envelope)
+            try unindex(work, content)
         }
         if content.references <= 0 {
             try work.transaction.apply(.removeContent(content.id))

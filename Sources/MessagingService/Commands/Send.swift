@@ -111,7 +111,7 @@ extension MessagingService {
             now: work.now
         )
 
-        let document = try Documents.encode(envelope)
+        let document = ItemWriter.document(of: envelope)
         let blobs = envelope.parts.compactMap(\.sha256)
         // What waits in the outbox holds the content too: deleting the sent message does not take it from a receiver.
         let references = submitted.references + submitted.outbox.count

@@ -254,7 +254,7 @@ public final class DeviceSession: @unchecked Sendable {
         if let request = frame.send {
             commands += 1
             service.send(identity, request) { [inbox, self] result in
-                inbox.post { self.finish(ref, result) { $0.sent = $1 } }
+                inbox.post { self.sent(ref, result) }
             }
         } else if let request = frame.read {
             command(ref) {
@@ -290,6 +290,17 @@ public final class DeviceSession: @unchecked Sendable {
             do { result = .success(try await body(service)) } catch { result = .failure(error) }
             inbox.post { self.finish(ref, result, fill: fill) }
         }
+    }
+
+    /// The answer that is written most often, without the general encoder.
+    private func sent(_ ref: Int, _ result: Result<SendAnswer, any Error>) {
+        guard case .success(let answer) = result else { return finish(ref, result) { $0.sent = $1 } }
+        commands -= 1
+        if case .closed = phase { return }
+        var writer = ItemWriter()
+        writer.answer(answer, ref: ref)
+        link.write(writer.bytes)
+        link.flush()
     }
 
     private func finish<T>(

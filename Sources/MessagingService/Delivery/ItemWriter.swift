@@ -1,9 +1,9 @@
 import ClientWire
 public import MessagingCore
 
-/// Writes items as the contract's `ItemDocument`, splicing in content that was encoded when it was stored.
+/// Writes the contract's most frequent documents, splicing in content that was encoded when it was stored.
 ///
-/// The shape is fixed by a test that decodes what is written here with `ItemDocument` itself.
+/// The shapes are fixed by tests that decode what is written here with `ItemDocument` and `SendAnswer` themselves.
 struct ItemWriter {
     /// How much of an item to write.
     enum Form: Hashable {
@@ -32,6 +32,45 @@ struct ItemWriter {
     mutating func safe(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
         bytes.append(contentsOf: string.utf8)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Any string, escaped as JSON asks (RFC 8259, section 7).
+    mutating func string(_ string: String) {
+        var string = string
+        bytes.append(UInt8(ascii: "\""))
+        string.withUTF8 { text in
+            var start = 0
+            for (index, byte) in text.enumerated()
+            where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+                bytes.append(contentsOf: text[start..<index])
+                escape(byte)
+                start = index + 1
+            }
+            bytes.append(contentsOf: text[start...])
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\n"): text("\\n")
+        case UInt8(ascii: "\r"): text("\\r")
+        case UInt8(ascii: "\t"): text("\\t")
+        case 0..<0x20:
+            text(byte < 0x10 ? "\\u000" : "\\u001")
+            let digit = byte & 15
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+        default:
+            text("\\")
+            bytes.append(byte)
+        }
+    }
+
+    /// A time as text.
+    mutating func time(_ time: Timestamp) {
+        bytes.append(UInt8(ascii: "\""))
+        time.write(into: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -110,26 +149,47 @@ struct ItemWriter {
             text("]")
         }
         if reports, !message.receivers.isEmpty {
-            text(",\"receivers\":[")
-            for (index, receiver) in message.receivers.enumerated() {
-                if index > 0 { text(",") }
-                self.receiver(receiver)
-            }
-            text("]")
+            text(",\"receivers\":")
+            receivers(message.receivers.map(ReceiverDocument.init))
         }
     }
 
-    private mutating func receiver(_ receiver: ReceiverState) {
+    /// Writes the answer to a `send` on the socket.
+    mutating func answer(_ answer: SendAnswer, ref: Int) {
+        text("{\"ref\":")
+        number(Int64(ref))
+        text(",\"sent\":{\"id\":")
+        safe(answer.id.description)
+        text(",\"created\":")
+        number(answer.created)
+        text(",\"conversation\":")
+        safe(answer.conversation.description)
+        text(",\"receivers\":")
+        receivers(answer.receivers)
+        text(",\"balance\":")
+        number(answer.balance)
+        text(answer.repeated ? ",\"repeated\":true}}" : ",\"repeated\":false}}")
+    }
+
+    private mutating func receivers(_ receivers: [ReceiverDocument]) {
+        text("[")
+        for (index, receiver) in receivers.enumerated() {
+            if index > 0 { text(",") }
+            self.receiver(receiver)
+        }
+        text("]")
+    }
+
+    private mutating func receiver(_ receiver: ReceiverDocument) {
         text("{\"address\":")
         safe(receiver.address.description)
         text(",\"state\":")
-        safe(receiver.disposition.name)
-        text(",\"since\":\"")
-        receiver.since.write(into: &bytes)
-        text("\"")
-        if let failure = receiver.failure {
+        safe(receiver.state)
+        text(",\"since\":")
+        time(receiver.since)
+        if let reason = receiver.reason {
             text(",\"reason\":")
-            safe(failure.rawValue)
+            safe(reason.rawValue)
         }
         text("}")
     }

@@ -8,6 +8,8 @@ struct PageReader {
     let view: any ReadView
     let user: UserState
     let device: Device
+    /// Whether the device is told of reports: asked once, not for each item of a page.
+    private let wantsReports: Bool
 
     /// Changes read at once.
     static let pageItems = 256
@@ -33,6 +35,7 @@ struct PageReader {
         self.view = view
         self.user = user
         self.device = device
+        wantsReports = user.preferences.wantReports(device, at: service.clock())
     }
 
     /// Messages that the device says it has and whose acknowledgement this server does not remember: it was lost with a
@@ -171,7 +174,7 @@ struct PageReader {
             form: .state,
             document: document,
             notice: nil,
-            reports: user.preferences.wantReports(device, at: service.clock())
+            reports: wantsReports
         )
         guard full, let document, !message.flags.contains(.released) else { return projected }
         switch decision.deliver {

@@ -7,7 +7,6 @@ extension MessagingService {
     static let sweepMilliseconds: Int64 = 5000
     static let sweepItems = 200
     static let blobGraceMilliseconds: Int64 = 60000
-    static let indexedAtOnce = 500
 
     /// Keeps the house until the task is cancelled: expiry, retention, tombstones, uploads, blobs, keys, index.
     public func runHousekeeping() async {
@@ -37,50 +36,6 @@ extension MessagingService {
     private func forgetKeys() async throws {
         let horizon = clock().advanced(by: -Limits.keyHorizonMilliseconds - Limits.clockSkewMilliseconds)
         try await perform { work in try work.transaction.apply(.removeKeys(before: horizon)) }
-    }
-
-    // MARK: Search index
-
-    private static let indexMark = "indexed-content"
-
-    /// Contents up to this number are in the index.
-    func indexedUpTo(_ view: any ReadView) throws -> ContentID {
-        let bytes = try view.setting(Self.indexMark)
-        return ContentID(rawValue: bytes.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0)
-    }
-
-    /// Takes new content into the search index, many in one commit: cheaper than one by one, and off the send path.
-    public func indexNewContent() async throws {
-        while true {
-            let more = try await perform { work in
-                let mark = try self.indexedUpTo(work.transaction)
-                let fresh = try work.transaction.unindexed(after: mark, limit: Self.indexedAtOnce)
-                guard let last = fresh.last else { return false }
-                for content in fresh where content.holders > 0 {
-                    try self.index(work, content, try Documents.decode(Envelope.self, content.document))
-                }
-                try work.transaction.apply(.setting(Self.indexMark, Array("\(last.id.rawValue)".utf8)))
-                return fresh.count == Self.indexedAtOnce
-            }
-            guard more else { return }
-        }
-    }
-
-    func index(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws {
-        try work.transaction.apply(
-            .index(content.id, accounts: content.accounts, text: Self.searchText(envelope))
-        )
-    }
-
-    /// Takes a content out of the index before its text, or whose it is, is lost.
-    /// - Returns: whether it was there.
-    @discardableResult
-    func unindex(_ work: Work, _ content: StoredContent, _ envelope: Envelope) throws -> Bool {
-        guard content.id.rawValue <= (try indexedUpTo(work.transaction)).rawValue else { return false }
-        try work.transaction.apply(
-            .unindex(content.id, accounts: content.accounts, text: Self.searchText(envelope))
-        )
-        return true
     }
 
     // MARK: Content

@@ -141,9 +141,9 @@ extension MessagingService {
             content.holders += 1
             if !content.accounts.contains(account) {
                 // The index tells whose a content is: it takes the text in again under one more name.
-                let isIndexed = try unindex(work, content, envelope)
+                let isIndexed = try unindex(work, content)
                 content.accounts.append(account)
-                if isIndexed { try index(work, content, envelope) }
+                if isIndexed { try index(work, content) }
             }
             try work.transaction.apply(.content(content))
         } else if let message = existing?.message, message.flags.contains(.delivered) {
