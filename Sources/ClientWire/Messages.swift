@@ -18,7 +18,7 @@ public struct PartRequest: Hashable, Sendable, Codable {
     public var type: String?
     public var name: String?
     public var text: String?
-    /// The handle of a complete upload.
+    /// The handle of a complete upload; it is spent by the message that takes it.
     public var upload: String?
     public var forward: Forward?
     /// The id of a file in the personal area.

@@ -163,15 +163,16 @@ extension MessagingService {
         if let name = request.name { try Envelope.validate(fileName: name) }
         return try await perform { work in
             var user = try work.user(who.account)
-            guard let upload = try work.transaction.upload(request.upload), upload.account == who.account else {
-                throw Refusal(.notFound, "no such upload")
-            }
-            guard let hash = upload.hash else { throw Refusal(.invalidRequest, "the upload is not complete") }
-            if let existing = try work.transaction.item(who.account, kind: .file, object: upload.id),
+            // Asked again: the file has the upload's id.
+            if let existing = try work.transaction.item(who.account, kind: .file, object: request.upload),
                 case .document(let bytes) = existing.body
             {
                 return try Documents.decode(FileDocument.self, bytes)
             }
+            guard let upload = try work.transaction.upload(request.upload), upload.account == who.account else {
+                throw Refusal(.notFound, "no such upload")
+            }
+            guard let hash = upload.hash else { throw Refusal(.invalidRequest, "the upload is not complete") }
             guard user.account.hasRoom(for: upload.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
@@ -192,6 +193,7 @@ extension MessagingService {
             )
             user.account.used += upload.bytes
             try work.transaction.apply(.refer(hash, by: 1, at: work.now))
+            try Self.drop(upload, work)
             try work.putDocument(&user, .file, file.id, file)
             work.put(user)
             return file

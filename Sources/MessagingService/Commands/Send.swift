@@ -67,12 +67,17 @@ extension MessagingService {
             expires: request.expires,
             parts: parts
         )
-        return try commit(
+        let answer = try commit(
             work,
             Submission(envelope: envelope, device: who.device, reports: request.reports ?? []),
             sender: who.account,
             digest: digest
         )
+        // The message holds the bytes now: a handle that stayed would count against the account until its lease ends.
+        for id in Set(request.parts.compactMap(\.upload)) {
+            if let upload = try work.transaction.upload(id) { try Self.drop(upload, work) }
+        }
+        return answer
     }
 
     /// Decides in the core, then writes what it decided.
