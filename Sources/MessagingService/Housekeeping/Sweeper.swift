@@ -162,9 +162,10 @@ extension MessagingService {
             for account in accounts {
                 try await perform { work in
                     var user = try work.user(account)
-                    // A device of another epoch starts from a listing: it holds nothing back.
+                    // A device of another epoch, or one that never followed the stream, starts from a listing: it holds
+                    // nothing back.
                     let holding = user.devices.filter {
-                        !$0.isExpired(at: work.now) && $0.cursor.epoch == user.account.epoch
+                        !$0.isExpired(at: work.now) && $0.cursor.epoch == user.account.epoch && $0.cursor.number > 0
                     }
                     let upTo = min(holding.map(\.cursor.number).min() ?? .max, user.account.head)
                     guard upTo > user.account.trim else { return }
