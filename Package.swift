@@ -136,10 +136,12 @@ let serverLibraries: [Target] = [
     ),
     target("MessagingService", ["ClientWire", "MessagingCore", "Store", crypto, cryptoExtras, logging]),
     target("BlobStore", ["MessagingCore", "Store", crypto]),
+    .target(name: "CWebFiles", exclude: ["web"]),
+    target("WebFiles", ["CWebFiles", crypto]),
     target(
         "AppGateway",
         [
-            "ClientWire", "MessagingCore", "MessagingService", "Store", crypto, httpTypes,
+            "ClientWire", "MessagingCore", "MessagingService", "Store", "WebFiles", crypto, httpTypes,
             .product(name: "Hummingbird", package: "hummingbird"), logging, metrics,
             nio("NIOCore"), nio("NIOHTTP1"), nio("NIOWebSocket"),
             .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -150,8 +152,8 @@ let serverLibraries: [Target] = [
     target(
         "ContinuoServer",
         [
-            "AppGateway", "BlobStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", crypto,
-            logging, nio("NIOCore"), nio("NIOPosix"), lifecycle,
+            "AppGateway", "BlobStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", "WebFiles",
+            crypto, logging, nio("NIOCore"), nio("NIOPosix"), lifecycle,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ]
@@ -197,7 +199,7 @@ let serverTests: [Target] = [
         of: "AppGateway",
         [
             "AppGateway", "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "Store",
-            crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
+            "WebFiles", crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
         ]
     ),
     tests(of: "ContinuoServer", ["ContinuoServer"]),
@@ -212,8 +214,8 @@ let executables: [Target] = [
     executable(
         "continuo",
         [
-            "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore", "MessagingService",
-            "ProtocolDecoding",
+            "AppGateway", "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore",
+            "MessagingService", "ProtocolDecoding", "WebFiles",
             arguments, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
         ]
     )

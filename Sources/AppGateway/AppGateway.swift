@@ -31,6 +31,7 @@ public struct AppGateway: Service {
     ///
     /// - Parameters:
     ///   - certificates: TLS for every connection; nil for plain HTTP (behind a proxy, or on loopback).
+    ///   - pages: The web client; nil for none.
     ///   - group: The event loops that connections live on.
     ///   - clock: What `/v1/time` tells; the service's own clock.
     ///   - onListening: Told the address in use once connections are taken.
@@ -38,6 +39,7 @@ public struct AppGateway: Service {
         service: MessagingService,
         address: ListenAddress,
         certificates: TLSCertificates? = nil,
+        pages: WebPages? = nil,
         limits: GatewayLimits = GatewayLimits(),
         group: any EventLoopGroup,
         logger: Logger,
@@ -68,6 +70,7 @@ public struct AppGateway: Service {
                     service: service,
                     requests: RateLimiter(limits.requestsOfDevice, capacity: limits.rateEntries)
                 ),
+                pages: pages,
                 fields: Listener.fields(isSecure: certificates != nil),
                 logger: logger
             ),
@@ -131,6 +134,7 @@ public struct OperatorGateway: Service {
                 limits: limits,
                 metrics: GatewayMetrics(listener: "operator", factory: registry),
                 doorkeeper: OperatorDoorkeeper(token: token, hosts: hosts, limits: limits),
+                pages: nil,
                 fields: Listener.fields(isSecure: certificates != nil),
                 logger: logger
             ),

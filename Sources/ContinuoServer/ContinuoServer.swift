@@ -1,4 +1,4 @@
-import AppGateway
+public import AppGateway
 import BlobStore
 public import Logging
 import MessagingCore
@@ -43,7 +43,12 @@ public final class ContinuoServer: Sendable {
     }
 
     /// Serves until SIGTERM or SIGINT (or until the task is cancelled), then closes the store.
-    public func run(onReady: @escaping @Sendable (Addresses) -> Void = { _ in }) async throws {
+    ///
+    /// - Parameter pages: The web client that the client's door serves.
+    public func run(
+        pages: WebPages = WebPages(),
+        onReady: @escaping @Sendable (Addresses) -> Void = { _ in }
+    ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let registry = PrometheusRegistry()
         let certificates = try configuration.tls.map { files in
@@ -57,6 +62,7 @@ public final class ContinuoServer: Sendable {
             service: service,
             address: ListenAddress(host: configuration.listen.host, port: configuration.listen.port),
             certificates: certificates,
+            pages: pages,
             group: group,
             logger: logger,
             registry: registry,

@@ -1,3 +1,4 @@
+import AppGateway
 import ArgumentParser
 import ClientWire
 import ContinuoClient
@@ -7,6 +8,7 @@ import Logging
 import MessagingCore
 import MessagingService
 import Synchronization
+import WebFiles
 
 /// `continuo demo`
 struct Demo: AsyncParsableCommand {
@@ -17,6 +19,8 @@ struct Demo: AsyncParsableCommand {
     var folder = ".demo"
     @Option(help: "Port for devices; the operator's interface is on the next one.")
     var port = 8080
+    @Option(help: ArgumentHelp("Serve the web client from a folder, to work on it.", valueName: "folder"))
+    var web: String?
 
     func run() async throws {
         let root = URL(fileURLWithPath: folder).path
@@ -32,7 +36,8 @@ struct Demo: AsyncParsableCommand {
         let failure = Failure()
         let shownFolder = folder
         do {
-            try await server.run { addresses in
+            let pages = WebPages(files: web.map(WebFiles.inFolder) ?? .embedded, demo: try DemoPeople.page())
+            try await server.run(pages: pages) { addresses in
                 Task {
                     do {
                         try await people.settle(url: "http://\(addresses.client)")
@@ -105,6 +110,30 @@ private struct DemoPeople: Sendable {
         ("alice", "alice-phone", "Alice's fixed phone", .fixedPhone),
         ("alice", "alice-laptop", "Alice's laptop", .computer),
     ]
+
+    /// The devices that the demo page shows: each logs in by itself, beside those of the command line.
+    private static let frames: [(account: String, name: String, label: String, kind: DeviceKind)] = [
+        ("alice", "alice-mobile", "Alice's mobile", .mobile),
+        ("alice", "alice-phone", "Alice's fixed phone", .fixedPhone),
+        ("alice", "alice-laptop", "Alice's laptop", .computer),
+        ("bob", "bob-mobile", "Bob's mobile", .mobile),
+        ("bob", "bob-pda", "Bob's PDA", .pda),
+        ("bob", "bob-laptop", "Bob's laptop", .computer),
+    ]
+
+    static func page() throws -> WebPages.Demo {
+        WebPages.Demo(
+            devices: try frames.map {
+                WebPages.Demo.Device(
+                    name: $0.name,
+                    label: $0.label,
+                    kind: $0.kind,
+                    address: try Address("\($0.account)@\(domain)")
+                )
+            },
+            password: password
+        )
+    }
 
     func settle(url: String) async throws {
         try await account("Alice", ["alice", "alice.work"])

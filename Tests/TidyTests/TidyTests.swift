@@ -43,8 +43,9 @@ struct TidyTests {
             "ClientWire", "MessagingCore", "Store", "Crypto", "CryptoExtras", "Logging", "Synchronization",
             "FoundationEssentials", "Dispatch",
         ],
+        "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "AppGateway": [
-            "ClientWire", "MessagingCore", "MessagingService", "Store", "Hummingbird", "HummingbirdCore",
+            "ClientWire", "MessagingCore", "MessagingService", "Store", "WebFiles", "Hummingbird", "HummingbirdCore",
             "HummingbirdTLS", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "NIOTLS", "HTTPTypes",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "Metrics", "ServiceLifecycle", "Crypto", "Synchronization",
             "FoundationEssentials", "Foundation", "NIOConcurrencyHelpers", "COpenAPI", "AsyncAlgorithms", "Glibc",

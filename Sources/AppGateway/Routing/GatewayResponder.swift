@@ -23,6 +23,8 @@ struct GatewayResponder: HTTPResponder {
     let limits: GatewayLimits
     let metrics: GatewayMetrics
     let doorkeeper: any Doorkeeper
+    /// Pages beside the routes; nil for a listener without them.
+    let pages: WebPages?
     /// Goes with every answer.
     let fields: HTTPFields
     let logger: Logger
@@ -65,6 +67,7 @@ struct GatewayResponder: HTTPResponder {
             throw GatewayError(Refusal(.tooLarge, "a path has at most \(limits.targetBytes) bytes"), status: 414)
         }
         let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        if let page = try pages?.response(request, path: halves[0]) { return page }
         let (route, values) = try table.route(request.method, halves[0])
         found = route
         let identity = try await doorkeeper.admit(request, route, context.peer)

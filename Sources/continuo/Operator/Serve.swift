@@ -1,7 +1,9 @@
+import AppGateway
 import ArgumentParser
 import ContinuoServer
 import Foundation
 import Logging
+import WebFiles
 
 /// `continuo serve`
 struct Serve: AsyncParsableCommand {
@@ -12,13 +14,17 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Data folder, instead of the configuration's.", valueName: "folder"))
     var data: String?
 
+    @Option(help: ArgumentHelp("Serve the web client from a folder, to work on it.", valueName: "folder"))
+    var web: String?
+
     func run() async throws {
         var configuration = try readConfiguration(config)
         if let data { configuration.data = data }
         let logger = makeLogger(configuration.logLevel)
         let server = try await openServer(configuration, logger)
         raiseDescriptorLimit()
-        try await server.run { addresses in
+        let pages = WebPages(files: web.map(WebFiles.inFolder) ?? .embedded)
+        try await server.run(pages: pages) { addresses in
             logger.notice(
                 "ready",
                 metadata: ["client": "\(addresses.client)", "operator": "\(addresses.operators)"]
