@@ -21,8 +21,10 @@ test: ## Run all tests
 	@scripts/setup test
 	@scripts/test
 
-lint: setup ## Check the format and what the compiler cannot see
+lint: ## Check the format and what the compiler cannot see
+	@scripts/setup lint
 	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel
+	@scripts/lint-web
 
 format: ## Put the sources into the house's format
 	@$(SWIFT_FILES) | xargs -0 swift format --in-place --parallel

@@ -136,7 +136,7 @@ let serverLibraries: [Target] = [
     ),
     target("MessagingService", ["ClientWire", "MessagingCore", "Store", crypto, cryptoExtras, logging]),
     target("BlobStore", ["MessagingCore", "Store", crypto]),
-    .target(name: "CWebFiles", exclude: ["web"]),
+    .target(name: "CWebFiles", exclude: ["web", "tsconfig.json", "tsconfig.worker.json"]),
     target("WebFiles", ["CWebFiles", crypto]),
     target(
         "AppGateway",

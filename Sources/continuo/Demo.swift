@@ -28,7 +28,7 @@ struct Demo: AsyncParsableCommand {
         configuration.data = root + "/data"
         configuration.domains = [DemoPeople.domain]
         configuration.listen.port = port
-        configuration.operatorListen.port = port + 1
+        configuration.operatorListen.port = port == 0 ? 0 : port + 1
         configuration.logLevel = "warning"
         let server = try await openServer(configuration, makeLogger(configuration.logLevel))
         raiseDescriptorLimit()
@@ -71,11 +71,12 @@ private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses) {
     print(
         """
 
-        Continuo runs at http://\(addresses.client)  (operator: http://\(addresses.operators), data: \(folder))
-        Bob has a laptop; Alice has a mobile, a fixed phone and a laptop. Her rules: business mail to the
-        laptop only; on the fixed phone no pictures; large things on the mobile as a notification.
+        Continuo runs at http://\(addresses.client)/demo/  (operator: http://\(addresses.operators), data: \(folder))
+        Open it in a browser: Alice's and Bob's devices side by side, each with a registration of its own.
+        Alice's rules: business mail (alice.work@demo.example) to the laptop only; on the fixed phone no
+        pictures; large things on the mobile as a notification.
 
-        In another terminal, from this folder:
+        The same from terminals, from this folder:
 
           export XDG_DATA_HOME="$PWD/\(folder)" PATH="$PWD/.build/debug:$PATH"
           continuo watch --device alice-mobile          # leave it running; more terminals: alice-phone, alice-laptop
@@ -94,6 +95,8 @@ private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses) {
         Passwords are '\(DemoPeople.password)'. Stop with Ctrl-C; what happened stays in \(folder).
         """
     )
+    // Whoever reads it through a pipe waits for it.
+    fflush(nil)
 }
 
 /// The people of the demo: made on the first run, found again on later ones.

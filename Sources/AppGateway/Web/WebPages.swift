@@ -2,7 +2,7 @@ import ClientWire
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
-import MessagingCore
+public import MessagingCore
 import NIOCore
 public import WebFiles
 

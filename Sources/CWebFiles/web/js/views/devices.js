@@ -1,0 +1,39 @@
+// The person's devices.
+
+import { fill, h } from "../dom.js";
+import { longTime, t } from "../words.js";
+
+/**
+ * @param {Element} place
+ * @param {import("../device.js").Device} device
+ */
+export async function showDevices(place, device) {
+  const list = h("ul", { class: "cards" });
+  fill(place, h("section", { class: "page" }, h("h2", {}, t("devices")), list));
+  /** @type {{devices: import("../contract.js").DeviceStatus[]}} */
+  const { devices } = await device.api.json("GET", "/v1/devices");
+  const again = () => showDevices(place, device);
+  fill(list, devices.map((status) => {
+    const { device: one } = status;
+    const state = status.isConnected ? "connected" : status.isRegistered ? "registered" : "away";
+    const rename = async () => {
+      const label = prompt(t("deviceName"), one.label)?.trim();
+      if (!label) return;
+      await device.api.json("PATCH", `/v1/devices/${one.id}`, { label });
+      again();
+    };
+    const revoke = async () => {
+      if (!confirm(t("revokeQuestion", { label: one.label }))) return;
+      await device.api.json("DELETE", `/v1/devices/${one.id}`);
+      again();
+    };
+    return h("li", { class: status.isThis ? "this" : undefined },
+      h("strong", {}, one.label),
+      h("span", { class: "hint" }, t(/** @type {"kind.mobile"} */ (`kind.${one.kind}`)), status.isThis && ` · ${t("thisDevice")}`),
+      h("span", { class: `presence ${state}` }, t(state)),
+      h("span", { class: "hint" }, t("lastSeen", { time: longTime(status.lastSeen) })),
+      h("div", { class: "row" },
+        h("button", { onclick: rename }, t("rename")),
+        !status.isThis && h("button", { onclick: revoke }, t("revoke"))));
+  }));
+}

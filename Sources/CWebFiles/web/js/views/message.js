@@ -1,0 +1,97 @@
+// One message of a conversation.
+
+import { h, icon } from "../dom.js";
+import { bytes, longTime, plainAddress, shortTime, t } from "../words.js";
+
+/**
+ * @typedef {import("../contract.js").Item} Item
+ * @typedef {import("../device.js").Device} Device
+ */
+
+/** Pictures that are safe to draw; anything else that says it is one is only offered for download. */
+const pictures = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
+
+const marks = /** @type {const} */ ({ pending: "check", delivered: "checks", displayed: "checks", failed: "alert" });
+
+/**
+ * @param {Device} device
+ * @param {Item} item
+ */
+export function bubble(device, item) {
+  const isMine = item.boxes?.includes("sent") && !item.boxes.includes("inbox");
+  const { message, notice } = item;
+  const content = message ?? notice;
+  return h("li", { class: isMine ? "mine" : "theirs", "data-message": item.id, tabindex: "-1" },
+    content && !isMine && h("p", { class: "from" }, plainAddress(content.from)),
+    content?.subject && h("h3", {}, content.subject),
+    item.released && h("p", { class: "hint" }, t("released")),
+    message?.parts.map((part, index) => partOf(item, part, index)),
+    notice && !message && h("div", { class: "notice" },
+      h("p", { class: "hint" }, t("noticeSize", { size: bytes(notice.bytes) })),
+      h("button", { onclick: () => device.fetchWhole(item.id) }, t("fetch"))),
+    h("footer", {},
+      content && h("time", { datetime: content.date, title: longTime(content.date) }, shortTime(content.date)),
+      isMine && receivers(item),
+      menu(device, item)));
+}
+
+/**
+ * @param {Item} item
+ * @param {import("../contract.js").Part} part
+ * @param {number} index
+ */
+function partOf(item, part, index) {
+  if (part.text !== undefined) return h("p", { class: "text", dir: "auto" }, part.text);
+  if (!part.sha256) return null;
+  const source = `/v1/messages/${item.id}/parts/${index}`;
+  const name = part.name ?? part.type;
+  const save = h("a", { class: "file", href: source, download: name },
+    icon("file"), h("span", { class: "name" }, name), h("span", { class: "hint" }, bytes(part.bytes)));
+  if (pictures.has(part.type)) {
+    return h("figure", {}, h("img", { src: source, alt: name, loading: "lazy" }), h("figcaption", {}, save));
+  }
+  if (part.type.startsWith("video/")) {
+    return h("figure", {}, h("video", { src: source, controls: true, preload: "metadata" }), h("figcaption", {}, save));
+  }
+  if (part.type.startsWith("audio/")) {
+    return h("figure", {}, h("audio", { src: source, controls: true, preload: "none" }), h("figcaption", {}, save));
+  }
+  return save;
+}
+
+/**
+ * What became of it, for each receiver.
+ * @param {Item} item
+ */
+function receivers(item) {
+  const all = item.receivers ?? [];
+  if (all.length === 0) return null;
+  return h("ul", { class: "receivers" }, all.map((one) =>
+    h("li", { class: one.state, title: `${plainAddress(one.address)}: ${longTime(one.since)}` },
+      icon(marks[one.state]),
+      h("span", {}, (all.length > 1 ? `${plainAddress(one.address)}: ` : "") + t(`state.${one.state}`),
+        one.reason && ` (${one.reason})`))));
+}
+
+/**
+ * @param {Device} device
+ * @param {Item} item
+ */
+function menu(device, item) {
+  const content = item.message ?? item.notice;
+  return h("details", { class: "menu" },
+    h("summary", { "aria-label": t("more", { from: content ? plainAddress(content.from) : "" }) }, icon("more")),
+    h("div", {},
+      h("button", { onclick: () => device.remove([item.id], "everywhere") }, t("deleteEverywhere")),
+      item.message && item.boxes?.includes("inbox")
+        && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere"))));
+}
+
+/**
+ * @param {Device} device
+ * @param {Item} item
+ */
+async function removeHere(device, item) {
+  await device.remove([item.id], "here");
+  await device.dropContent(item.created);
+}

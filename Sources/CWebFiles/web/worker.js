@@ -1,0 +1,60 @@
+// Adds the device's token to the bytes of attachments, which pictures and films ask for without one.
+
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+/** @type {string | null} */
+let token = null;
+
+worker.addEventListener("install", () => worker.skipWaiting());
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+
+worker.addEventListener("message", (event) => {
+  token = event.data.token;
+  event.ports[0]?.postMessage("kept");
+});
+
+/** The token of the device whose pages these are: from memory, or after a restart from its storage. */
+async function ownToken() {
+  if (token) return token;
+  const scope = new URL(worker.registration.scope).pathname;
+  const name = (scope.startsWith("/demo/") ? "demo " : "") + scope.split("/").at(-2);
+  const database = await new Promise((resolve, reject) => {
+    const request = indexedDB.open(`continuo ${name}`);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  try {
+    token = await new Promise((resolve, reject) => {
+      const request = database.transaction("state").objectStore("state").get("registration");
+      request.onsuccess = () => resolve(request.result?.token ?? null);
+      request.onerror = () => reject(request.error);
+    });
+  } finally {
+    database.close();
+  }
+  return token;
+}
+
+const attachments = /^\/v1\/(messages\/[^/]+\/parts\/\d+|files\/[^/]+\/content)$/;
+
+worker.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (url.origin !== worker.location.origin || !attachments.test(url.pathname)) return;
+  event.respondWith((async () => {
+    const headers = new Headers(event.request.headers);
+    headers.set("authorization", `Bearer ${await ownToken()}`);
+    return fetch(url.pathname, { headers, signal: event.request.signal });
+  })());
+});
+
+worker.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil((async () => {
+    const [page] = await worker.clients.matchAll({ type: "window" });
+    if (page) {
+      await page.focus();
+      page.postMessage({ open: event.notification.data });
+    } else {
+      await worker.clients.openWindow(`${worker.registration.scope}#/message/${event.notification.data}`);
+    }
+  })());
+});

@@ -1,0 +1,112 @@
+// Written by scripts/web-files.
+#include "web_files.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char file0[] = {
+#embed "web/app.css"
+};
+static const unsigned char file1[] = {
+#embed "web/demo.html"
+};
+static const unsigned char file2[] = {
+#embed "web/icon.svg"
+};
+static const unsigned char file3[] = {
+#embed "web/index.html"
+};
+static const unsigned char file4[] = {
+#embed "web/js/api.js"
+};
+static const unsigned char file5[] = {
+#embed "web/js/contract.js"
+};
+static const unsigned char file6[] = {
+#embed "web/js/database.js"
+};
+static const unsigned char file7[] = {
+#embed "web/js/demo.js"
+};
+static const unsigned char file8[] = {
+#embed "web/js/device.js"
+};
+static const unsigned char file9[] = {
+#embed "web/js/dom.js"
+};
+static const unsigned char file10[] = {
+#embed "web/js/mailbox.js"
+};
+static const unsigned char file11[] = {
+#embed "web/js/main.js"
+};
+static const unsigned char file12[] = {
+#embed "web/js/popup.js"
+};
+static const unsigned char file13[] = {
+#embed "web/js/queue.js"
+};
+static const unsigned char file14[] = {
+#embed "web/js/stream.js"
+};
+static const unsigned char file15[] = {
+#embed "web/js/views/account.js"
+};
+static const unsigned char file16[] = {
+#embed "web/js/views/compose.js"
+};
+static const unsigned char file17[] = {
+#embed "web/js/views/devices.js"
+};
+static const unsigned char file18[] = {
+#embed "web/js/views/message.js"
+};
+static const unsigned char file19[] = {
+#embed "web/js/views/messages.js"
+};
+static const unsigned char file20[] = {
+#embed "web/js/views/signin.js"
+};
+static const unsigned char file21[] = {
+#embed "web/js/words.js"
+};
+static const unsigned char file22[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file23[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file24[] = {
+#embed "web/worker.js"
+};
+
+static const struct web_file files[] = {
+    {"app.css", file0, sizeof file0},
+    {"demo.html", file1, sizeof file1},
+    {"icon.svg", file2, sizeof file2},
+    {"index.html", file3, sizeof file3},
+    {"js/api.js", file4, sizeof file4},
+    {"js/contract.js", file5, sizeof file5},
+    {"js/database.js", file6, sizeof file6},
+    {"js/demo.js", file7, sizeof file7},
+    {"js/device.js", file8, sizeof file8},
+    {"js/dom.js", file9, sizeof file9},
+    {"js/mailbox.js", file10, sizeof file10},
+    {"js/main.js", file11, sizeof file11},
+    {"js/popup.js", file12, sizeof file12},
+    {"js/queue.js", file13, sizeof file13},
+    {"js/stream.js", file14, sizeof file14},
+    {"js/views/account.js", file15, sizeof file15},
+    {"js/views/compose.js", file16, sizeof file16},
+    {"js/views/devices.js", file17, sizeof file17},
+    {"js/views/message.js", file18, sizeof file18},
+    {"js/views/messages.js", file19, sizeof file19},
+    {"js/views/signin.js", file20, sizeof file20},
+    {"js/words.js", file21, sizeof file21},
+    {"strings/de.js", file22, sizeof file22},
+    {"strings/en.js", file23, sizeof file23},
+    {"worker.js", file24, sizeof file24},
+};
+
+size_t web_file_count(void) { return sizeof files / sizeof files[0]; }
+
+const struct web_file *web_file_at(size_t index) { return &files[index]; }

@@ -1,0 +1,123 @@
+"""Runs the demo with the real program, and opens its devices in a real browser."""
+
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+import unittest
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / ".build/debug/continuo"
+BROWSER = "/usr/bin/chromium"
+PICTURE = ROOT / "docs/demo/harbour.png"
+
+ALICE = "alice@demo.example"
+WORK = "alice.work@demo.example"
+BOB = "bob@demo.example"
+
+expect.set_options(timeout=15_000)
+
+
+class Demo:
+    """One server of the demo, on ports and in a folder of its own."""
+
+    def __init__(self, port: int = 0):
+        self.folder = tempfile.TemporaryDirectory(prefix="continuo-web-")
+        self.port = port
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for line in self.process.stdout:
+            found = re.search(r"Continuo runs at (http://[^/ ]+:(\d+))", line)
+            if found:
+                self.url = found[1]
+                self.port = int(found[2])
+                return
+        raise AssertionError("the demo did not start: " + self.process.stderr.read())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=20)
+        self.folder.cleanup()
+
+
+class BrowserTest(unittest.TestCase):
+    """A demo of its own for each test; devices are pages of one browser; an error on a console fails the test."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.playwright = sync_playwright().start()
+        cls.browser = cls.playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.browser.close()
+        cls.playwright.stop()
+
+    def setUp(self) -> None:
+        self.demo = Demo()
+        self.addCleanup(self.demo.end)
+        self.complaints: list[str] = []
+        self.context = self.browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
+        self.addCleanup(self.context.close)
+
+    def open(self, name: str) -> Page:
+        """A device of the demo, in a page of its own."""
+        page = self.context.new_page()
+        page.on("console", lambda message: self.complain(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(f"{name}: {error}"))
+        page.goto(f"{self.demo.url}/demo/d/{name}/")
+        expect(page.get_by_role("navigation")).to_be_visible()
+        return page
+
+    def complain(self, kind: str, text: str) -> None:
+        # A connection that breaks is told by the browser itself.
+        if kind == "error" and "ERR_INTERNET_DISCONNECTED" not in text and "ERR_CONNECTION_REFUSED" not in text:
+            self.complaints.append(text)
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.complaints, [])
+
+
+def send(page: Page, to: str, text: str = "", subject: str = "", files: list = ()) -> None:
+    """Writes a new message and sends it."""
+    page.get_by_role("link", name="Messages").click()
+    page.get_by_role("link", name="New message").click()
+    page.get_by_label("To", exact=True).fill(to)
+    page.get_by_label("Subject").fill(subject)
+    page.get_by_label("Message", exact=True).fill(text)
+    if files:
+        page.locator("input[type=file]").set_input_files(files)
+    page.get_by_role("button", name="Send").click()
+
+
+def conversation(page: Page, text: str):
+    """The entry of the list that shows a text."""
+    return page.locator(".conversations a", has_text=text)
+
+
+def bubble(page: Page, text: str):
+    """The message of the open conversation that holds a text."""
+    return page.locator(".bubbles > li", has_text=text)
+
+
+def until(what: str, condition, seconds: float = 15) -> None:
+    """Waits for something that no page shows."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"never: {what}")
+        time.sleep(0.05)
