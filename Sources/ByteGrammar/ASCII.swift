@@ -10,11 +10,26 @@ public enum ASCII {
     /// Whether a stretch of bytes equals a literal, letters compared without case.
     @inlinable
     public static func equal(_ bytes: Span<UInt8>, _ range: Range<Int>, ignoringCase literal: StaticString) -> Bool {
-        guard range.count == literal.utf8CodeUnitCount, range.upperBound <= bytes.count else { return false }
-        let text = unsafe UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-        for index in 0..<range.count
-        where lowercased(bytes[range.lowerBound &+ index]) != lowercased(unsafe text[index]) {
+        let count = range.count
+        guard count == literal.utf8CodeUnitCount, range.lowerBound >= 0, range.upperBound <= bytes.count else {
             return false
+        }
+        let text = unsafe UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
+        let raw = bytes.bytes
+        var index = 0
+        // Mostly the case is the usual one: eight bytes at a time while they are the very same.
+        // `index + 8 <= count`, and `count` bytes are there on both sides, hold at every load below.
+        while index &+ 8 <= count {
+            let left = unsafe raw.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: range.lowerBound &+ index,
+                as: UInt64.self
+            )
+            guard left == (unsafe text.loadUnaligned(fromByteOffset: index, as: UInt64.self)) else { break }
+            index &+= 8
+        }
+        while index < count {
+            guard lowercased(bytes[range.lowerBound &+ index]) == lowercased(unsafe text[index]) else { return false }
+            index &+= 1
         }
         return true
     }

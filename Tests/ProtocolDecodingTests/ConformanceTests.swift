@@ -58,7 +58,7 @@ struct ConformanceTests {
     static func check(_ entry: CorpusEntry) throws {
         let result = DecoderRegistry.standard.decode(try entry.bytes, as: entry.decoderName, file: entry.file)
         let differences = Self.differences(of: result, from: entry)
-        if let reason = ConformanceExceptions.reasons[entry.file] {
+        if let reason = Corpus.exceptions[entry.file] {
             #expect(!differences.isEmpty, "the exception can go: \(reason)")
         } else {
             #expect(differences == [], "\(result.json.text)")

@@ -46,6 +46,13 @@ enum Corpus {
     static let keptMessages: [CorpusEntry] = (try? Self.load(Self.messages, isFlat: true)) ?? []
     static let whole: [CorpusEntry] = (try? Self.load(Self.shared)) ?? []
 
+    /// Files whose verdict is not the manifest's, each with the reason; the aim is none.
+    static let exceptions: [String: String] = {
+        let file = Self.fixtures.deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "conformance-exceptions.json")
+        return (try? JSONDecoder().decode([String: String].self, from: Data(contentsOf: file))) ?? [:]
+    }()
+
     static func entries(_ protocols: String...) -> [CorpusEntry] {
         self.kept.filter { protocols.contains($0.protocolName) }
     }

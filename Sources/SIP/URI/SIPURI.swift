@@ -76,7 +76,8 @@ public struct SIPURI: Sendable, Hashable, CustomStringConvertible {
         text += self.parameters.description
         var separator = "?"
         for header in self.headers {
-            text += "\(separator)\(header.name)=\(header.value ?? "")"
+            text += separator + header.name
+            if let value = header.value { text += "=" + value }
             separator = "&"
         }
         return text

@@ -92,11 +92,11 @@ extension SIPStack {
             self.answerStateless(request, 503, on: flow)
             return nil
         }
-        let identity: String?
+        let identity: MergeIdentity?
         do throws(SIPError) {
             identity =
                 request.method == .cancel || !self.configuration.refusesMergedRequests
-                ? nil : try request.mergeIdentity()
+                ? nil : try MergeIdentity(request)
         } catch {
             self.answerStateless(request, error.responseStatus, on: flow)
             return nil
@@ -146,8 +146,7 @@ extension SIPStack {
         transaction.tryingDeadline = nil
         let bytes = response.serialized()
         transaction.lastResponse = bytes
-        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
-            guard let self, let transaction else { return }
+        self.send(bytes, route: transaction.route, on: transaction.flow) {
             self.transportFailed(transaction)
         }
         self.settle(transaction)
@@ -156,8 +155,7 @@ extension SIPStack {
 
     private func resend(_ transaction: ServerTransaction) {
         guard let bytes = transaction.lastResponse else { return }
-        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
-            guard let self, let transaction else { return }
+        self.send(bytes, route: transaction.route, on: transaction.flow) {
             self.transportFailed(transaction)
         }
     }
@@ -239,7 +237,7 @@ extension SIPStack {
             guard let listener = self.listeners[flow.number] else { return onFailure() }
             let address = try? SocketAddress(ipAddress: host, port: Int(port))
             let envelope = AddressedEnvelope(remoteAddress: address ?? flow.remote, data: bytes)
-            self.write(envelope, to: listener)
+            self.write(envelope, to: listener, number: flow.number)
         }
     }
 

@@ -29,12 +29,14 @@ public final class SIPStack: @unchecked Sendable {
     var nextNumber: UInt64 = 1
 
     var servers: [ServerTransactionKey: ServerTransaction] = [:]
-    var merges: [String: ServerTransactionKey] = [:]
+    var merges: [MergeIdentity: ServerTransactionKey] = [:]
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
     var wheelTime = NIODeadline.now()
     var isClosed = false
+    /// The datagram socket that is being read, which flushes once it has read everything.
+    var readingNumber: UInt64?
 
     /// What a timer is for.
     enum TimerTarget {

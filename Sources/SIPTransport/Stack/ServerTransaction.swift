@@ -33,7 +33,7 @@ public final class ServerTransaction {
     /// The user's own text for the transaction, such as the id of a call.
     public var note: String?
     let key: ServerTransactionKey
-    let mergeIdentity: String?
+    let mergeIdentity: MergeIdentity?
     let route: ResponseRoute
     var machine: Machine
     var lastResponse: ByteBuffer?
@@ -48,7 +48,7 @@ public final class ServerTransaction {
         via: Via,
         flow: Flow,
         key: ServerTransactionKey,
-        mergeIdentity: String?,
+        mergeIdentity: MergeIdentity?,
         timers: TransactionTimers
     ) {
         self.stack = stack
@@ -57,7 +57,7 @@ public final class ServerTransaction {
         self.key = key
         self.mergeIdentity = mergeIdentity
         self.route = ResponseRoute(via: via)
-        self.localTag = RandomText.token(16)
+        self.localTag = RandomText.token(12)
         self.machine =
             request.method == .invite
             ? .invite(InviteServerTransaction(isReliable: flow.transport.isReliable, timers: timers))
