@@ -21,7 +21,7 @@ build() { # one name at a time: 'swift build' takes one product
 # Fixtures from which a target starts.
 seeds() {
     case "$1" in
-        sip | sip-stream | sip-uri) echo Tests/SIPTests/Fixtures ;;
+        sip | sip-stream) echo Tests/SIPTests/Fixtures/sip* ;;
         msrp-*) echo Tests/MSRPTests/Fixtures ;;
         inflate) echo Tests/CPIMTests/Fixtures ;;
         sdp) echo Tests/ProtocolDecodingTests/Fixtures/sdp ;;

@@ -42,13 +42,25 @@ public enum ASCII {
         let left = left.utf8
         let right = right.utf8
         guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+        var others = right.makeIterator()
+        for byte in left {
+            guard let other = others.next(), byte == other || lowercased(byte) == lowercased(other) else { return false }
+        }
+        return true
     }
 
     /// The string with the letters of US-ASCII in lower case and everything else as it is.
     public static func lowercased(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 &- 0x41 < 26 }) else { return text }
-        return String(decoding: text.utf8.map { lowercased($0) }, as: UTF8.self)
+        let bytes = text.utf8
+        return String(unsafeUninitializedCapacity: bytes.count) { buffer in
+            var count = 0
+            for byte in bytes {
+                unsafe buffer[count] = lowercased(byte)
+                count += 1
+            }
+            return count
+        }
     }
 
     /// The value of a hexadecimal digit, or nil.

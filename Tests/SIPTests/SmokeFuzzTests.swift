@@ -101,7 +101,10 @@ struct SmokeFuzzTests {
 
     /// What is printed of a text must be read as the same.
     static func exerciseTexts(_ text: String) {
-        if let uri = try? URI(text) { #expect((try? URI(uri.description)) == uri, "\(text)") }
+        if let uri = try? URI(text) {
+            #expect((try? URI(uri.description)) == uri, "\(text)")
+            #expect(uri.isEquivalent(to: uri), "\(text)")
+        }
         if let address = try? NameAddress(text) {
             #expect((try? NameAddress(address.description)) == address, "\(text)")
         }

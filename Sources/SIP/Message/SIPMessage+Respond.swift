@@ -34,7 +34,7 @@ extension SIPMessage {
     /// Whether To has a tag, or looks so when it cannot be read.
     private func isTagged(_ field: FieldLine) -> Bool {
         do throws(SIPError) {
-            return try self.to().tag != nil
+            return try self.tag(of: .to) != nil
         } catch {
             return self.valueText(field).contains(";tag=")
         }

@@ -79,9 +79,9 @@ public struct MergeIdentity: Sendable, Hashable {
     /// - Returns: nil for a request with a To tag.
     /// - Throws: What the header fields throw.
     public init?(_ request: SIPMessage) throws(SIPError) {
-        guard try request.to().tag == nil else { return nil }
+        guard try request.tag(of: .to) == nil else { return nil }
         self.callID = try request.callID()
-        self.fromTag = try request.from().tag ?? ""
+        self.fromTag = try request.tag(of: .from) ?? ""
         self.sequence = try request.cSeq()
     }
 }

@@ -28,7 +28,7 @@ public final class SIPStack: @unchecked Sendable {
     var aliases: [Destination: UInt64] = [:]
     var nextNumber: UInt64 = 1
 
-    var servers: [ServerTransactionKey: ServerTransaction] = [:]
+    var servers: [ServerTransactionKey: ServerRecord] = [:]
     var merges: [MergeIdentity: ServerTransactionKey] = [:]
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
     var wheel = TimerWheel<TimerTarget>()
@@ -40,7 +40,7 @@ public final class SIPStack: @unchecked Sendable {
 
     /// What a timer is for.
     enum TimerTarget {
-        case server(ServerTransaction)
+        case server(ServerRecord)
         case client(ClientTransaction)
     }
 
@@ -87,6 +87,8 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
+        // Record and transaction hold each other.
+        for record in self.servers.values { record.transaction = nil }
         self.servers = [:]
         self.merges = [:]
         self.clients = [:]
@@ -116,7 +118,7 @@ public final class SIPStack: @unchecked Sendable {
 }
 
 extension SIPStack {
-    func schedule(_ transaction: ServerTransaction) {
+    func schedule(_ transaction: ServerRecord) {
         guard let deadline = transaction.deadline else { return }
         if let scheduled = transaction.scheduled, scheduled <= deadline { return }
         transaction.scheduled = deadline
