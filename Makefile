@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SWIFT_FILES = git ls-files -z '*.swift'
 
-.PHONY: help setup run test lint format bench soak coverage build release clean
+.PHONY: help setup run test lint format bench soak fuzz coverage build release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,10 +33,14 @@ release: setup
 	swift build -c release --product continuo --static-swift-stdlib
 
 bench: release ## Measure, and print a table (optimised build; some minutes)
+	@.build/release/continuo bench protocols
 	@.build/release/continuo bench messages
 
 soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak
+
+fuzz: setup ## Fuzz every parser for FUZZ_SECONDS (600) each
+	@Fuzz/run.sh $${FUZZ_SECONDS:-600}
 
 coverage: setup ## Show how much of the sources the tests reach
 	@scripts/coverage

@@ -99,22 +99,16 @@ let protocolTests: [Target] = [
 ]
 
 let protocolTools: [Target] = [
-    target("MSRPBenchmarks", ["MSRP", "MSRPTransport", nio("NIOCore"), nio("NIOPosix")]),
-    executable("bench-msrp", path: "Benchmarks/Sources/bench-msrp", ["MSRPBenchmarks"]),
-    executable(
-        "sip-bench",
-        path: "Benchmarks/Sources/sip-bench",
-        ["SIP", "SIPTransport", nio("NIOCore"), nio("NIOPosix")]
-    ),
     executable(
         "sip-echo",
         path: "Examples/sip-echo",
-        exclude: ["README.md"],
         ["SIP", "SIPTransport", nio("NIOCore"), nio("NIOPosix")]
     ),
+    executable("sdp-answer", path: "Examples/sdp-answer", ["SDP"]),
+    executable("cpim-report", path: "Examples/cpim-report", ["CPIM"]),
     executable(
         "msrp-file",
-        path: "Examples/Sources/msrp-file",
+        path: "Examples/msrp-file",
         ["MSRP", "MSRPTransport", nio("NIOCore"), nio("NIOPosix"), nioSSL, arguments]
     ),
 ]
@@ -171,8 +165,8 @@ let serverTools: [Target] = [
     target(
         "ContinuoBench",
         [
-            "ClientWire", "MessagingCore", httpClient, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
-            nio("NIOWebSocket"), nioSSL,
+            "ClientWire", "MessagingCore", "MSRP", "MSRPTransport", "SIP", "SIPTransport", httpClient,
+            nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOWebSocket"), nioSSL,
         ]
     )
 ]

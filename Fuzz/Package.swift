@@ -17,11 +17,15 @@ let fuzzers = [
     Fuzzer(name: "canary", products: []),
     Fuzzer(name: "cpim", products: ["CPIM"]),
     Fuzzer(name: "decode", products: ["ProtocolDecoding"]),
+    Fuzzer(name: "dns", products: ["SIPTransport"], usesBuffers: true),
     Fuzzer(name: "inflate", products: ["CPIM"]),
     Fuzzer(name: "msrp-frames", products: ["MSRP"], usesBuffers: true),
     Fuzzer(name: "msrp-reassembly", products: ["MSRP"], usesBuffers: true),
     Fuzzer(name: "multipart", products: ["CPIM"]),
     Fuzzer(name: "sdp", products: ["SDP"]),
+    Fuzzer(name: "sip", products: ["SIP"], usesBuffers: true),
+    Fuzzer(name: "sip-stream", products: ["SIP"], usesBuffers: true),
+    Fuzzer(name: "sip-uri", products: ["SIP"]),
     Fuzzer(name: "xml", products: ["XMLBodies"]),
 ]
 

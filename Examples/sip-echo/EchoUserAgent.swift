@@ -142,7 +142,7 @@ extension EchoUserAgent {
         call.gate.finished(succeeded: true)
         call.invite = transaction
         call.lastSuccess = response
-        call.success = SuccessRetransmission(now: .now())
+        call.success = (try? transaction.request.cSeq()).map { SuccessRetransmission(sequence: $0.number, now: .now()) }
         self.calls[id] = call
         self.watch(id)
     }
@@ -203,8 +203,10 @@ extension EchoUserAgent {
     }
 
     func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {
-        guard let id = try? acknowledgement.dialogIDAtServer() else { return }
-        self.calls[id]?.success?.acknowledged()
+        guard let id = try? acknowledgement.dialogIDAtServer(), let sequence = try? acknowledgement.cSeq().number else {
+            return
+        }
+        self.calls[id]?.success?.acknowledged(sequence: sequence)
     }
 
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {

@@ -10,11 +10,26 @@ public enum ASCII {
     /// Whether a stretch of bytes equals a literal, letters compared without case.
     @inlinable
     public static func equal(_ bytes: Span<UInt8>, _ range: Range<Int>, ignoringCase literal: StaticString) -> Bool {
-        guard range.count == literal.utf8CodeUnitCount, range.upperBound <= bytes.count else { return false }
-        let text = unsafe UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-        for index in 0..<range.count
-        where lowercased(bytes[range.lowerBound &+ index]) != lowercased(unsafe text[index]) {
+        let count = range.count
+        guard count == literal.utf8CodeUnitCount, range.lowerBound >= 0, range.upperBound <= bytes.count else {
             return false
+        }
+        let text = unsafe UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
+        let raw = bytes.bytes
+        var index = 0
+        // Mostly the case is the usual one: eight bytes at a time while they are the very same.
+        // `index + 8 <= count`, and `count` bytes are there on both sides, hold at every load below.
+        while index &+ 8 <= count {
+            let left = unsafe raw.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: range.lowerBound &+ index,
+                as: UInt64.self
+            )
+            guard left == (unsafe text.loadUnaligned(fromByteOffset: index, as: UInt64.self)) else { break }
+            index &+= 8
+        }
+        while index < count {
+            guard lowercased(bytes[range.lowerBound &+ index]) == lowercased(unsafe text[index]) else { return false }
+            index &+= 1
         }
         return true
     }
@@ -27,13 +42,25 @@ public enum ASCII {
         let left = left.utf8
         let right = right.utf8
         guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+        var others = right.makeIterator()
+        for byte in left {
+            guard let other = others.next(), byte == other || lowercased(byte) == lowercased(other) else { return false }
+        }
+        return true
     }
 
     /// The string with the letters of US-ASCII in lower case and everything else as it is.
     public static func lowercased(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 &- 0x41 < 26 }) else { return text }
-        return String(decoding: text.utf8.map { lowercased($0) }, as: UTF8.self)
+        let bytes = text.utf8
+        return String(unsafeUninitializedCapacity: bytes.count) { buffer in
+            var count = 0
+            for byte in bytes {
+                unsafe buffer[count] = lowercased(byte)
+                count += 1
+            }
+            return count
+        }
     }
 
     /// The value of a hexadecimal digit, or nil.

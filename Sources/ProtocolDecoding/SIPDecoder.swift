@@ -12,14 +12,19 @@ struct SIPDecoder: ProtocolDecoder {
     }
 
     func decode(_ bytes: [UInt8]) -> Decoding {
+        let buffer = ByteBuffer(bytes: bytes)
+        let answers = SIPAnswers.fields(of: buffer)
         do throws(SIPError) {
-            let message = try SIPMessage(parsing: ByteBuffer(bytes: bytes), limits: Self.limits)
+            let message = try SIPMessage(parsing: buffer, limits: Self.limits)
             try message.validate()
-            return .ok(self.fields(of: message))
+            return .ok(self.fields(of: message) + self.detailFields(of: message) + answers)
         } catch {
-            return .rejected(
-                .init(code: "sip-\(error.code.rawValue)", offset: error.offset, expected: error.reason)
+            let failure = Decoding.Failure(
+                code: "sip-\(error.code.rawValue)",
+                offset: error.offset,
+                expected: error.reason
             )
+            return Decoding(verdict: .rejected, failure: failure, fields: answers)
         }
     }
 
@@ -107,6 +112,38 @@ struct SIPDecoder: ProtocolDecoder {
         for (key, name) in [("route_count", HeaderName.route), ("record_route_count", .recordRoute)] {
             let list = try? message.list(name, as: NameAddress.self)
             fields.append(.init(key, .optional(list.map { UInt64($0.count) })))
+        }
+        return fields
+    }
+
+    /// What fewer people ask for.
+    private func detailFields(of message: SIPMessage) -> [JSONValue.Member] {
+        let vias = (try? message.vias()) ?? []
+        let uri = try? message.requestURI()
+        var fields: [JSONValue.Member] = [
+            .init("top_via_received", .optional(vias.first?.received)),
+            .init("via_hosts", .strings(vias.map(\.sentBy.host))),
+            .init("via_transports", .strings(vias.map(\.transport))),
+            .init("request_uri_scheme", .optional(uri?.scheme)),
+            .init("request_user_decoded", .optional(uri?.sip?.decodedUser)),
+            .init("tel_number_canonical", .optional(uri?.tel?.canonicalNumber)),
+            .init("supported", .strings((try? message.optionTags(.supported)) ?? [])),
+            .init("session_expires", .optional((try? message.sessionExpires())?.map { UInt64($0.seconds) })),
+        ]
+        if let rack = try? message.value(.rAck, as: RAck.self) {
+            let members: [JSONValue.Member] = [
+                .init("rseq", .integer(Int64(rack.responseNumber))), .init("cseq", .integer(Int64(rack.number))),
+                .init("method", .string(rack.method.rawValue)),
+            ]
+            fields.append(.init("rack", .object(members)))
+        }
+        if let contact = (try? message.contacts())?.addresses.first {
+            fields += [
+                .init("contact_display_name_decoded", .optional(contact.displayName)),
+                .init("contact_header_params", .strings(contact.parameters.items.map(\.name))),
+                .init("contact_uri_params", .strings(contact.uri.sip?.parameters.items.map(\.name) ?? [])),
+                .init("contact_uri_headers", .strings(contact.uri.sip?.headers.map(\.name) ?? [])),
+            ]
         }
         return fields
     }

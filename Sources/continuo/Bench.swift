@@ -5,8 +5,8 @@ import Foundation
 /// `continuo bench`
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure this program's server on this machine.",
-        subcommands: [Messages.self]
+        abstract: "Measure this program on this machine.",
+        subcommands: [Messages.self, Protocols.self]
     )
 
     struct Messages: AsyncParsableCommand {
@@ -38,19 +38,39 @@ struct Bench: AsyncParsableCommand {
                 progress: { printError($0) }
             )
             let figures = try await bench.run(parts.isEmpty ? Set(MessageBench.Part.allCases) : Set(parts))
-            if json {
-                for figure in figures { try printJSON(figure) }
-            } else {
-                printTable(
-                    [["FIGURE", "MEDIAN", "UNIT", "RUNS"]]
-                        + figures.map { figure in
-                            [
-                                figure.name, "\(figure.median)", figure.unit,
-                                figure.runs.map { "\($0)" }.joined(separator: " "),
-                            ]
-                        }
-                )
-            }
+            try printFigures(figures, json: json)
         }
+    }
+
+    struct Protocols: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The protocol libraries: parsing, answering, forwarding, UDP, framing, transfers; and their floors."
+        )
+        @Flag(help: "Print JSON, one object a line.")
+        var json = false
+        @Option(help: "Runs of each measurement.")
+        var runs = 5
+
+        func run() async throws {
+            guard runs > 0 else { throw CommandFailure.misused("there must be a run at least") }
+            let bench = ProtocolBench(runs: runs, progress: { printError($0) })
+            try printFigures(try await bench.run(), json: json)
+        }
+    }
+}
+
+private func printFigures(_ figures: [Figure], json: Bool) throws {
+    if json {
+        for figure in figures { try printJSON(figure) }
+    } else {
+        printTable(
+            [["FIGURE", "MEDIAN", "UNIT", "RUNS"]]
+                + figures.map { figure in
+                    [
+                        figure.name, "\(figure.median)", figure.unit,
+                        figure.runs.map { "\($0)" }.joined(separator: " "),
+                    ]
+                }
+        )
     }
 }

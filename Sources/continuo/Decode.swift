@@ -16,8 +16,13 @@ struct Decode: ParsableCommand {
         help: ArgumentHelp("What it is, instead of a guess: sip, sdp, cpim ...", valueName: "protocol")
     )
     var name: String?
-    @Flag(help: "Print JSON, one object a line.")
-    var json = false
+    @Flag(help: "How it is printed: JSON, one object a line, or text for people.")
+    var form = Form.json
+
+    enum Form: String, EnumerableFlag {
+        case json
+        case text
+    }
 
     func run() throws {
         let registry = DecoderRegistry.standard
@@ -37,7 +42,7 @@ struct Decode: ParsableCommand {
                 throw CommandFailure.misused("\(path) cannot be read")
             }
             for result in try decode(bytes, path == "-" ? nil : path, registry) {
-                print(json ? result.json.text : text(of: result))
+                print(form == .json ? result.json.text : text(of: result))
                 if result.decoding.verdict != .ok { isAllGood = false }
             }
         }

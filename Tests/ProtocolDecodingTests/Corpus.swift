@@ -42,9 +42,22 @@ enum Corpus {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "shared/conformance")
 
+    static let requests = Self.fixtures.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "SIPTests/Fixtures")
+
     static let kept: [CorpusEntry] = (try? Self.load(Self.fixtures)) ?? []
     static let keptMessages: [CorpusEntry] = (try? Self.load(Self.messages, isFlat: true)) ?? []
+    static let keptRequests = ((try? Self.load(Self.requests)) ?? []).filter {
+        $0.decoderName == "sip" && FileManager.default.fileExists(atPath: $0.path.path)
+    }
     static let whole: [CorpusEntry] = (try? Self.load(Self.shared)) ?? []
+
+    /// Files whose verdict is not the manifest's, each with the reason; the aim is none.
+    static let exceptions: [String: String] = {
+        let file = Self.fixtures.deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "conformance-exceptions.json")
+        return (try? JSONDecoder().decode([String: String].self, from: Data(contentsOf: file))) ?? [:]
+    }()
 
     static func entries(_ protocols: String...) -> [CorpusEntry] {
         self.kept.filter { protocols.contains($0.protocolName) }
@@ -127,7 +140,10 @@ enum Expectation {
     static let sipKeys: Set<String> = [
         "request", "response", "call_id", "cseq", "from_tag", "to_tag", "via_count", "top_via", "contact_count",
         "route_count", "record_route_count", "content_length_header", "body_length", "max_forwards", "subject",
-        "from_display_name",
+        "from_display_name", "top_via_received", "via_hosts", "via_transports", "request_uri_scheme",
+        "request_user_decoded", "tel_number_canonical", "supported", "session_expires", "rack",
+        "contact_display_name_decoded", "contact_header_params", "contact_uri_params", "contact_uri_headers",
+        "uas_unsupported", "proxy_unsupported", "proxy_response",
     ]
 
     /// The differences, one text each; what is found beyond what is expected is no difference.

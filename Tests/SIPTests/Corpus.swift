@@ -39,6 +39,12 @@ enum Corpus {
     private static let manifest = Self.fixtures.appendingPathComponent("manifest.json")
     private static let shared = Self.here.appendingPathComponent("../../../shared/conformance").standardizedFileURL
 
+    /// Files whose verdict is not the manifest's, each with the reason; the aim is none.
+    static let exceptions: [String: String] = {
+        let file = Self.here.appendingPathComponent("../conformance-exceptions.json").standardizedFileURL
+        return (try? JSONDecoder().decode([String: String].self, from: Data(contentsOf: file))) ?? [:]
+    }()
+
     private static func url(_ file: String) -> URL? {
         [Self.fixtures, Self.shared].map { $0.appendingPathComponent(file) }
             .first { FileManager.default.fileExists(atPath: $0.path) }

@@ -68,6 +68,22 @@ struct FramerTests {
         #expect(Self.run([ByteBuffer(string: String(repeating: "\r\n", count: 5000))]).allSatisfy { $0 == "ping" })
     }
 
+    @Test("A head above the limit is too large even when its end came along, and its request can be answered")
+    func largeHead() throws {
+        let head = Self.first.replacing("Content-Length", with: String(repeating: "X: yyyyyyyy\r\n", count: 4000) + "X")
+        let bytes = ByteBuffer(string: head)
+        let half = try #require(bytes.getSlice(at: 0, length: 40_000))
+        #expect(Self.run([bytes]) == ["failed head-too-large"])
+        #expect(Self.run([half, ByteBuffer(string: "\r\n\r\n")]) == ["failed head-too-large"])
+        var framer = StreamFramer(side: .server)
+        framer.append(bytes)
+        guard case .failed(_, let request?) = framer.next() else {
+            Issue.record("no request to answer")
+            return
+        }
+        #expect(try request.callID() == "one@example.com")
+    }
+
     @Test("A message without its body waits")
     func incomplete() {
         #expect(Self.run([ByteBuffer(string: String(Self.first.dropLast()))]).isEmpty)

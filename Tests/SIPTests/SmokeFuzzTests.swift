@@ -89,7 +89,25 @@ struct SmokeFuzzTests {
         let place = Corpus.here.appendingPathComponent("../../Fuzz/corpus/\(folder)").standardizedFileURL
         let files = try FileManager.default.contentsOfDirectory(at: place, includingPropertiesForKeys: nil)
         #expect(!files.isEmpty)
-        for file in files { Self.exercise(Array(try Data(contentsOf: file))) }
+        for file in files {
+            let bytes = Array(try Data(contentsOf: file))
+            Self.exercise(bytes)
+            Self.exerciseTexts(String(decoding: bytes, as: UTF8.self))
+            let cut = bytes.first.map { Int($0) * bytes.count / 256 } ?? 0
+            let pieces = [ByteBuffer(bytes: bytes[..<cut]), ByteBuffer(bytes: bytes[cut...])]
+            #expect(FramerTests.run(pieces) == FramerTests.run([ByteBuffer(bytes: bytes)]))
+        }
+    }
+
+    /// What is printed of a text must be read as the same.
+    static func exerciseTexts(_ text: String) {
+        if let uri = try? URI(text) {
+            #expect((try? URI(uri.description)) == uri, "\(text)")
+            #expect(uri.isEquivalent(to: uri), "\(text)")
+        }
+        if let address = try? NameAddress(text) {
+            #expect((try? NameAddress(address.description)) == address, "\(text)")
+        }
     }
 
     @Test("A stream of mutated messages gives the same events however it is split", arguments: 0..<2)

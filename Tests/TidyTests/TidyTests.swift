@@ -26,7 +26,6 @@ struct TidyTests {
             "MSRP", "ByteGrammar", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOWebSocket", "NIOTLS",
             "NIOConcurrencyHelpers", "Synchronization", "Logging", "Crypto", "Glibc", "DequeModule",
         ],
-        "MSRPBenchmarks": ["MSRP", "MSRPTransport", "NIOCore", "NIOPosix", "Synchronization"],
         "MessagingCore": [],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
         "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],

@@ -25,10 +25,12 @@ public struct SuccessRetransmission: Sendable, Hashable {
 
     /// Where things stand.
     public private(set) var state: State
+    private let sequence: UInt32
     private let timers: TransactionTimers
 
-    /// Starts when the 2xx is sent.
-    public init(now: NIODeadline, timers: TransactionTimers = TransactionTimers()) {
+    /// Starts when the 2xx is sent to the INVITE with the given CSeq number.
+    public init(sequence: UInt32, now: NIODeadline, timers: TransactionTimers = TransactionTimers()) {
+        self.sequence = sequence
         self.timers = timers
         self.state = .waiting(
             resend: Retransmission(first: timers.t1, from: now),
@@ -36,18 +38,18 @@ public struct SuccessRetransmission: Sendable, Hashable {
         )
     }
 
-    init(state: State, timers: TransactionTimers) {
-        self.state = state
-        self.timers = timers
-    }
-
     /// When to call ``timeReached(_:)``, nil when no timer runs.
     public var deadline: NIODeadline? {
         if case .waiting(let resend, let timeout) = self.state { min(resend.at, timeout) } else { nil }
     }
 
-    /// An ACK with the CSeq number of the INVITE arrived in the dialog.
-    public mutating func acknowledged() { if case .waiting = self.state { self.state = .acknowledged } }
+    /// An ACK with the given CSeq number arrived in the dialog.
+    ///
+    /// The ACK of an earlier INVITE, late or repeated, changes nothing: were it taken, a lost 2xx would never be sent
+    /// again, since the INVITE's retransmissions end at the transaction.
+    public mutating func acknowledged(sequence: UInt32) {
+        if case .waiting = self.state, sequence == self.sequence { self.state = .acknowledged }
+    }
 
     /// Time passed.
     public mutating func timeReached(_ now: NIODeadline) -> Action {

@@ -102,10 +102,11 @@ public struct StreamFramer: Sendable {
         return nil
     }
 
-    /// Looks for CRLF CRLF, and scans the head once it is there.
+    /// Looks for CRLF CRLF within the limit, and scans the head once it is there.
     private mutating func findHead() -> Bool {
-        guard let end = Self.headEnd(self.buffer, from: self.searched) else {
-            self.searched = self.buffer.readableBytes
+        let bound = min(self.buffer.readableBytes, self.limits.headBytes)
+        guard let end = Self.headEnd(self.buffer, from: self.searched, to: bound) else {
+            self.searched = bound
             return false
         }
         self.head = Self.scan(self.buffer, end: end, self.limits)
@@ -118,10 +119,10 @@ public struct StreamFramer: Sendable {
         return scanner
     }
 
-    private static func headEnd(_ buffer: ByteBuffer, from start: Int) -> Int? {
+    private static func headEnd(_ buffer: ByteBuffer, from start: Int, to bound: Int) -> Int? {
         let bytes = buffer.readableBytesUInt8Span
         var from = start
-        while let feed = ByteSearch.firstOffset(of: 0x0A, in: bytes.bytes, from: from, to: bytes.count) {
+        while let feed = ByteSearch.firstOffset(of: 0x0A, in: bytes.bytes, from: from, to: bound) {
             if feed >= 3, bytes[feed - 1] == 0x0D, bytes[feed - 2] == 0x0A { return feed + 1 }
             from = feed + 1
         }
@@ -129,8 +130,17 @@ public struct StreamFramer: Sendable {
     }
 
     private mutating func checkHeadSize() -> Event? {
-        guard self.buffer.readableBytes > self.limits.headBytes else { return nil }
-        return self.fail(SIPError(.headTooLarge, "start line and header fields exceed \(self.limits.headBytes) bytes"))
+        let bound = self.limits.headBytes
+        guard self.buffer.readableBytes > bound else { return nil }
+        let fault = SIPError(.headTooLarge, "start line and header fields exceed \(bound) bytes", offset: bound)
+        return self.fail(fault, request: self.answerable(Self.scan(self.buffer, end: bound, self.limits)))
+    }
+
+    /// What is known of a request that cannot be read, for the answer to it.
+    private func answerable(_ head: HeadScanner) -> SIPMessage? {
+        guard let start = head.start, case .request = start else { return nil }
+        let empty = UInt32(head.headEnd)..<UInt32(head.headEnd)
+        return SIPMessage(storage: self.buffer, start: start, fields: head.fields, bodyRange: empty)
     }
 
     /// Takes the message whose head was scanned, when its body is complete.
@@ -144,14 +154,7 @@ public struct StreamFramer: Sendable {
         if fault == nil, length > self.limits.bodyBytes {
             fault = SIPError(.bodyTooLarge, "the body exceeds \(self.limits.bodyBytes) bytes", offset: head.headEnd)
         }
-        if let fault {
-            guard let start = head.start, case .request = start else { return self.fail(fault) }
-            let empty = UInt32(head.headEnd)..<UInt32(head.headEnd)
-            return self.fail(
-                fault,
-                request: SIPMessage(storage: self.buffer, start: start, fields: head.fields, bodyRange: empty)
-            )
-        }
+        if let fault { return self.fail(fault, request: self.answerable(head)) }
         guard self.buffer.readableBytes >= head.headEnd + length,
             let slice = self.buffer.readSlice(length: head.headEnd + length), let start = head.start
         else { return nil }

@@ -60,6 +60,8 @@ public struct NameAddress: HeaderValue {
     }
 
     private static let nameEnd = ByteSet("<,;\"".utf8)
+    private static let closing = ByteSet(">".utf8)
+    private static let opening = ByteSet("<".utf8)
     private static let bareEnd = ByteSet(";, \t\r\n<>\"".utf8)
 
     /// The tokens between `start` and here, with single spaces.
@@ -84,7 +86,7 @@ public struct NameAddress: HeaderValue {
 
     private static func bracketed(_ cursor: inout ByteCursor) throws(SIPError) -> URI {
         cursor.skip()
-        let range = cursor.take(until: ByteSet([0x3E]))
+        let range = cursor.take(until: Self.closing)
         guard cursor.take(0x3E) else {
             throw SIPError(.malformedHeaderValue, "an angle bracket is not closed", offset: range.lowerBound)
         }
@@ -118,6 +120,22 @@ public struct NameAddress: HeaderValue {
             result.append(byte)
         }
         return result
+    }
+
+    /// Takes the `tag` parameter alone; an address in angle brackets is passed over unread.
+    static func takeTag(_ cursor: inout ByteCursor) throws(SIPError) -> String? {
+        let start = cursor.offset
+        _ = cursor.quotedString()
+        _ = cursor.take(until: Self.opening)
+        guard cursor.take(0x3C) else {
+            cursor.move(to: start)
+            return try Self(parsing: &cursor).tag
+        }
+        let inside = cursor.take(until: Self.closing)
+        guard cursor.take(0x3E) else {
+            throw SIPError(.malformedHeaderValue, "an angle bracket is not closed", offset: inside.lowerBound)
+        }
+        return try Parameters(parsing: &cursor)["tag"]
     }
 
     private static func bare(_ cursor: inout ByteCursor) throws(SIPError) -> URI {

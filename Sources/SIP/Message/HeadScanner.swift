@@ -80,7 +80,7 @@ struct HeadScanner {
             return false
         }
         var nameEnd = start
-        while nameEnd < end, ByteSet.token.contains(bytes[nameEnd]) { nameEnd += 1 }
+        while nameEnd < end, Self.isNameByte(bytes[nameEnd]) { nameEnd += 1 }
         var colon = nameEnd
         while colon < end, ByteSet.whitespace.contains(bytes[colon]) { colon += 1 }
         guard nameEnd > start, colon < end, bytes[colon] == 0x3A else {
@@ -104,6 +104,12 @@ struct HeadScanner {
         )
         if id == HeaderName.contentLength.id { self.scanContentLength(bytes, valueStart..<valueEnd) }
         return true
+    }
+
+    /// Whether a byte belongs to a token; letters and hyphens, which nearly all are, are found first.
+    @inline(__always)
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- 0x61 < 26 || byte == 0x2D || ByteSet.token.contains(byte)
     }
 
     @inline(__always)

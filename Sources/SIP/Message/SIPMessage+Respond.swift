@@ -17,12 +17,11 @@ extension SIPMessage {
             case .via, .from, .callID, .cSeq:
                 self.copy(field, from: request)
             case .to:
-                let isTagged = status == 100 || toTag == nil || request.valueText(field).contains(";tag=")
-                if isTagged || (try? request.to())?.tag != nil {
+                guard status != 100, let toTag, !request.isTagged(field) else {
                     self.copy(field, from: request)
-                } else if let toTag {
-                    self.append(.to, "\(request.valueText(field));tag=\(toTag)")
+                    continue
                 }
+                self.append(.to, "\(request.valueText(field));tag=\(toTag)")
             case .timestamp where status == 100:
                 self.copy(field, from: request)
             default:
@@ -30,6 +29,15 @@ extension SIPMessage {
             }
         }
         self.append(.contentLength, "0")
+    }
+
+    /// Whether To has a tag, or looks so when it cannot be read.
+    private func isTagged(_ field: FieldLine) -> Bool {
+        do throws(SIPError) {
+            return try self.tag(of: .to) != nil
+        } catch {
+            return self.valueText(field).contains(";tag=")
+        }
     }
 
     /// Copies Record-Route from the request, as every response that makes a dialog must (RFC 3261 section 12.1.1).

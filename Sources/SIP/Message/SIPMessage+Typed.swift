@@ -22,6 +22,19 @@ extension SIPMessage {
     /// - Throws: ``SIPError/Code/missingHeader``, or what ``NameAddress`` throws.
     public func to() throws(SIPError) -> NameAddress { try self.required(try self.value(.to), "To") }
 
+    /// The tag of From or To, without a look at the address.
+    ///
+    /// - Throws: ``SIPError/Code/missingHeader``, ``SIPError/Code/repeatedHeader``,
+    ///   ``SIPError/Code/malformedHeaderValue``.
+    func tag(of name: HeaderName) throws(SIPError) -> String? {
+        guard let index = self.index(of: name) else { throw SIPError(.missingHeader, "no \(name)") }
+        if let second = self.index(of: name, from: index + 1) {
+            throw SIPError(.repeatedHeader, "\(name) stands twice", offset: self.fields[second].line.lowerBound)
+        }
+        var cursor = ByteCursor(self.storage.readableBytesUInt8Span.extracting(self.fields[index].value))
+        return try NameAddress.takeTag(&cursor)
+    }
+
     /// The CSeq value.
     ///
     /// - Throws: ``SIPError/Code/missingHeader``, or what ``CSeq`` throws.

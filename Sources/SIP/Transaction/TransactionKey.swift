@@ -7,6 +7,7 @@ import ByteGrammar
 /// because the ACK to a failure carries one that the INVITE did not have.
 public struct ServerTransactionKey: Sendable, Hashable {
     private let text: String
+    private let sentBy: String
     private let method: SIPMethod
 
     /// Makes the key of a request.
@@ -17,12 +18,14 @@ public struct ServerTransactionKey: Sendable, Hashable {
         self.method = method
         if via.hasUniqueBranch, let branch = via.branch {
             // Branches are tokens, which compare without case (RFC 3261 section 7.3.1).
-            self.text = ASCII.lowercased("\(branch) \(via.sentBy)")
+            self.text = ASCII.lowercased(branch)
+            self.sentBy = ASCII.lowercased(via.sentBy.description)
         } else {
             let callID = try request.callID()
             let tag = try request.from().tag ?? ""
             let number = try request.cSeq().number
-            self.text = "\(request.uriText ?? "") \(tag) \(callID) \(number) \(via)"
+            self.text = "\(request.uriText ?? "") \(tag) \(callID) \(number)"
+            self.sentBy = via.description
         }
     }
 
@@ -62,16 +65,23 @@ public struct ClientTransactionKey: Sendable, Hashable {
     }
 }
 
-extension SIPMessage {
-    /// What tells a request apart from the same request over another path: Call-ID, CSeq and From tag.
-    ///
-    /// A request without a To tag that has the identity of one in progress but no transaction was merged on its way,
-    /// and gets a 482 (RFC 3261 section 8.2.2.2).
+/// What tells a request apart from the same request over another path: Call-ID, CSeq and From tag.
+///
+/// A request without a To tag that has the identity of one in progress but no transaction was merged on its way, and gets
+/// a 482 (RFC 3261 section 8.2.2.2).
+public struct MergeIdentity: Sendable, Hashable {
+    private let callID: String
+    private let fromTag: String
+    private let sequence: CSeq
+
+    /// Makes the identity of a request.
     ///
     /// - Returns: nil for a request with a To tag.
     /// - Throws: What the header fields throw.
-    public func mergeIdentity() throws(SIPError) -> String? {
-        guard try self.to().tag == nil else { return nil }
-        return "\(try self.callID()) \(try self.cSeq()) \(try self.from().tag ?? "")"
+    public init?(_ request: SIPMessage) throws(SIPError) {
+        guard try request.tag(of: .to) == nil else { return nil }
+        self.callID = try request.callID()
+        self.fromTag = try request.tag(of: .from) ?? ""
+        self.sequence = try request.cSeq()
     }
 }

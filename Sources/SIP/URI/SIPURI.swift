@@ -76,7 +76,8 @@ public struct SIPURI: Sendable, Hashable, CustomStringConvertible {
         text += self.parameters.description
         var separator = "?"
         for header in self.headers {
-            text += "\(separator)\(header.name)=\(header.value ?? "")"
+            text += separator + header.name
+            if let value = header.value { text += "=" + value }
             separator = "&"
         }
         return text
@@ -109,7 +110,9 @@ extension SIPURI {
         where self.parameters.contains(name) != other.parameters.contains(name) { return false }
         for parameter in self.parameters.items {
             guard let twin = other.parameters.first(parameter.name) else { continue }
-            guard Self.equal(parameter.value, twin.value, ignoringCase: true) else { return false }
+            // A name that stands twice, which it must not, counts as it stands first.
+            let value = self.parameters[parameter.name]
+            guard Self.equal(value, twin.value, ignoringCase: true) else { return false }
         }
         return self.headersAreEquivalent(to: other)
     }

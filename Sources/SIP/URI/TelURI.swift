@@ -30,7 +30,8 @@ public struct TelURI: Sendable, Hashable, CustomStringConvertible {
         else { return false }
         return self.parameters.items.allSatisfy { parameter in
             guard let twin = other.parameters.first(parameter.name) else { return false }
-            return ASCII.equalIgnoringCase(parameter.value ?? "", twin.value ?? "")
+            // A name that stands twice, which it must not, counts as it stands first.
+            return ASCII.equalIgnoringCase(self.parameters[parameter.name] ?? "", twin.value ?? "")
         }
     }
 

@@ -319,10 +319,12 @@ final class DatagramHandler: ChannelInboundHandler {
         let flow = Flow(number: self.number, transport: .udp, local: self.local, remote: envelope.remoteAddress)
         // A copy of its own size, so that the large buffer of the socket can be used again.
         let bytes = ByteBuffer(bytes: source.readableBytesView)
+        self.stack.readingNumber = self.number
         self.stack.received(SIPMessage.read(bytes, limits: self.stack.configuration.limits), on: flow)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        self.stack.readingNumber = nil
         context.flush()
         context.fireChannelReadComplete()
     }

@@ -2,7 +2,7 @@
 public enum RandomText {
     private static let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
 
-    /// A text of letters and digits; 16 of them hold 82 random bits.
+    /// A text of letters and digits; 12 of them hold 62 random bits, which is one draw.
     public static func token(_ count: Int) -> String {
         var generator = SystemRandomNumberGenerator()
         return String(unsafeUninitializedCapacity: max(0, count)) { buffer in

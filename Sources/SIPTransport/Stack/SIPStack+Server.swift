@@ -46,7 +46,7 @@ extension SIPStack {
     }
 
     /// A request that belongs to a transaction: a retransmission, or the ACK of an INVITE.
-    private func again(_ request: SIPMessage, _ known: ServerTransaction, on flow: Flow) {
+    private func again(_ request: SIPMessage, _ known: ServerRecord, on flow: Flow) {
         switch known.machine {
         case .nonInvite(var machine):
             let action = machine.receivedRequest()
@@ -57,7 +57,7 @@ extension SIPStack {
                 let action = machine.receivedAcknowledgement(now: .now())
                 known.machine = .invite(machine)
                 if action == .deliverAcknowledgement {
-                    self.handler?.received(acknowledgement: request, for: known, on: flow)
+                    self.handler?.received(acknowledgement: request, for: known.transaction, on: flow)
                 }
                 self.settle(known)
             } else {
@@ -71,8 +71,8 @@ extension SIPStack {
     private func begin(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
         guard let transaction = self.make(request, via, key, on: flow) else { return }
         if request.method == .invite {
-            transaction.tryingDeadline = .now() + self.configuration.tryingDelay
-            self.schedule(transaction)
+            transaction.record.tryingDeadline = .now() + self.configuration.tryingDelay
+            self.schedule(transaction.record)
         }
         guard let handler = self.handler else {
             transaction.respond(503)
@@ -92,11 +92,11 @@ extension SIPStack {
             self.answerStateless(request, 503, on: flow)
             return nil
         }
-        let identity: String?
+        let identity: MergeIdentity?
         do throws(SIPError) {
             identity =
                 request.method == .cancel || !self.configuration.refusesMergedRequests
-                ? nil : try request.mergeIdentity()
+                ? nil : try MergeIdentity(request)
         } catch {
             self.answerStateless(request, error.responseStatus, on: flow)
             return nil
@@ -105,23 +105,25 @@ extension SIPStack {
             self.answerStateless(request, 482, on: flow)
             return nil
         }
-        let transaction = ServerTransaction(
-            stack: self,
-            request: request,
+        let record = ServerRecord(
+            isInvite: request.method == .invite,
             via: via,
             flow: flow,
             key: key,
             mergeIdentity: identity,
             timers: self.configuration.timers
         )
-        self.servers[key] = transaction
+        let transaction = ServerTransaction(stack: self, request: request, record: record)
+        record.transaction = transaction
+        self.servers[key] = record
         if let identity { self.merges[identity] = key }
         return transaction
     }
 
     private func cancel(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
         guard let own = self.make(request, via, key, on: flow) else { return }
-        guard let target = try? ServerTransactionKey(cancelledBy: request), let invite = self.servers[target] else {
+        guard let target = try? ServerTransactionKey(cancelledBy: request), let invite = self.servers[target]?.transaction
+        else {
             own.respond(481)
             return
         }
@@ -129,77 +131,74 @@ extension SIPStack {
         if !invite.isAnswered { self.handler?.cancelled(invite, by: request) }
     }
 
-    func respond(_ transaction: ServerTransaction, _ response: SIPMessage) -> Bool {
+    func respond(_ record: ServerRecord, _ response: SIPMessage) -> Bool {
         self.eventLoop.preconditionInEventLoop()
         guard let status = response.status else { return false }
         let now = NIODeadline.now()
         let isSent: Bool
-        switch transaction.machine {
+        switch record.machine {
         case .invite(var machine):
             isSent = machine.send(ResponseClass(status), now: now) == .send
-            transaction.machine = .invite(machine)
+            record.machine = .invite(machine)
         case .nonInvite(var machine):
             isSent = machine.send(ResponseClass(status), now: now) == .send
-            transaction.machine = .nonInvite(machine)
+            record.machine = .nonInvite(machine)
         }
         guard isSent else { return false }
-        transaction.tryingDeadline = nil
+        record.tryingDeadline = nil
         let bytes = response.serialized()
-        transaction.lastResponse = bytes
-        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
-            guard let self, let transaction else { return }
-            self.transportFailed(transaction)
+        record.lastResponse = bytes
+        self.send(bytes, route: record.route, on: record.flow) { [transaction = record.transaction] in
+            self.transportFailed(record, transaction)
         }
-        self.settle(transaction)
+        self.settle(record)
         return true
     }
 
-    private func resend(_ transaction: ServerTransaction) {
-        guard let bytes = transaction.lastResponse else { return }
-        self.send(bytes, route: transaction.route, on: transaction.flow) { [weak self, weak transaction] in
-            guard let self, let transaction else { return }
-            self.transportFailed(transaction)
-        }
+    private func resend(_ record: ServerRecord) {
+        guard let bytes = record.lastResponse else { return }
+        self.send(bytes, route: record.route, on: record.flow) { self.transportFailed(record, record.transaction) }
     }
 
-    private func transportFailed(_ transaction: ServerTransaction) {
+    private func transportFailed(_ record: ServerRecord, _ transaction: ServerTransaction?) {
         let isFailure: Bool
-        switch transaction.machine {
+        switch record.machine {
         case .invite(var machine):
             isFailure = machine.transportFailed() == .transportFailed
-            transaction.machine = .invite(machine)
+            record.machine = .invite(machine)
         case .nonInvite(var machine):
             isFailure = machine.transportFailed() == .transportFailed
-            transaction.machine = .nonInvite(machine)
+            record.machine = .nonInvite(machine)
         }
-        self.settle(transaction)
-        if isFailure { self.handler?.failed(transaction) }
+        self.settle(record)
+        if isFailure, let transaction { self.handler?.failed(transaction) }
     }
 
-    func timeReached(_ transaction: ServerTransaction, _ now: NIODeadline) {
-        if let trying = transaction.tryingDeadline, now >= trying {
-            transaction.respond(SIPMessage(100, to: transaction.request))
+    func timeReached(_ record: ServerRecord, _ now: NIODeadline) {
+        if let trying = record.tryingDeadline, now >= trying, let request = record.transaction?.request {
+            _ = self.respond(record, SIPMessage(100, to: request))
             return
         }
-        switch transaction.machine {
+        switch record.machine {
         case .invite(var machine):
             let action = machine.timeReached(now)
-            transaction.machine = .invite(machine)
-            if action == .resend { self.resend(transaction) }
-            if action == .timedOut { self.handler?.failed(transaction) }
+            record.machine = .invite(machine)
+            if action == .resend { self.resend(record) }
+            if action == .timedOut, let transaction = record.transaction { self.handler?.failed(transaction) }
         case .nonInvite(var machine):
             _ = machine.timeReached(now)
-            transaction.machine = .nonInvite(machine)
+            record.machine = .nonInvite(machine)
         }
-        self.settle(transaction)
+        self.settle(record)
     }
 
     /// Forgets a transaction that is over, and keeps the timer of one that is not.
-    private func settle(_ transaction: ServerTransaction) {
-        guard transaction.machine.isTerminated else { return self.schedule(transaction) }
-        guard self.servers[transaction.key] === transaction else { return }
-        self.servers[transaction.key] = nil
-        if let identity = transaction.mergeIdentity { self.merges[identity] = nil }
+    private func settle(_ record: ServerRecord) {
+        record.releaseIfDone()
+        guard record.machine.isTerminated else { return self.schedule(record) }
+        guard self.servers[record.key] === record else { return }
+        self.servers[record.key] = nil
+        if let identity = record.mergeIdentity { self.merges[identity] = nil }
     }
 
     /// Answers without a transaction: a retransmission gets the same answer again.
@@ -239,7 +238,7 @@ extension SIPStack {
             guard let listener = self.listeners[flow.number] else { return onFailure() }
             let address = try? SocketAddress(ipAddress: host, port: Int(port))
             let envelope = AddressedEnvelope(remoteAddress: address ?? flow.remote, data: bytes)
-            self.write(envelope, to: listener)
+            self.write(envelope, to: listener, number: flow.number)
         }
     }
 

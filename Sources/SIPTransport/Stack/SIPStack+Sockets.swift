@@ -307,12 +307,17 @@ extension SIPStack {
             return
         }
         guard let listener = self.listeners[flow.number] else { return }
-        self.write(AddressedEnvelope(remoteAddress: flow.remote, data: bytes), to: listener)
+        self.write(AddressedEnvelope(remoteAddress: flow.remote, data: bytes), to: listener, number: flow.number)
     }
 
-    func write(_ envelope: AddressedEnvelope<ByteBuffer>, to listener: Listener) {
+    /// What is sent while the socket is read goes out in one batch behind it.
+    func write(_ envelope: AddressedEnvelope<ByteBuffer>, to listener: Listener, number: UInt64) {
         // A datagram that the kernel has no room for is lost like any other; retransmission makes good for it.
-        listener.channel.writeAndFlush(envelope, promise: nil)
+        if self.readingNumber == number {
+            listener.channel.write(envelope, promise: nil)
+        } else {
+            listener.channel.writeAndFlush(envelope, promise: nil)
+        }
     }
 }
 

@@ -28,17 +28,19 @@ public final class SIPStack: @unchecked Sendable {
     var aliases: [Destination: UInt64] = [:]
     var nextNumber: UInt64 = 1
 
-    var servers: [ServerTransactionKey: ServerTransaction] = [:]
-    var merges: [String: ServerTransactionKey] = [:]
+    var servers: [ServerTransactionKey: ServerRecord] = [:]
+    var merges: [MergeIdentity: ServerTransactionKey] = [:]
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
     var wheelTime = NIODeadline.now()
     var isClosed = false
+    /// The datagram socket that is being read, which flushes once it has read everything.
+    var readingNumber: UInt64?
 
     /// What a timer is for.
     enum TimerTarget {
-        case server(ServerTransaction)
+        case server(ServerRecord)
         case client(ClientTransaction)
     }
 
@@ -85,6 +87,8 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
+        // Record and transaction hold each other.
+        for record in self.servers.values { record.transaction = nil }
         self.servers = [:]
         self.merges = [:]
         self.clients = [:]
@@ -114,7 +118,7 @@ public final class SIPStack: @unchecked Sendable {
 }
 
 extension SIPStack {
-    func schedule(_ transaction: ServerTransaction) {
+    func schedule(_ transaction: ServerRecord) {
         guard let deadline = transaction.deadline else { return }
         if let scheduled = transaction.scheduled, scheduled <= deadline { return }
         transaction.scheduled = deadline

@@ -5,6 +5,51 @@ public import SIP
 ///
 /// Belongs to the event loop of its stack.
 public final class ServerTransaction {
+    /// The request, with the source noted in its Via.
+    public let request: SIPMessage
+    /// The tag that goes into To of the responses when the request has none.
+    public let localTag: String
+    /// The user's own text for the transaction, such as the id of a call.
+    public var note: String?
+    let record: ServerRecord
+    private unowned let stack: SIPStack
+
+    init(stack: SIPStack, request: SIPMessage, record: ServerRecord) {
+        self.stack = stack
+        self.request = request
+        self.record = record
+        self.localTag = RandomText.token(12)
+    }
+
+    /// Where it came from.
+    public var flow: Flow { self.record.flow }
+
+    /// Whether a final response was sent.
+    public var isAnswered: Bool { self.record.isAnswered }
+
+    /// Makes a response with our To tag.
+    public func makeResponse(_ status: SIPStatus, reason: String? = nil) -> SIPMessage {
+        SIPMessage(status, to: self.request, toTag: self.localTag, reason: reason)
+    }
+
+    /// Sends a response; one that the transaction does not allow any more is dropped.
+    ///
+    /// - Returns: Whether it was sent.
+    @discardableResult
+    public func respond(_ response: SIPMessage) -> Bool { self.stack.respond(self.record, response) }
+
+    /// Sends a response without a body.
+    ///
+    /// - Returns: Whether it was sent.
+    @discardableResult
+    public func respond(_ status: SIPStatus) -> Bool { self.respond(self.makeResponse(status)) }
+}
+
+/// What a stack keeps of a transaction.
+///
+/// Once a request other than INVITE is answered, its last response is all that may be needed of it, for the 32 seconds in
+/// which it may come again: so the request itself is let go.
+final class ServerRecord {
     enum Machine {
         case invite(InviteServerTransaction)
         case nonInvite(NonInviteServerTransaction)
@@ -24,44 +69,35 @@ public final class ServerTransaction {
         }
     }
 
-    /// The request, with the source noted in its Via.
-    public let request: SIPMessage
-    /// Where it came from.
-    public let flow: Flow
-    /// The tag that goes into To of the responses when the request has none.
-    public let localTag: String
-    /// The user's own text for the transaction, such as the id of a call.
-    public var note: String?
+    let flow: Flow
     let key: ServerTransactionKey
-    let mergeIdentity: String?
+    let mergeIdentity: MergeIdentity?
     let route: ResponseRoute
+    /// What the user has in hand, as long as the stack has something to tell about it.
+    var transaction: ServerTransaction?
     var machine: Machine
     var lastResponse: ByteBuffer?
     var scheduled: NIODeadline?
     /// When an INVITE gets a 100 unless it had a response before.
     var tryingDeadline: NIODeadline?
-    private unowned let stack: SIPStack
 
     init(
-        stack: SIPStack,
-        request: SIPMessage,
+        isInvite: Bool,
         via: Via,
         flow: Flow,
         key: ServerTransactionKey,
-        mergeIdentity: String?,
+        mergeIdentity: MergeIdentity?,
         timers: TransactionTimers
     ) {
-        self.stack = stack
-        self.request = request
         self.flow = flow
         self.key = key
         self.mergeIdentity = mergeIdentity
         self.route = ResponseRoute(via: via)
-        self.localTag = RandomText.token(16)
+        let isReliable = flow.transport.isReliable
         self.machine =
-            request.method == .invite
-            ? .invite(InviteServerTransaction(isReliable: flow.transport.isReliable, timers: timers))
-            : .nonInvite(NonInviteServerTransaction(isReliable: flow.transport.isReliable, timers: timers))
+            isInvite
+            ? .invite(InviteServerTransaction(isReliable: isReliable, timers: timers))
+            : .nonInvite(NonInviteServerTransaction(isReliable: isReliable, timers: timers))
     }
 
     /// The earliest of the deadlines of the machine and of the 100.
@@ -71,27 +107,16 @@ public final class ServerTransaction {
     }
 
     /// Whether a final response was sent.
-    public var isAnswered: Bool {
+    var isAnswered: Bool {
         switch self.machine {
         case .invite(let machine): if case .proceeding = machine.state { false } else { true }
         case .nonInvite(let machine): machine.state != .trying && machine.state != .proceeding
         }
     }
 
-    /// Makes a response with our To tag.
-    public func makeResponse(_ status: SIPStatus, reason: String? = nil) -> SIPMessage {
-        SIPMessage(status, to: self.request, toTag: self.localTag, reason: reason)
+    /// Lets the request go when nothing will be said about it any more.
+    func releaseIfDone() {
+        if case .nonInvite = self.machine, self.isAnswered { self.transaction = nil }
+        if self.machine.isTerminated { self.transaction = nil }
     }
-
-    /// Sends a response; one that the transaction does not allow any more is dropped.
-    ///
-    /// - Returns: Whether it was sent.
-    @discardableResult
-    public func respond(_ response: SIPMessage) -> Bool { self.stack.respond(self, response) }
-
-    /// Sends a response without a body.
-    ///
-    /// - Returns: Whether it was sent.
-    @discardableResult
-    public func respond(_ status: SIPStatus) -> Bool { self.respond(self.makeResponse(status)) }
 }

@@ -5,31 +5,31 @@ import NIOPosix
 import Synchronization
 
 /// Transfers over loopback: MSRP, and as the floor the same octets over plain NIO channels.
-enum Loopback {
+enum MSRPLoopback {
     private static let totalBytes = 512 * 1024 * 1024
     private static let pieceBytes = 256 * 1024
 
-    static func run(runs: Int, report: (Measurement) -> Void) async throws {
+    static func run(_ runs: Int) async throws -> [Figure] {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let floor = try await Self.measure("msrp.floor_tcp_copy_mb_per_second", runs) {
-            try await Self.copy(group)
-        }
-        report(floor)
+        var figures = [
+            try await Self.measure("msrp.floor_tcp_copy_mb_per_second", runs) { try await Self.copy(group) }
+        ]
         for (name, chunkBytes) in [("2k", 2048), ("64k", 64 * 1024), ("256k", 256 * 1024)] {
-            report(
+            figures.append(
                 try await Self.measure("msrp.loopback_\(name)_chunks_mb_per_second", runs) {
                     try await Self.transfer(group, chunkBytes: chunkBytes)
                 }
             )
         }
         try await group.shutdownGracefully()
+        return figures
     }
 
     private static func measure(
         _ name: String,
         _ runs: Int,
         _ body: () async throws -> Void
-    ) async throws -> Measurement {
+    ) async throws -> Figure {
         let clock = ContinuousClock()
         var results: [Double] = []
         for run in 0...runs {
@@ -37,7 +37,7 @@ enum Loopback {
             try await body()
             if run > 0 { results.append(Double(Self.totalBytes) / (clock.now - start).seconds / 1e6) }
         }
-        return Measurement(name: name, unit: "MB/s", runs: results)
+        return Figure(name, "MB/s", results)
     }
 
     // MARK: MSRP
@@ -103,7 +103,7 @@ enum Loopback {
             handler: Counting()
         )
         sender.start()
-        let piece = MSRPBenchmarks.content(Self.pieceBytes)
+        let piece = MSRPFigures.content(Self.pieceBytes)
         try await sender.send(
             .init(contentType: "application/octet-stream", size: UInt64(Self.totalBytes)),
             content: Repeated(piece: piece, total: Self.totalBytes)
@@ -168,7 +168,7 @@ enum Loopback {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        let piece = MSRPBenchmarks.content(Self.pieceBytes)
+        let piece = MSRPFigures.content(Self.pieceBytes)
         let client = try await ClientBootstrap(group: group)
             .channelOption(.writeBufferWaterMark, value: .init(low: 128 * 1024, high: 512 * 1024))
             .channelInitializer { channel in

@@ -1,34 +1,26 @@
 import MSRP
 import NIOCore
 
-/// How fast MSRP is, in memory and over loopback.
-///
-/// Build in release.
-public enum MSRPBenchmarks {
-    /// Runs every benchmark.
-    ///
-    /// - Parameters:
-    ///   - runs: how often each is run.
-    ///   - report: called with each result as soon as it is there.
-    public static func run(runs: Int = 5, report: (Measurement) -> Void) async throws {
+/// How fast MSRP is in memory: frames off the wire and onto it.
+enum MSRPFigures {
+    static func run(_ runs: Int) throws -> [Figure] {
         let content = Self.content(Self.totalBytes)
         let small = try Self.stream(of: content, chunkBytes: 2048)
         let large = try Self.stream(of: content, chunkBytes: 64 * 1024)
-        report(try Self.measure("msrp.gb_per_second", runs) { try Self.parse(small) })
-        report(try Self.measure("msrp.parse_64k_chunks_gb_per_second", runs) { try Self.parse(large) })
-        report(try Self.measure("msrp.receive_gb_per_second", runs) { try Self.receive(small) })
-        report(try Self.measure("msrp.print_gb_per_second", runs) { try Self.print(content, chunkBytes: 2048) })
-        report(
+        return [
+            try Self.measure("msrp.gb_per_second", runs) { try Self.parse(small) },
+            try Self.measure("msrp.parse_64k_chunks_gb_per_second", runs) { try Self.parse(large) },
+            try Self.measure("msrp.receive_gb_per_second", runs) { try Self.receive(small) },
+            try Self.measure("msrp.print_gb_per_second", runs) { try Self.print(content, chunkBytes: 2048) },
             try Self.measure("msrp.print_64k_chunks_gb_per_second", runs) {
                 try Self.print(content, chunkBytes: 64 * 1024)
-            }
-        )
-        try await Loopback.run(runs: runs, report: report)
+            },
+        ]
     }
 
     private static let totalBytes = 64 * 1024 * 1024
 
-    private static func measure(_ name: String, _ runs: Int, _ body: () throws -> Int) rethrows -> Measurement {
+    private static func measure(_ name: String, _ runs: Int, _ body: () throws -> Int) rethrows -> Figure {
         let clock = ContinuousClock()
         var results: [Double] = []
         // The first one warms up.
@@ -37,7 +29,7 @@ public enum MSRPBenchmarks {
             let time = try clock.measure { bytes = try body() }
             if run > 0 { results.append(Double(bytes) / time.seconds / 1e9) }
         }
-        return Measurement(name: name, unit: "GB/s", runs: results)
+        return Figure(name, "GB/s", results)
     }
 
     /// Content in which line ends and hyphens are as frequent as any other octet.
@@ -138,12 +130,5 @@ public enum MSRPBenchmarks {
             if output.byteCount > 256 * 1024 { bytes += output.take().reduce(0) { $0 + $1.readableBytes } }
         }
         return bytes + output.take().reduce(0) { $0 + $1.readableBytes }
-    }
-}
-
-extension Duration {
-    var seconds: Double {
-        let parts = self.components
-        return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
     }
 }
