@@ -55,27 +55,33 @@ static const unsigned char file16[] = {
 #embed "web/js/views/compose.js"
 };
 static const unsigned char file17[] = {
-#embed "web/js/views/devices.js"
+#embed "web/js/views/contacts.js"
 };
 static const unsigned char file18[] = {
-#embed "web/js/views/message.js"
+#embed "web/js/views/devices.js"
 };
 static const unsigned char file19[] = {
-#embed "web/js/views/messages.js"
+#embed "web/js/views/message.js"
 };
 static const unsigned char file20[] = {
-#embed "web/js/views/signin.js"
+#embed "web/js/views/messages.js"
 };
 static const unsigned char file21[] = {
-#embed "web/js/words.js"
+#embed "web/js/views/rules.js"
 };
 static const unsigned char file22[] = {
-#embed "web/strings/de.js"
+#embed "web/js/views/signin.js"
 };
 static const unsigned char file23[] = {
-#embed "web/strings/en.js"
+#embed "web/js/words.js"
 };
 static const unsigned char file24[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file25[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file26[] = {
 #embed "web/worker.js"
 };
 
@@ -97,14 +103,16 @@ static const struct web_file files[] = {
     {"js/stream.js", file14, sizeof file14},
     {"js/views/account.js", file15, sizeof file15},
     {"js/views/compose.js", file16, sizeof file16},
-    {"js/views/devices.js", file17, sizeof file17},
-    {"js/views/message.js", file18, sizeof file18},
-    {"js/views/messages.js", file19, sizeof file19},
-    {"js/views/signin.js", file20, sizeof file20},
-    {"js/words.js", file21, sizeof file21},
-    {"strings/de.js", file22, sizeof file22},
-    {"strings/en.js", file23, sizeof file23},
-    {"worker.js", file24, sizeof file24},
+    {"js/views/contacts.js", file17, sizeof file17},
+    {"js/views/devices.js", file18, sizeof file18},
+    {"js/views/message.js", file19, sizeof file19},
+    {"js/views/messages.js", file20, sizeof file20},
+    {"js/views/rules.js", file21, sizeof file21},
+    {"js/views/signin.js", file22, sizeof file22},
+    {"js/words.js", file23, sizeof file23},
+    {"strings/de.js", file24, sizeof file24},
+    {"strings/en.js", file25, sizeof file25},
+    {"worker.js", file26, sizeof file26},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

@@ -4,8 +4,10 @@ import { Device, placeOfPage } from "./device.js";
 import { fill, h, icon } from "./dom.js";
 import { announce, withdraw } from "./popup.js";
 import { showAccount } from "./views/account.js";
+import { showContacts } from "./views/contacts.js";
 import { showDevices } from "./views/devices.js";
 import { Messages } from "./views/messages.js";
+import { showRules } from "./views/rules.js";
 import { chooseDevice, signIn } from "./views/signin.js";
 import { plainAddress, t } from "./words.js";
 
@@ -49,7 +51,7 @@ function showShell(device) {
   const banner = h("p", { class: "banner", role: "status", hidden: true });
   const main = h("main", { id: "main", tabindex: "-1" });
   const pages = /** @type {const} */ ([
-    ["messages", "inbox"], ["devices", "devices"], ["account", "account"],
+    ["messages", "inbox"], ["contacts", "people"], ["rules", "rules"], ["devices", "devices"], ["account", "account"],
   ]);
   const links = pages.map(([name, drawing]) =>
     h("a", { href: `#/${name}`, "data-page": name }, icon(drawing), h("span", {}, t(name))));
@@ -71,7 +73,9 @@ function showShell(device) {
       if (link.dataset.page === page) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    if (page === "devices") showDevices(main, device);
+    if (page === "contacts") showContacts(main, device);
+    else if (page === "rules") showRules(main, device);
+    else if (page === "devices") showDevices(main, device);
     else if (page === "account") showAccount(main, device);
     else messages.show(main, decodeURIComponent(rest.join("/")));
   };

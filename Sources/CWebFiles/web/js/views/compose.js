@@ -1,7 +1,8 @@
 // Writing a message.
 
 import { fill, h, icon } from "../dom.js";
-import { bytes, t } from "../words.js";
+import { bytes, plainAddress, t } from "../words.js";
+import { contactsOf } from "./contacts.js";
 
 /** Longer text goes as a file, bytes. */
 const longestText = 64_000;
@@ -13,7 +14,9 @@ const longestText = 64_000;
 export function composer(device, { to, conversation, onsent }) {
   /** @type {File[]} */
   let files = [];
-  const receivers = h("input", { name: "to", required: true, autocomplete: "off", spellcheck: "false", placeholder: t("toHint") });
+  const receivers = h("input", { name: "to", required: true, autocomplete: "off", spellcheck: "false", placeholder: t("toHint"), list: "known-people" });
+  const people = h("datalist", { id: "known-people" }, contactsOf(device).flatMap((one) =>
+    one.addresses.map((address) => h("option", { value: plainAddress(address) }, one.name))));
   const subject = h("input", { name: "subject", maxLength: 500 });
   const text = h("textarea", { name: "text", rows: to ? 1 : 6, dir: "auto", "aria-label": t("text"), placeholder: t("text") });
   const picker = h("input", { type: "file", multiple: true, hidden: true });
@@ -77,7 +80,7 @@ export function composer(device, { to, conversation, onsent }) {
       add(event.dataTransfer?.files ?? []);
     },
   },
-  !to && h("label", {}, t("to"), receivers),
+  !to && h("label", {}, t("to"), receivers), !to && people,
   !to && h("label", {}, t("subject"), subject),
   list,
   h("div", { class: "row" },
