@@ -6,7 +6,9 @@ import SDP
 enum SDPAnswer {
     static func main() {
         let arguments = CommandLine.arguments
-        guard arguments.count == 3, let port = Int(arguments[2]) else { Self.fail("sdp-answer ADDRESS PORT < offer.sdp") }
+        guard arguments.count == 3, let port = Int(arguments[2]) else {
+            Self.fail("sdp-answer ADDRESS PORT < offer.sdp")
+        }
         let octets = Array(FileHandle.standardInput.readDataToEndOfFile())
         do throws(SDPError) {
             print(try Self.answer(octets, address: arguments[1], port: port).text, terminator: "")

@@ -44,7 +44,9 @@ public enum ASCII {
         guard left.count == right.count else { return false }
         var others = right.makeIterator()
         for byte in left {
-            guard let other = others.next(), byte == other || lowercased(byte) == lowercased(other) else { return false }
+            guard let other = others.next(), byte == other || lowercased(byte) == lowercased(other) else {
+                return false
+            }
         }
         return true
     }

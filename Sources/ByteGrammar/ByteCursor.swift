@@ -175,7 +175,8 @@ extension ByteCursor {
         var index = content.lowerBound
         while index < content.upperBound {
             var byte = self.bytes[index]
-            if byte == 0x5C, index + 1 < content.upperBound {
+            // A line break cannot be escaped (RFC 3261 section 25.1, quoted-pair).
+            if byte == 0x5C, index + 1 < content.upperBound, !ByteSet.lineBreak.contains(self.bytes[index + 1]) {
                 index += 1
                 byte = self.bytes[index]
             } else if ByteSet.lineBreak.contains(byte) {

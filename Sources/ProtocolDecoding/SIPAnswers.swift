@@ -23,7 +23,8 @@ enum SIPAnswers {
         if case .message = reading {
             let forwarded = Self.proxy.check(request)
             fields += [
-                .init("proxy_response", Self.status(forwarded)), .init("proxy_unsupported", Self.unsupported(forwarded)),
+                .init("proxy_response", Self.status(forwarded)),
+                .init("proxy_unsupported", Self.unsupported(forwarded)),
             ]
         }
         if request.method == .register { fields.append(.init("registrar_response", Self.registration(reading))) }

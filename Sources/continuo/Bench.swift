@@ -44,7 +44,8 @@ struct Bench: AsyncParsableCommand {
 
     struct Protocols: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The protocol libraries: parsing, answering, forwarding, UDP, framing, transfers; and their floors."
+            abstract:
+                "The protocol libraries: parsing, answering, forwarding, UDP, framing, transfers; and their floors."
         )
         @Flag(help: "Print JSON, one object a line.")
         var json = false

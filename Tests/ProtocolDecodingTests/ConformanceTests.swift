@@ -46,7 +46,9 @@ struct ConformanceTests {
             if entry.expect["parse"] == .string("either"), fields[key] == .null { continue }
             #expect(fields[key] == .integer(status), "\(key)")
         }
-        if case .array(let names)? = entry.expect["uas_response_headers"], case .array(let found)? = fields["uas_response_headers"] {
+        if case .array(let names)? = entry.expect["uas_response_headers"],
+            case .array(let found)? = fields["uas_response_headers"]
+        {
             #expect(names.allSatisfy(found.contains))
         }
     }

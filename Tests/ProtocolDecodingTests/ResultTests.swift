@@ -1,3 +1,4 @@
+import Foundation
 import ProtocolDecoding
 import Testing
 
@@ -83,5 +84,17 @@ struct ResultTests {
                 == "{\"a\\\"\\\\\":\"\\u0000\\n\\r\\t\\u007f\\u2028é🎧\",\"n\":null,\"l\":[true,false,-1,null,0.5]}"
         )
         #expect(JSONValue.optional(UInt64.max) == .string("18446744073709551615"))
+    }
+
+    @Test("the example of the documentation prints its line")
+    func example() throws {
+        let bytes = Array("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n".utf8)
+        let result = DecoderRegistry.standard.decode(bytes, file: "offer.sdp")
+        #expect(result.json.text.hasPrefix("{\"file\":\"offer.sdp\",\"protocol\":\"sdp\",\"verdict\":\"ok\""))
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let page = root.appending(path: "Sources/ProtocolDecoding/ProtocolDecoding.docc/ProtocolDecoding.md")
+        let code = "let result = DecoderRegistry.standard.decode(bytes, file: \"offer.sdp\")"
+        #expect(try String(contentsOf: page, encoding: .utf8).contains(code))
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import SIP
 import Testing
@@ -41,5 +42,21 @@ struct ExampleTests {
         let deadline = transaction.deadline
         #expect(action == .resend)
         #expect(deadline == now + .milliseconds(1500))
+    }
+
+    @Test("They are the ones in the catalogue")
+    func same() throws {
+        let tests = URL(filePath: #filePath)
+        let root = tests.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let page = try String(contentsOf: root.appending(path: "Sources/SIP/SIP.docc/SIP.md"), encoding: .utf8)
+        let source = try String(contentsOf: tests, encoding: .utf8)
+        let examples = page.components(separatedBy: "```swift\n").dropFirst().compactMap {
+            $0.components(separatedBy: "\n```").first
+        }
+        #expect(examples.count == 2)
+        for line in examples.flatMap({ $0.split(separator: "\n") }) {
+            let code = line.components(separatedBy: "  //")[0].trimmingCharacters(in: .whitespaces)
+            #expect(source.contains(code), "\(code)")
+        }
     }
 }

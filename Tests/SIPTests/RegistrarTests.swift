@@ -59,6 +59,32 @@ struct RegistrarTests {
         #expect(record.bindings.isEmpty)
     }
 
+    @Test("The path of the request and the service route of the registrar go into the answer, in their order")
+    func routes() throws {
+        var record = RegistrarRecord(addressOfRecord: Self.aor)
+        var policy = RegistrarRecord.Policy()
+        policy.serviceRoute = [
+            NameAddress(try URI("sip:p2.example.com;lr")), NameAddress(try URI("sip:home.example.com;lr")),
+        ]
+        let request = try Self.register(
+            1,
+            ["<sip:bob@pc1>"],
+            extra: "Supported: path\r\nPath: <sip:p1.example.com;lr>, <sip:p0.example.com;lr>\r\n"
+        )
+        guard case .accepted(let response, _) = record.register(request, policy: policy, arrival: .init(now: Self.now))
+        else {
+            Issue.record("refused")
+            return
+        }
+        func uris(_ name: HeaderName) throws -> [String] {
+            try response.list(name, as: NameAddress.self).map(\.uri.description)
+        }
+        #expect(try uris(.serviceRoute) == ["sip:p2.example.com;lr", "sip:home.example.com;lr"])
+        #expect(try uris(.path) == ["sip:p1.example.com;lr", "sip:p0.example.com;lr"])
+        let target = try #require(record.targets(for: Self.aor, now: Self.now).first)
+        #expect(target.path.map(\.uri.description) == ["sip:p1.example.com;lr", "sip:p0.example.com;lr"])
+    }
+
     @Test("Leases run out")
     func expiry() throws {
         var record = RegistrarRecord(addressOfRecord: Self.aor)

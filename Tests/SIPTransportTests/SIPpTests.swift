@@ -125,7 +125,9 @@ enum SIPp {
         let scenario = folder.appendingPathComponent("Scenarios/\(name).xml")
         let log = FileManager.default.temporaryDirectory.appendingPathComponent("sipp-\(UUID()).log")
         defer { try? FileManager.default.removeItem(at: log) }
-        let common = ["-sf", scenario.path, "-i", "127.0.0.1", "-nostdin", "-timeout_error", "-trace_err", "-error_file"]
+        let common = [
+            "-sf", scenario.path, "-i", "127.0.0.1", "-nostdin", "-timeout_error", "-trace_err", "-error_file",
+        ]
         let result = try await Program.run(Self.path ?? "sipp", arguments + common + [log.path])
         return (result.status, (try? String(contentsOf: log, encoding: .utf8)) ?? "")
     }

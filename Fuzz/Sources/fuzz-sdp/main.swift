@@ -9,6 +9,10 @@ import Darwin
 
 /// What is printed must be read again as the same, and every view must survive any description.
 func check(_ bytes: [UInt8]) {
+    if let fragment = try? TrickleFragment(parsing: bytes) {
+        precondition((try? TrickleFragment(parsing: fragment.bytes)) == fragment, "a fragment is read as another")
+        _ = (fragment.userFragment, fragment.isComplete(), fragment.candidates(mediaID: "1"))
+    }
     guard let description = try? SessionDescription(parsing: bytes) else { return }
     var limits = SDPLimits()
     limits.maximumBytes *= 2

@@ -122,7 +122,8 @@ extension SIPStack {
 
     private func cancel(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
         guard let own = self.make(request, via, key, on: flow) else { return }
-        guard let target = try? ServerTransactionKey(cancelledBy: request), let invite = self.servers[target]?.transaction
+        guard let target = try? ServerTransactionKey(cancelledBy: request),
+            let invite = self.servers[target]?.transaction
         else {
             own.respond(481)
             return
