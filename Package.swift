@@ -98,6 +98,10 @@ let protocolTests: [Target] = [
     ),
 ]
 
+let exampleTests: [Target] = [
+    tests(of: "Examples", ["cpim-report", "msrp-file", "sdp-answer"])
+]
+
 let protocolTools: [Target] = [
     executable(
         "sip-echo",
@@ -240,6 +244,7 @@ let package = Package(
         dependency("swift-server/swift-service-lifecycle", exact: "2.13.0"),
         dependency("jpsim/Yams", exact: "6.2.2"),
     ],
-    targets: protocolLibraries + protocolTests + protocolTools + serverLibraries + serverTools + serverTests
+    targets: protocolLibraries + protocolTests + protocolTools + exampleTests + serverLibraries + serverTools
+        + serverTests
         + executables
 )
