@@ -25,6 +25,7 @@ export class Messages {
       this.thread);
     this.chosen = "";
     this.shownCount = pageOfThread;
+    this.isAtEnd = true;
     this.isDue = false;
     device.addEventListener("mailbox", () => this.soon());
     device.addEventListener("queue", () => this.soon());
@@ -124,19 +125,25 @@ export class Messages {
     const conversation = this.conversations().find((one) => one.id === this.chosen);
     this.bubbles = h("ol", { class: "bubbles" });
     this.bubbles.addEventListener("scroll", () => this.scrolled());
+    // A picture takes its height when it comes.
+    this.bubbles.addEventListener("load", () => this.keepEnd(), true);
+    this.isAtEnd = true;
     fill(this.thread,
       h("header", {}, back, h("h2", {}, conversation ? this.title(conversation) : "")),
       this.bubbles,
       conversation && composer(this.device, { to: this.others(conversation), conversation: conversation.id }));
     this.drawMessages();
-    this.bubbles.scrollTop = this.bubbles.scrollHeight;
+  }
+
+  /** Whoever reads the newest goes on doing so. */
+  keepEnd() {
+    if (this.bubbles && this.isAtEnd) this.bubbles.scrollTop = this.bubbles.scrollHeight;
   }
 
   drawMessages() {
     const { bubbles } = this;
     if (this.chosen === "" || this.chosen === "new" || !bubbles) return;
     const conversation = this.conversations().find((one) => one.id === this.chosen);
-    const wasAtEnd = bubbles.scrollHeight - bubbles.scrollTop - bubbles.clientHeight < 40;
     const shown = (conversation?.messages ?? []).slice(0, this.shownCount).reverse();
     const waiting = this.device.queue.drafts.filter((draft) => draft.conversation === this.chosen);
     const focused = document.activeElement?.closest("[data-message]")?.getAttribute("data-message");
@@ -148,13 +155,15 @@ export class Messages {
     if (focused) {
       /** @type {HTMLElement | null} */ (bubbles.querySelector(`[data-message="${CSS.escape(focused)}"]`))?.focus();
     }
-    if (wasAtEnd) bubbles.scrollTop = bubbles.scrollHeight;
+    this.keepEnd();
     this.markShown(shown);
   }
 
   scrolled() {
     const { bubbles } = this;
-    if (!bubbles || bubbles.scrollTop > 200) return;
+    if (!bubbles) return;
+    this.isAtEnd = bubbles.scrollHeight - bubbles.scrollTop - bubbles.clientHeight < 40;
+    if (bubbles.scrollTop > 200) return;
     const conversation = this.conversations().find((one) => one.id === this.chosen);
     if (!conversation || conversation.messages.length <= this.shownCount) return;
     const fromEnd = bubbles.scrollHeight - bubbles.scrollTop;
