@@ -13,8 +13,8 @@ public struct WebFile: Sendable, Hashable {
     init(_ bytes: [UInt8], path: String) {
         self.bytes = bytes
         type = Self.types[path.split(separator: ".").last.map(String.init) ?? ""] ?? "application/octet-stream"
-        tag = "\"" + SHA256.hash(data: bytes).prefix(12).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-            .joined() + "\""
+        let digest = SHA256.hash(data: bytes).prefix(12)
+        tag = "\"\(digest.map { String($0, radix: 36) }.joined(separator: "."))\""
     }
 
     private static let types = [

@@ -30,6 +30,8 @@ extension HTTPField.Name {
     static let uploadOffset = fixed("Upload-Offset")
     static let secWebSocketVersion = fixed("Sec-WebSocket-Version")
     static let referrerPolicy = fixed("Referrer-Policy")
+    static let permissionsPolicy = fixed("Permissions-Policy")
+    static let crossOriginOpenerPolicy = fixed("Cross-Origin-Opener-Policy")
 
     /// A name written in the program.
     private static func fixed(_ name: String) -> HTTPField.Name {

@@ -128,8 +128,3 @@ public struct WebPages: Sendable {
         """
     }
 }
-
-extension HTTPField.Name {
-    static let permissionsPolicy = HTTPField.Name("Permissions-Policy")!
-    static let crossOriginOpenerPolicy = HTTPField.Name("Cross-Origin-Opener-Policy")!
-}
