@@ -127,6 +127,21 @@ struct DNSMessageTests {
         #expect(message.records == [DNSRecord(name: "a.test", timeToLive: 60, data: .address([192, 0, 2, 1]))])
     }
 
+    @Test("Inputs kept by the fuzzer are read within the bounds")
+    func kept() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Fuzz/corpus/dns")
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        #expect(!files.isEmpty)
+        for file in files {
+            guard let message = try? DNSMessage(parsing: ByteBuffer(bytes: try Data(contentsOf: file))) else {
+                continue
+            }
+            #expect(message.records.count <= DNSMessage.maximumRecords)
+            #expect(message.questionName.utf8.count <= 253)
+        }
+    }
+
     @Test("Every cut and every changed byte is survived; pointers cannot loop")
     func hostile() {
         for count in 0..<Self.answer.count {

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import SIP
 
 /// A datagram relay that loses the first datagrams of each direction and sends the others several times.
@@ -73,13 +74,20 @@ final class RawPeer: @unchecked Sendable {
         self.handler = handler
     }
 
-    static func connect(_ address: SocketAddress) async throws -> RawPeer {
+    static func connect(_ address: SocketAddress, tls: NIOSSLContext? = nil) async throws -> RawPeer {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let handler = Handler()
         let channel = try await ClientBootstrap(group: loop)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: nil)
+                        )
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
             }.connect(to: address).get()
         return RawPeer(channel: channel, handler: handler)
     }

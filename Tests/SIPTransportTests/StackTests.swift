@@ -217,6 +217,43 @@ struct StackTests {
         try await deaf.close()
     }
 
+    @Test(
+        "A connection is used for requests to its sent-by only if the peer asks for it and has shown a certificate",
+        arguments: [(";alias", true), ("", true), (";alias", false)]
+    )
+    func alias(parameter: String, hasCertificate: Bool) async throws {
+        let tls = try await TestCertificate.mutual()
+        let server = try await Node.make {
+            $0.acceptsAliases = true
+            $0.serverTLS = tls.server
+            $0.clientTLS = tls.unknown
+        }
+        let flow = server.loop.makePromise(of: Flow.self)
+        try await server.run {
+            server.agent.onRequest = { transaction in
+                transaction.respond(200)
+                flow.succeed(transaction.flow)
+            }
+        }
+        let peer = try await RawPeer.connect(
+            try await server.listen(.tls),
+            tls: hasCertificate ? tls.known : tls.unknown
+        )
+        // Nobody listens at the port of the sent-by: only the connection that is open can lead there.
+        var request = Requests.make(.options)
+        request.prepend(.via, "SIP/2.0/TLS 127.0.0.1:1;branch=z9hG4bKalias\(parameter)")
+        try await peer.send(String(buffer: request.serialized()))
+        _ = try await peer.read(until: "\r\n\r\n")
+        let place = Destination(transport: .tls, address: try SocketAddress(ipAddress: "127.0.0.1", port: 1))
+        let stack = server.stack
+        let used = try? await server.loop.flatSubmit { stack.flow(to: place) }.get()
+        let isAlias = hasCertificate && !parameter.isEmpty
+        let own = try await flow.futureResult.get()
+        #expect(used == (isAlias ? own : nil))
+        try await peer.close()
+        try await server.close()
+    }
+
     @Test("Too many connections and too many transactions are refused by their limits")
     func limits() async throws {
         let server = try await Node.make {

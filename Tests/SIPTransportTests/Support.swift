@@ -137,6 +137,23 @@ actor TestCertificate {
         return (loaded, try NIOSSLPrivateKey(file: key, format: .pem))
     }
 
+    /// A server that asks for certificates of clients, a client that shows one, and one that shows none.
+    static func mutual() async throws -> (server: NIOSSLContext, known: NIOSSLContext, unknown: NIOSSLContext) {
+        let pair = try await Self.shared.pair()
+        var server = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [.certificate(pair.certificate)],
+            privateKey: .privateKey(pair.key)
+        )
+        server.certificateVerification = .optionalVerification
+        server.trustRoots = .certificates([pair.certificate])
+        var client = TLSConfiguration.makeClientConfiguration()
+        client.certificateVerification = .none
+        let unknown = try NIOSSLContext(configuration: client)
+        client.certificateChain = [.certificate(pair.certificate)]
+        client.privateKey = .privateKey(pair.key)
+        return (try NIOSSLContext(configuration: server), try NIOSSLContext(configuration: client), unknown)
+    }
+
     static func contexts() async throws -> (server: NIOSSLContext, client: NIOSSLContext) {
         let pair = try await Self.shared.pair()
         let server = TLSConfiguration.makeServerConfiguration(
