@@ -75,6 +75,7 @@ public struct ServerFrame: Sendable, Codable {
     /// State first: what died or was read among the items the device knows, before any content. By `created` number.
     public struct Digest: Hashable, Sendable, Codable {
         public var asOf: ChangeNumber
+        /// Messages not read yet; 100 stands for more too.
         public var unread: Int
         public var gone: [ChangeNumber]
         public var read: [ChangeNumber]

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import MessagingCore
 import Store
+import Synchronization
 
 /// The part of an account that seldom changes, kept as one document.
 struct AccountProfile: Codable, Hashable {
@@ -55,4 +56,30 @@ enum RowDocument {
             throw StoreError(.corrupt, "a row's document cannot be read")
         }
     }
+}
+
+/// Documents that were decoded before, found by their very bytes: a user is read many times between two changes.
+final class DocumentCache<Document: Decodable & Sendable>: Sendable {
+    /// Documents kept; when there are more, it begins anew.
+    private let capacity: Int
+    private let known = Mutex<[[UInt8]: Document]>([:])
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    func decode(_ bytes: [UInt8]) throws -> Document {
+        if let document = known.withLock({ $0[bytes] }) { return document }
+        let document = try RowDocument.decode(Document.self, bytes)
+        known.withLock { known in
+            if known.count >= capacity { known.removeAll(keepingCapacity: true) }
+            known[bytes] = document
+        }
+        return document
+    }
+}
+
+/// What a store's readers have decoded, one cache for each kind of document.
+struct DocumentCaches: Sendable {
+    let accounts = DocumentCache<AccountProfile>(capacity: 2048)
+    let preferences = DocumentCache<Preferences>(capacity: 2048)
+    let devices = DocumentCache<DeviceProfile>(capacity: 4096)
 }

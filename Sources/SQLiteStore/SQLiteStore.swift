@@ -33,6 +33,7 @@ public final class SQLiteStore: Store {
     let pool: DatabasePool
     /// Under a key of the database's own, so that nobody can make two conversations fall together.
     private let conversationHash: SipHash
+    private let caches = DocumentCaches()
     private let queue = Mutex(Queue())
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     /// Profiles as last written; touched only on GRDB's writer queue.
@@ -137,7 +138,8 @@ public final class SQLiteStore: Store {
             let transaction = SQLiteTransaction(
                 connection: connection,
                 state: writerState,
-                conversationHash: conversationHash
+                conversationHash: conversationHash,
+                caches: caches
             )
             for job in jobs { results.append(try attempt(job, transaction, connection)) }
             try connection.run("COMMIT")
@@ -184,7 +186,13 @@ public final class SQLiteStore: Store {
         pool.asyncRead { [self] result in
             switch result {
             case .success(let database):
-                body(SQLiteView(connection: Connection(database: database), conversationHash: conversationHash))
+                body(
+                    SQLiteView(
+                        connection: Connection(database: database),
+                        conversationHash: conversationHash,
+                        caches: caches
+                    )
+                )
             case .failure(let error): failed(queue.withLock { $0.isClosed } ? Self.closed : StoreError(sqlite: error))
             }
         }

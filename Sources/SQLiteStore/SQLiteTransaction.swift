@@ -7,9 +7,9 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     /// The first change of the job that failed: nothing more is written after it, and the job fails with it.
     private(set) var failure: (any Error)?
 
-    init(connection: Connection, state: WriterState, conversationHash: SipHash) {
+    init(connection: Connection, state: WriterState, conversationHash: SipHash, caches: DocumentCaches) {
         self.state = state
-        super.init(connection: connection, conversationHash: conversationHash)
+        super.init(connection: connection, conversationHash: conversationHash, caches: caches)
     }
 
     /// The next job begins.

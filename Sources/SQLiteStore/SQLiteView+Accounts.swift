@@ -5,9 +5,11 @@ import Store
 class SQLiteView: ReadView {
     let connection: Connection
     let conversationHash: SipHash
+    private let caches: DocumentCaches
 
-    init(connection: Connection, conversationHash: SipHash) {
+    init(connection: Connection, conversationHash: SipHash, caches: DocumentCaches) {
         self.connection = connection
+        self.caches = caches
         self.conversationHash = conversationHash
     }
 
@@ -15,7 +17,7 @@ class SQLiteView: ReadView {
         "id, head, trim, balance, used, last_device, ledger_lines, profile"
 
     private func account(_ row: Query) throws -> Account {
-        let profile = try RowDocument.decode(AccountProfile.self, row.blob(7))
+        let profile = try caches.accounts.decode(row.blob(7))
         var account = Account(
             id: AccountID(rawValue: row.integer(0)),
             name: profile.name,
@@ -40,7 +42,7 @@ class SQLiteView: ReadView {
             .integer(id.rawValue)
         ) { row in
             let preferences =
-                row.isNull(8) ? Preferences() : try RowDocument.decode(Preferences.self, row.blob(8))
+                row.isNull(8) ? Preferences() : try caches.preferences.decode(row.blob(8))
             return (try account(row), preferences)
         }
         guard let (account, preferences) = found else { return nil }
@@ -52,7 +54,7 @@ class SQLiteView: ReadView {
             "SELECT id, description, lease_ends, last_seen, epoch, number, level FROM device WHERE account = ?",
             .integer(account.rawValue)
         ) { row in
-            let profile = try RowDocument.decode(DeviceProfile.self, row.blob(1))
+            let profile = try caches.devices.decode(row.blob(1))
             var device = Device(
                 id: DeviceID(rawValue: Int32(truncatingIfNeeded: row.integer(0))),
                 kind: profile.kind,

@@ -13,6 +13,8 @@ struct PageReader {
 
     /// Changes read at once.
     static let pageItems = 256
+    /// Documents read at once, while there is room in the frame.
+    static let documentsAtOnce = 32
     /// A frame stops growing here.
     static let frameBytes = 256 << 10
 
@@ -58,13 +60,16 @@ struct PageReader {
     /// What changed after a number, in order; items created after `level` with their content.
     func changes(after: ChangeNumber, level: ChangeNumber) throws -> Page {
         let items = try view.changes(user.account.id, after: after, limit: Self.pageItems)
-        let documents = try view.documents(contents(of: items.filter { $0.created > level }))
+        var documents: [ContentID: [UInt8]] = [:]
         var writer = ItemWriter(reserving: 64 << 10)
         writer.text("{\"changes\":[")
         var page = Page(frame: [], upTo: after)
         var written = 0
-        for item in items {
+        for (index, item) in items.enumerated() {
             if written > 0, writer.bytes.count > Self.frameBytes { break }
+            if index.isMultiple(of: Self.documentsAtOnce) {
+                documents = try self.documents(of: items[index...]) { $0.created > level }
+            }
             page.upTo = item.changed
             page.items += 1
             let isNew = item.created > level
@@ -128,7 +133,7 @@ struct PageReader {
     /// A page of the listing from scratch, newest first.
     func reset(_ reason: CatchUp.ResetReason, asOf: ChangeNumber, before: ChangeNumber) throws -> Page {
         let items = try view.list(user.account.id, Listing(before: min(before, asOf + 1), limit: Self.pageItems))
-        let documents = try view.documents(contents(of: items))
+        var documents: [ContentID: [UInt8]] = [:]
         var writer = ItemWriter(reserving: 64 << 10)
         writer.text("{\"reset\":{\"reason\":")
         writer.safe(reason.rawValue)
@@ -141,8 +146,9 @@ struct PageReader {
         writer.text(",\"items\":[")
         var page = Page(frame: [], upTo: asOf)
         var written = 0
-        for item in items {
+        for (index, item) in items.enumerated() {
             if written > 0, writer.bytes.count > Self.frameBytes { break }
+            if index.isMultiple(of: Self.documentsAtOnce) { documents = try self.documents(of: items[index...]) }
             page.items += 1
             page.next = item.created
             guard let projected = try project(item, full: true, document: documents[item]) else { continue }
@@ -225,11 +231,16 @@ struct PageReader {
         )
     }
 
-    private func contents(of items: [Item]) -> [ContentID] {
-        items.compactMap { item in
-            guard let message = item.message, !message.flags.contains(.released) else { return nil }
+    /// The documents of the next few items: a frame may be full before all of a page's are needed.
+    private func documents(
+        of items: ArraySlice<Item>,
+        where isNeeded: (Item) -> Bool = { _ in true }
+    ) throws -> [ContentID: [UInt8]] {
+        let contents = items.prefix(Self.documentsAtOnce).compactMap { item -> ContentID? in
+            guard isNeeded(item), let message = item.message, !message.flags.contains(.released) else { return nil }
             return message.decisions[device.id]?.deliver == .nothing ? nil : message.content
         }
+        return try view.documents(contents)
     }
 
     /// Unread messages that this device was not spared; bounded, for a badge needs no more.
@@ -244,8 +255,8 @@ struct PageReader {
         return unread.count { $0.message?.decisions[device.id]?.deliver != .nothing }
     }
 
-    /// Counting stops here.
-    static let unreadCounted = 1000
+    /// Counting stops here: a badge says "99+".
+    static let unreadCounted = 100
 }
 
 /// An item with everything a frame says of it.
