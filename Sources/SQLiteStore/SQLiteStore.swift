@@ -34,6 +34,7 @@ public final class SQLiteStore: Store {
     /// Under a key of the database's own, so that nobody can make two conversations fall together.
     private let conversationHash: SipHash
     private let caches = DocumentCaches()
+    private let idleCheckpoint: IdleCheckpoint
     private let queue = Mutex(Queue())
     private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
     /// Profiles as last written; touched only on GRDB's writer queue.
@@ -77,6 +78,7 @@ public final class SQLiteStore: Store {
                 throw StoreError(.corrupt, "the database lacks the key of its conversations")
             }
             conversationHash = SipHash(key: key)
+            idleCheckpoint = try IdleCheckpoint(path: path)
         } catch {
             throw StoreError(sqlite: error)
         }
@@ -153,6 +155,7 @@ public final class SQLiteStore: Store {
         }
         for (job, result) in zip(jobs, results) { job.completion(result) }
         observer.withLock { $0 }?(.committed)
+        idleCheckpoint.noteCommit()
     }
 
     /// Runs one job in its savepoint. Throws only what fails the whole batch.
@@ -204,6 +207,7 @@ public final class SQLiteStore: Store {
             return queue.isClosed
         }
         guard !wasClosed else { return }
+        try idleCheckpoint.close()
         // The writer queue is serial: when this gets its turn, what was queued is done.
         try pool.writeWithoutTransaction { database in
             drain(database)

@@ -26,6 +26,29 @@ struct SQLiteStoreTests {
         }
     }
 
+    @Test("holds what was committed, without its log, once the writer has rested")
+    func idleCheckpoint() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let store = try SQLiteStore(path: folder.path("a.sqlite"))
+        defer { try? store.close() }
+        for value in UInt8(1)...2 {
+            try await store.write { try $0.apply(.setting("a", [value])) }
+            var copied: [UInt8]?
+            for attempt in 0..<200 where copied != [value] {
+                try await Task.sleep(for: .milliseconds(50))
+                let copy = folder.path("copy-\(value)-\(attempt).sqlite")
+                try FileManager.default.copyItem(atPath: folder.path("a.sqlite"), toPath: copy)
+                // A copy taken in the middle may be no database.
+                guard let raw = try? DatabaseQueue(path: copy) else { continue }
+                let row = try? await raw.read { try Data.fetchOne($0, sql: "SELECT value FROM setting WHERE name = 'a'") }
+                copied = row.map { Array($0) }
+                try raw.close()
+            }
+            #expect(copied == [value])
+        }
+    }
+
     @Test("names its steps; one that a newer program has written is refused and left alone")
     func versions() async throws {
         let folder = try TemporaryFolder()
