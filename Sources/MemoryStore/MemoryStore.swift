@@ -57,7 +57,7 @@ public final class MemoryStore: Store {
     private let generation: Int
     private let queue = Mutex(Queue())
     private let refusal = Mutex<StoreError?>(nil)
-    private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
+    private let observation = BatchObservation()
     private let writer = DispatchQueue(label: "memory-store.writer")
     private let readers = DispatchQueue(label: "memory-store.readers", attributes: .concurrent)
 
@@ -71,7 +71,7 @@ public final class MemoryStore: Store {
     public func refuseWrites(_ error: StoreError?) { refusal.withLock { $0 = error } }
 
     public func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void) {
-        self.observer.withLock { $0 = observer }
+        observation.set(observer)
     }
 
     public func write(
@@ -110,12 +110,12 @@ public final class MemoryStore: Store {
             return fail(jobs, StoreError(.closed, "another store was opened over the same disk"))
         }
         for (job, result) in zip(jobs, results) { job.completion(result) }
-        observer.withLock { $0 }?(.committed)
+        observation.tell(.committed)
     }
 
     private func fail(_ jobs: [Job], _ error: StoreError) {
         for job in jobs { job.completion(.failure(error)) }
-        observer.withLock { $0 }?(.failed)
+        observation.tell(.failed)
     }
 
     public func read(

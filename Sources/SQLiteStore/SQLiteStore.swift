@@ -36,7 +36,7 @@ public final class SQLiteStore: Store {
     private let caches = DocumentCaches()
     private let idleCheckpoint: IdleCheckpoint
     private let queue = Mutex(Queue())
-    private let observer = Mutex<(@Sendable (BatchOutcome) -> Void)?>(nil)
+    private let observation = BatchObservation()
     /// Profiles as last written; touched only on GRDB's writer queue.
     private let writerState = WriterState()
 
@@ -85,7 +85,7 @@ public final class SQLiteStore: Store {
     }
 
     public func observeBatches(_ observer: @escaping @Sendable (BatchOutcome) -> Void) {
-        self.observer.withLock { $0 = observer }
+        observation.set(observer)
     }
 
     public func write(
@@ -150,11 +150,11 @@ public final class SQLiteStore: Store {
             try? connection.run("ROLLBACK")
             let failure = StoreError(sqlite: error)
             for job in jobs { job.completion(.failure(failure)) }
-            observer.withLock { $0 }?(.failed)
+            observation.tell(.failed)
             return
         }
         for (job, result) in zip(jobs, results) { job.completion(result) }
-        observer.withLock { $0 }?(.committed)
+        observation.tell(.committed)
         idleCheckpoint.noteCommit()
     }
 
