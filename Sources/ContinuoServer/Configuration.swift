@@ -52,7 +52,7 @@ public struct Configuration: Sendable, Equatable {
     public var operatorListen = Endpoint(host: "127.0.0.1", port: 8081)
     public var operatorHosts: [String] = []
     public var passwordCost = 15
-    public var windowItems = 256
+    public var windowItems = 1024
     public var windowBytes = 1 << 20
     public var linkDays = 7
     public var logLevel = "info"

@@ -126,8 +126,8 @@ public struct WindowLimits: Sendable, Hashable {
     public var items: Int
     public var bytes: Int
 
-    /// A window; 256 changes or 1 MiB unless told.
-    public init(items: Int = 256, bytes: Int = 1 << 20) {
+    /// A window; 1,024 changes or 1 MiB unless told.
+    public init(items: Int = 1024, bytes: Int = 1 << 20) {
         self.items = items
         self.bytes = bytes
     }

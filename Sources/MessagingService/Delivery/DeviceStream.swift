@@ -9,9 +9,9 @@ import MessagingCore
 ///      \--behind--> reading(digest | reset) --last--/                              |
 ///                         \--window full--> paused --ack makes room--> reading ----/
 /// ```
-struct DeviceStream {
+struct DeviceStream: Sendable {
     /// A read of the store that the session is to make; at most one is under way.
-    enum Request: Hashable {
+    enum Request: Hashable, Sendable {
         /// What died or was read among items created at or below `createdUpTo`, changed after `after`.
         case digest(after: ChangeNumber, createdUpTo: ChangeNumber)
         /// A page of the listing, created below `before`.
@@ -20,7 +20,7 @@ struct DeviceStream {
         case changes(after: ChangeNumber, level: ChangeNumber)
     }
 
-    enum State: Hashable {
+    enum State: Hashable, Sendable {
         case opening
         case reading(Request)
         case live
@@ -41,7 +41,7 @@ struct DeviceStream {
         case fail
     }
 
-    private struct Sent {
+    private struct Sent: Sendable {
         var upTo: ChangeNumber
         var items: Int
         var bytes: Int

@@ -61,7 +61,7 @@ struct PageReader {
     func changes(after: ChangeNumber, level: ChangeNumber) throws -> Page {
         let items = try view.changes(user.account.id, after: after, limit: Self.pageItems)
         var documents: [ContentID: [UInt8]] = [:]
-        var writer = ItemWriter(reserving: 64 << 10)
+        var writer = ItemWriter(reserving: min(Self.frameBytes, items.count << 10) + 4096)
         writer.text("{\"changes\":[")
         var page = Page(frame: [], upTo: after)
         var written = 0
