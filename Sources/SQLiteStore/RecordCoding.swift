@@ -23,12 +23,13 @@ struct RecordWriter {
     }
 }
 
-/// Reads what ``RecordWriter`` wrote; anything else is ``StoreError`` `corrupt`.
+/// Reads what ``RecordWriter`` wrote, where it stands; anything else is ``StoreError`` `corrupt`.
 struct RecordReader {
-    private let bytes: [UInt8]
+    private let bytes: UnsafeRawBufferPointer
     private var offset = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    /// The bytes must outlive the reader.
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     static let corrupt = StoreError(.corrupt, "a row's record cannot be read")
 
@@ -61,7 +62,7 @@ struct RecordReader {
         let count = try count()
         guard offset + count <= bytes.count else { throw Self.corrupt }
         defer { offset += count }
-        return String(decoding: bytes[offset..<offset + count], as: UTF8.self)
+        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]), as: UTF8.self)
     }
 }
 
@@ -90,7 +91,7 @@ extension Item.Body {
         return writer.bytes
     }
 
-    init(record: [UInt8]) throws {
+    init(record: UnsafeRawBufferPointer) throws {
         var reader = RecordReader(record)
         switch Shape(rawValue: try reader.byte()) {
         case .tombstone: self = .tombstone
@@ -193,7 +194,7 @@ struct Bonds {
         self.accounts = accounts
     }
 
-    init(record: [UInt8]) throws {
+    init(record: UnsafeRawBufferPointer) throws {
         var reader = RecordReader(record)
         guard try reader.byte() == Shape.bonds.rawValue else { throw RecordReader.corrupt }
         blobs = []
@@ -225,7 +226,7 @@ extension OutboxEntry {
         return writer.bytes
     }
 
-    init(record: [UInt8], lane: String) throws {
+    init(record: UnsafeRawBufferPointer, lane: String) throws {
         var reader = RecordReader(record)
         let task: Task
         switch Shape(rawValue: try reader.byte()) {

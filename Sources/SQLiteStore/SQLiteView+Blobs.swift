@@ -100,7 +100,7 @@ extension SQLiteView {
         ) { row in
             QueuedEntry(
                 id: row.integer(0),
-                entry: try OutboxEntry(record: row.blob(3), lane: lane),
+                entry: try row.withBlob(3) { try OutboxEntry(record: $0, lane: lane) },
                 attempts: Int(row.integer(2)),
                 due: Timestamp(rawValue: row.integer(1))
             )

@@ -14,7 +14,7 @@ extension SQLiteView {
             object: row.text(4),
             created: row.integer(1),
             changed: row.integer(2),
-            body: try Item.Body(record: row.blob(5))
+            body: try row.withBlob(5, Item.Body.init(record:))
         )
     }
 
@@ -183,7 +183,7 @@ extension SQLiteView {
     private static let contentColumns = "id, message, document, bonds, refs, holders, time"
 
     private func content(_ row: Query) throws -> StoredContent {
-        let bonds = try Bonds(record: row.blob(3))
+        let bonds = try row.withBlob(3, Bonds.init(record:))
         return StoredContent(
             id: ContentID(rawValue: row.integer(0)),
             message: MessageID(stored: row.text(1)),

@@ -146,6 +146,20 @@ struct DeviceStreamTests {
         #expect(stream.level == 11)
     }
 
+    @Test("after a pause it reads on once half of the window is free, not for each acknowledgement")
+    func halfTheWindow() {
+        var stream = DeviceStream(limits: WindowLimits(items: 4, bytes: 1000))
+        _ = stream.open(.current, head: 10)
+        for number in ChangeNumber(11)...14 {
+            _ = stream.changed(base: number - 1, head: number)
+            stream.noteSent(upTo: number, items: 1, bytes: 10, deliverables: [])
+        }
+        let request = Request.changes(after: 14, level: 14)
+        step(&stream, { $0.changed(base: 14, head: 15) }, is: .none, then: .paused(request))
+        step(&stream, { $0.acknowledge(11, level: nil).0 }, is: .none, then: .paused(request))
+        step(&stream, { $0.acknowledge(12, level: nil).0 }, is: .read(request), then: .reading(request))
+    }
+
     @Test("a page that fills the window pauses the rest")
     func pagedPause() {
         var stream = reading(.stream(after: 3, level: 3), head: 50)

@@ -63,8 +63,11 @@ struct RecordCodingTests {
         for value in values {
             var writer = RecordWriter()
             writer.integer(value)
-            var reader = RecordReader(writer.bytes)
-            #expect(try reader.integer() == value)
+            let read = try writer.bytes.withUnsafeBytes { bytes in
+                var reader = RecordReader(bytes)
+                return try reader.integer()
+            }
+            #expect(read == value)
         }
     }
 
@@ -140,4 +143,18 @@ struct RecordCodingTests {
         let other = SipHash(key: [UInt8](repeating: 1, count: SipHash.keyBytes))
         #expect(other("a") != hash("a"))
     }
+}
+
+extension Item.Body {
+    fileprivate init(record: [UInt8]) throws { self = try record.withUnsafeBytes { try Self(record: $0) } }
+}
+
+extension OutboxEntry {
+    fileprivate init(record: [UInt8], lane: String) throws {
+        self = try record.withUnsafeBytes { try Self(record: $0, lane: lane) }
+    }
+}
+
+extension Bonds {
+    fileprivate init(record: [UInt8]) throws { self = try record.withUnsafeBytes { try Self(record: $0) } }
 }

@@ -41,7 +41,9 @@ struct SQLiteStoreTests {
                 try FileManager.default.copyItem(atPath: folder.path("a.sqlite"), toPath: copy)
                 // A copy taken in the middle may be no database.
                 guard let raw = try? DatabaseQueue(path: copy) else { continue }
-                let row = try? await raw.read { try Data.fetchOne($0, sql: "SELECT value FROM setting WHERE name = 'a'") }
+                let row = try? await raw.read {
+                    try Data.fetchOne($0, sql: "SELECT value FROM setting WHERE name = 'a'")
+                }
                 copied = row.map { Array($0) }
                 try raw.close()
             }

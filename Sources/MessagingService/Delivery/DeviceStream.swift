@@ -66,6 +66,9 @@ struct DeviceStream: Sendable {
     init(limits: WindowLimits) { self.limits = limits }
 
     private var hasRoom: Bool { items < limits.items && bytes < limits.bytes }
+    /// Half of the window is free: after a pause it goes on with many pages in one turn, not with one for each
+    /// acknowledgement.
+    private var hasMuchRoom: Bool { items <= limits.items / 2 && bytes <= limits.bytes / 2 }
 
     /// The device said where it stands.
     mutating func open(_ catchUp: CatchUp, head: ChangeNumber) -> Action {
@@ -177,7 +180,7 @@ struct DeviceStream: Sendable {
 
     /// There may be room again.
     mutating func resume() -> Action {
-        guard case .paused(let request) = state, hasRoom else { return .none }
+        guard case .paused(let request) = state, hasMuchRoom else { return .none }
         return read(request)
     }
 

@@ -11,8 +11,10 @@ struct PageReader {
     /// Whether the device is told of reports: asked once, not for each item of a page.
     private let wantsReports: Bool
 
-    /// Changes read at once.
-    static let pageItems = 256
+    /// Changes read at once: few enough that a frame of ordinary messages takes them all, and none is read twice.
+    static let pageItems = 128
+    /// Items of a listing read at once: each page of it is a turn.
+    static let listingItems = 256
     /// Documents read at once, while there is room in the frame.
     static let documentsAtOnce = 32
     /// A frame stops growing here.
@@ -74,12 +76,12 @@ struct PageReader {
             page.items += 1
             let isNew = item.created > level
             if !isNew, !device.isTold(ofStateOf: item) { continue }
-            let projected = try project(item, full: isNew, document: documents[item])
-            guard let projected else { continue }
+            let document = documents[item]
+            guard let projection = try project(item, full: isNew, document: document) else { continue }
             if written > 0 { writer.text(",") }
             written += 1
-            write(projected, to: &writer)
-            if projected.isDeliverable { page.deliverables.append(item.created) }
+            writer.item(item, projection, document)
+            if projection.form != .state, item.isDeliverable { page.deliverables.append(item.created) }
         }
         page.last = page.items == items.count && items.count < Self.pageItems
         if page.last { page.upTo = max(page.upTo, user.account.head) }
@@ -132,7 +134,7 @@ struct PageReader {
 
     /// A page of the listing from scratch, newest first.
     func reset(_ reason: CatchUp.ResetReason, asOf: ChangeNumber, before: ChangeNumber) throws -> Page {
-        let items = try view.list(user.account.id, Listing(before: min(before, asOf + 1), limit: Self.pageItems))
+        let items = try view.list(user.account.id, Listing(before: min(before, asOf + 1), limit: Self.listingItems))
         var documents: [ContentID: [UInt8]] = [:]
         var writer = ItemWriter(reserving: 64 << 10)
         writer.text("{\"reset\":{\"reason\":")
@@ -151,13 +153,14 @@ struct PageReader {
             if index.isMultiple(of: Self.documentsAtOnce) { documents = try self.documents(of: items[index...]) }
             page.items += 1
             page.next = item.created
-            guard let projected = try project(item, full: true, document: documents[item]) else { continue }
+            let document = documents[item]
+            guard let projection = try project(item, full: true, document: document) else { continue }
             if written > 0 { writer.text(",") }
             written += 1
-            write(projected, to: &writer)
-            if projected.isDeliverable { page.deliverables.append(item.created) }
+            writer.item(item, projection, document)
+            if projection.form != .state, item.isDeliverable { page.deliverables.append(item.created) }
         }
-        page.last = page.items == items.count && items.count < Self.pageItems
+        page.last = page.items == items.count && items.count < Self.listingItems
         if page.last { page.next = nil }
         writer.text("],\"last\":")
         writer.text(page.last ? "true}}" : "false}}")
@@ -166,31 +169,22 @@ struct PageReader {
     }
 
     /// One item as this device gets it; nil when it gets nothing.
-    func project(_ item: Item, full: Bool, document: [UInt8]?) throws -> Projected? {
-        guard let message = item.message else {
-            return Projected(item: item, decision: nil, form: .state, document: nil, notice: nil, reports: true)
-        }
+    private func project(_ item: Item, full: Bool, document: [UInt8]?) throws -> Projection? {
+        guard let message = item.message else { return Projection(reports: true) }
         var decision = try decision(for: item, message, document: document)
         guard decision.deliver != .nothing else { return nil }
         // It is still there, but nobody is to be disturbed for it any more.
         if let expires = message.expires, expires <= service.clock() { decision.silent = true }
-        var projected = Projected(
-            item: item,
-            decision: decision,
-            form: .state,
-            document: document,
-            notice: nil,
-            reports: wantsReports
-        )
-        guard full, let document, !message.flags.contains(.released) else { return projected }
+        var projection = Projection(decision: decision, reports: wantsReports)
+        guard full, let document, !message.flags.contains(.released) else { return projection }
         switch decision.deliver {
-        case .whole: projected.form = .whole
+        case .whole: projection.form = .whole
         case .notification:
-            projected.form = .notice
-            projected.notice = try service.notice(document, account: user.account.id)
+            projection.form = .notice
+            projection.notice = try service.notice(document, account: user.account.id)
         case .nothing: break
         }
-        return projected
+        return projection
     }
 
     /// The packed decision, or the one that the rules at the device's registration make.
@@ -218,17 +212,6 @@ struct PageReader {
         )
         decision.silent = true
         return decision
-    }
-
-    private func write(_ projected: Projected, to writer: inout ItemWriter) {
-        writer.item(
-            projected.item,
-            decision: projected.decision,
-            form: projected.form,
-            document: projected.document,
-            notice: projected.notice,
-            reports: projected.reports
-        )
     }
 
     /// The documents of the next few items: a frame may be full before all of a page's are needed.
@@ -259,17 +242,25 @@ struct PageReader {
     static let unreadCounted = 100
 }
 
-/// An item with everything a frame says of it.
-struct Projected {
-    var item: Item
+/// What one device gets of an item.
+struct Projection {
     var decision: Decision?
-    var form: ItemWriter.Form
-    var document: [UInt8]?
+    var form = ItemWriter.Form.state
     var notice: [UInt8]?
     var reports: Bool
+}
 
-    /// Its acknowledgement is a delivery that the sender wants to know of.
-    var isDeliverable: Bool { form != .state && item.isDeliverable }
+extension ItemWriter {
+    fileprivate mutating func item(_ item: Item, _ projection: Projection, _ document: [UInt8]?) {
+        self.item(
+            item,
+            decision: projection.decision,
+            form: projection.form,
+            document: document,
+            notice: projection.notice,
+            reports: projection.reports
+        )
+    }
 }
 
 extension [ContentID: [UInt8]] {
