@@ -121,6 +121,7 @@ let protocolTools: [Target] = [
 
 let serverLibraries: [Target] = [
     target("MessagingCore"),
+    target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore"]),
     target("Store", ["MessagingCore"]),
     target("MemoryStore", ["MessagingCore", "Store"]),
@@ -178,6 +179,7 @@ let serverTools: [Target] = [
 let serverTests: [Target] = [
     .testTarget(name: "TidyTests", swiftSettings: settings),
     tests(of: "MessagingCore", ["MessagingCore"]),
+    tests(of: "SessionCore", ["MessagingCore", "SessionCore"]),
     executable("store-crash-writer", path: "Tests/StoreCrashWriter", ["MessagingCore", "SQLiteStore", "Store"]),
     tests(
         of: "Store",

@@ -27,6 +27,7 @@ struct TidyTests {
             "NIOConcurrencyHelpers", "Synchronization", "Logging", "Crypto", "Glibc", "DequeModule",
         ],
         "MessagingCore": [],
+        "SessionCore": ["MessagingCore"],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
         "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
         "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
@@ -111,7 +112,7 @@ struct TidyTests {
             "Date()", "Date.now", ".random(", "SystemRandomNumberGenerator", "Task {", "Task.", "DispatchQueue",
             "ContinuousClock", "SuspendingClock", "UUID()", "print(", "async ", "await ",
         ]
-        for file in try Self.sources(of: "MessagingCore") {
+        for file in try ["MessagingCore", "SessionCore"].flatMap(Self.sources(of:)) {
             let text = try String(contentsOf: file, encoding: .utf8)
             for word in banned {
                 #expect(!text.contains(word), "\(file.lastPathComponent) uses \(word)")

@@ -1,0 +1,276 @@
+public import MessagingCore
+
+/// What a participant's server says to the owner, in order and each once.
+public enum ToOwner: Hashable, Sendable {
+    case answered(InvitationAnswer)
+    case text(MessageID)
+    case propose(MediaProposal)
+    /// An answer to a proposal; without a device it is no.
+    case consent(MessageID, on: DeviceID?)
+    /// The path of a move runs.
+    case connected(MessageID)
+    /// The path of a move could not be made, or the proposer took a proposal back.
+    case withdraw(MessageID, ChangeOutcome)
+    /// An accepted medium never ran.
+    case mediumFailed(MediumID)
+    case invite(Address)
+    case leave
+}
+
+/// What the owner says to a participant's server, in order and each once.
+public enum FromOwner: Hashable, Sendable {
+    /// The caller or the clock wants the request back.
+    case cancelled
+    /// The user takes part from this ordinal on.
+    case admitted(first: Ordinal, [Address])
+    case participants([Address])
+    case text(Ordinal, MessageID, from: Address)
+    /// A text or a proposal that the owner did not take.
+    case refused(MessageID, Refusal.Code)
+    case asked(PendingChange)
+    case settled(MessageID, ChangeOutcome)
+    case media(Revision, [Medium], pending: [PendingChange])
+    case ended(SessionEnd)
+}
+
+/// A session at its owner, the server of the user who asked for it: it orders texts, admits participants, and keeps the
+/// media that all agree on.
+///
+/// ```
+///   calling --somebody accepts--> open --left, or one remains--> over
+///      \--all refuse, cancel------------------------------------> over
+/// ```
+public struct HostedSession: Hashable, Sendable {
+    /// Where it stands.
+    public enum Phase: Hashable, Sendable {
+        case calling
+        case open
+        case over(SessionEnd)
+    }
+
+    /// One user's place.
+    public enum Seat: Hashable, Sendable {
+        case called(Call)
+        case present(first: Ordinal)
+        case gone(SessionEnd)
+    }
+
+    /// Something to say to a participant's server.
+    public struct Sent: Hashable, Sendable {
+        public var to: Address
+        public var message: FromOwner
+    }
+
+    public let id: SessionID
+    public let creator: Address
+    public private(set) var phase = Phase.calling
+    public private(set) var seats: [Address: Seat]
+    /// The last ordinal given.
+    public private(set) var head: Ordinal = 0
+    public private(set) var media = MediaDescription()
+    /// The text that rides on the request: the first one, if anybody accepts.
+    private var firstText: MessageID?
+
+    /// A session as asked for: everybody who is invited is to be called.
+    /// - Throws: ``Refusal``: `too-many`, `invalid-request`.
+    public init(
+        id: SessionID,
+        creator: Address,
+        invited: Set<Address>,
+        firstText: MessageID? = nil,
+        now: Timestamp
+    ) throws(Refusal) {
+        guard !invited.isEmpty, !invited.contains(creator) else {
+            throw Refusal(.invalidRequest, "a conversation is asked of somebody else")
+        }
+        guard invited.count < SessionLimits.participants else {
+            throw Refusal(.tooMany, "at most \(SessionLimits.participants) users in a session")
+        }
+        self.id = id
+        self.creator = creator
+        self.firstText = firstText
+        let call = Call.calling(until: now.advanced(by: SessionLimits.alertingMilliseconds))
+        seats = Dictionary(uniqueKeysWithValues: invited.map { ($0, .called(call)) })
+        seats[creator] = .present(first: 1)
+    }
+
+    /// Who takes part, in order.
+    public var present: [Address] {
+        seats.filter { if case .present = $0.value { true } else { false } }.keys.sorted()
+    }
+
+    // MARK: What comes from participants
+
+    /// Takes what a participant's server says.
+    public mutating func take(_ message: ToOwner, from sender: Address, now: Timestamp) -> [Sent] {
+        if case .over(let end) = phase { return late(message, sender, end) }
+        switch (seats[sender], message) {
+        case (.called, .answered(let answer)): return call(sender, .answer(answer), now)
+        case (.present, .text(let id)) where phase == .open: return order(id, sender)
+        case (.present, .invite(let address)): return invite(address, now)
+        case (.present, .leave): return leave(sender, now)
+        case (.present, .propose(let proposal)) where phase == .open:
+            do throws(Refusal) {
+                let others = Set(present).subtracting([sender])
+                return spread(try media.propose(proposal, by: sender, others: others, now: now))
+            } catch {
+                return [Sent(to: sender, message: .refused(proposal.id, error.code)), description(to: sender)]
+            }
+        case (.present, .consent(let id, let device)):
+            return spread(
+                device.map { media.accept(id, by: sender, on: $0) } ?? media.reject(id, by: sender)
+            )
+        case (.present, .connected(let id)): return spread(media.connected(id, by: sender, now: now))
+        case (.present, .withdraw(let id, let outcome)):
+            return spread(media.withdraw(id, by: sender, outcome, now: now))
+        case (.present, .mediumFailed(let id)): return spread(media.fail(id))
+        case (_, .text(let id)): return [Sent(to: sender, message: .refused(id, .conflict))]
+        case (_, .propose(let proposal)): return [Sent(to: sender, message: .refused(proposal.id, .conflict))]
+        case (_, .answered), (_, .consent), (_, .connected), (_, .withdraw), (_, .mediumFailed), (_, .invite),
+            (_, .leave):
+            return []
+        }
+    }
+
+    /// It is over: a text that comes now has no place in it, and an acceptance opens nothing.
+    private mutating func late(_ message: ToOwner, _ sender: Address, _ end: SessionEnd) -> [Sent] {
+        switch message {
+        case .text(let id): [Sent(to: sender, message: .refused(id, .conflict))]
+        case .propose(let proposal): [Sent(to: sender, message: .refused(proposal.id, .conflict))]
+        case .answered(.accepted): [Sent(to: sender, message: .ended(end))]
+        case .answered, .consent, .connected, .withdraw, .mediumFailed, .invite, .leave: []
+        }
+    }
+
+    private mutating func order(_ id: MessageID, _ sender: Address) -> [Sent] {
+        head += 1
+        return present.map { Sent(to: $0, message: .text(head, id, from: sender)) }
+    }
+
+    // MARK: Who takes part
+
+    /// Asks another user to join; the shell carries the request itself.
+    private mutating func invite(_ address: Address, _ now: Timestamp) -> [Sent] {
+        switch seats[address] {
+        case .called, .present: return []
+        case nil, .gone: break
+        }
+        guard seats.count < SessionLimits.participants else { return [] }
+        seats[address] = .called(.calling(until: now.advanced(by: SessionLimits.alertingMilliseconds)))
+        return []
+    }
+
+    /// The users whose servers are to be sent the request.
+    public var called: [Address] {
+        seats.filter { if case .called(.calling) = $0.value { true } else { false } }.keys.sorted()
+    }
+
+    private mutating func call(_ address: Address, _ input: Call.Input, _ now: Timestamp) -> [Sent] {
+        guard case .called(var call) = seats[address] else { return [] }
+        let action = call.take(input)
+        seats[address] = .called(call)
+        switch action {
+        case .none: return []
+        case .sendCancel: return [Sent(to: address, message: .cancelled)]
+        case .admit: return admit(address)
+        case .admitAndEnd(let end):
+            seats[address] = .gone(end)
+            return [Sent(to: address, message: .ended(end))] + endIfAlone(end)
+        case .drop(let end):
+            seats[address] = .gone(end)
+            // The server that answered a cancel with it knows; what it answered by itself it knows as well.
+            return endIfAlone(end)
+        }
+    }
+
+    private mutating func admit(_ address: Address) -> [Sent] {
+        let first = head + 1
+        seats[address] = .present(first: first)
+        let all = present
+        var sent = [Sent(to: address, message: .admitted(first: first, all))]
+        for other in all where other != address {
+            if phase == .calling, other == creator {
+                sent.append(Sent(to: creator, message: .admitted(first: 1, all)))
+            } else {
+                sent.append(Sent(to: other, message: .participants(all)))
+            }
+        }
+        if !media.media.isEmpty { sent.append(description(to: address)) }
+        phase = .open
+        if let text = firstText {
+            firstText = nil
+            sent += order(text, creator)
+        }
+        return sent
+    }
+
+    private mutating func leave(_ address: Address, _ now: Timestamp) -> [Sent] {
+        if phase == .calling { return cancel(now) }
+        seats[address] = .gone(.left)
+        var sent = [Sent(to: address, message: .ended(.left))]
+        let remaining = present
+        guard remaining.count > 1 else { return sent + end(.left) }
+        sent += remaining.map { Sent(to: $0, message: .participants(remaining)) }
+        return sent + spread(media.leave(address, now: now))
+    }
+
+    /// The caller does not want any more: every server that was asked has to answer first.
+    private mutating func cancel(_ now: Timestamp) -> [Sent] {
+        seats.keys.sorted().flatMap { call($0, .cancel, now) }
+    }
+
+    /// With nobody to talk to, and nobody who might still join, it is over.
+    private mutating func endIfAlone(_ end: SessionEnd) -> [Sent] {
+        let awaited = seats.values.contains { if case .called = $0 { true } else { false } }
+        guard present.count < 2, !awaited else { return [] }
+        return self.end(phase == .open ? .left : end)
+    }
+
+    private mutating func end(_ end: SessionEnd) -> [Sent] {
+        var sent: [Sent] = []
+        for address in seats.keys.sorted() {
+            switch seats[address] {
+            case .present: sent.append(Sent(to: address, message: .ended(end)))
+            case .called(.calling): sent.append(Sent(to: address, message: .cancelled))
+            case .called: break
+            case .gone, nil: continue
+            }
+            seats[address] = .gone(end)
+        }
+        phase = .over(end)
+        return sent
+    }
+
+    // MARK: Media
+
+    private func spread(_ actions: [MediaDescription.Action]) -> [Sent] {
+        actions.flatMap { action in
+            switch action {
+            case .publish: present.map(description)
+            case .ask(let users, let change): users.sorted().map { Sent(to: $0, message: .asked(change)) }
+            case .settle(let id, let outcome): present.map { Sent(to: $0, message: .settled(id, outcome)) }
+            }
+        }
+    }
+
+    private func description(to address: Address) -> Sent {
+        Sent(to: address, message: .media(media.revision, media.media, pending: media.pending))
+    }
+
+    // MARK: Time
+
+    /// What ran out of time.
+    public mutating func clock(_ now: Timestamp) -> [Sent] {
+        if case .over = phase { return [] }
+        return seats.keys.sorted().flatMap { call($0, .clock(now), now) } + spread(media.clock(now))
+    }
+
+    /// When it must be looked at again.
+    public var deadline: Timestamp? {
+        if case .over = phase { return nil }
+        let calls = seats.values.compactMap { seat in
+            if case .called(let call) = seat { call.deadline } else { nil }
+        }
+        return (calls + [media.deadline].compactMap(\.self)).min()
+    }
+}

@@ -1,0 +1,91 @@
+public import MessagingCore
+
+/// A session's identity, chosen by the device that asks for it (the Contribution-ID of RCC.07, section 2.4).
+///
+/// The same alphabet as a message id; ordered, so that of two requests that cross the lower one stays.
+public struct SessionID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    public let description: String
+
+    /// Checks and wraps an identifier.
+    /// - Throws: ``Refusal`` with code `invalid-id`.
+    public init(_ text: String) throws(Refusal) { description = try MessageID(text).description }
+
+    /// Wraps an identifier read back from the store.
+    public init(stored text: String) { description = text }
+
+    public init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.description < rhs.description }
+}
+
+/// A text's place in its session, from 1 without gaps; given by the owner.
+public typealias Ordinal = Int64
+
+/// The state of the media description; each change that the owner takes adds one.
+public typealias Revision = Int64
+
+/// Which attachment of a participant acts: a later one outranks all before it.
+///
+/// Given to legs and to placements of media, so that what an earlier device still says can do no harm.
+public struct Generation: RawRepresentable, Hashable, Comparable, Sendable, Codable {
+    public var rawValue: Int32
+
+    /// Wraps a generation read back from the store.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let first = Generation(rawValue: 1)
+
+    public var next: Generation { Generation(rawValue: rawValue + 1) }
+
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// The number of a medium within its session; never given out twice.
+public struct MediumID: RawRepresentable, Hashable, Comparable, Sendable, Codable {
+    public var rawValue: Int32
+
+    /// Wraps a number given by the owner.
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// Why a session, or a user's part in it, is over.
+public enum SessionEnd: Hashable, Sendable, Codable {
+    /// Somebody ended it, or left it.
+    case left
+    case rejected
+    case cancelled
+    /// Nobody answered in time.
+    case missed
+    /// The owner's server was away for longer than the grace.
+    case unreachable
+}
+
+/// Bounds of sessions.
+public enum SessionLimits {
+    /// How long a request alerts.
+    public static let alertingMilliseconds: Int64 = 60_000
+    /// How long a target may take to get ready, and to catch up.
+    public static let handOverMilliseconds: Int64 = 20_000
+    /// How long an old leg may take to close.
+    public static let drainMilliseconds: Int64 = 20_000
+    /// How long a proposed change waits for an answer.
+    public static let consentMilliseconds: Int64 = 60_000
+    /// A target this close to the head goes live.
+    public static let ordinalsBehind: Ordinal = 8
+    public static let participants = 32
+    /// Media among several users are a mesh: every device sends to every other.
+    public static let meshParticipants = 4
+    public static let media = 16
+    public static let legs = 32
+    /// Texts of one user that wait for their ordinal.
+    public static let pendingTexts = 1000
+}
