@@ -195,7 +195,8 @@ public struct HostedSession: Hashable, Sendable {
                 sent.append(Sent(to: other, message: .participants(all)))
             }
         }
-        if !media.media.isEmpty { sent.append(description(to: address)) }
+        // Also when nothing is there: who was here before may hold an old description.
+        sent.append(description(to: address))
         phase = .open
         if let text = firstText {
             firstText = nil

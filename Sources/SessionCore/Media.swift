@@ -247,7 +247,9 @@ public struct MediaDescription: Hashable, Sendable {
     }
 
     private mutating func accept(_ index: Int, by address: Address, on device: DeviceID) -> [Action] {
-        guard case .add(let kind, let direction, let source, let own) = pending[index].proposal.change else { return [] }
+        guard case .add(let kind, let direction, let source, let own) = pending[index].proposal.change else {
+            return []
+        }
         let change = pending[index]
         pending[index].awaited.remove(address)
         let placement = Placement(device: device, generation: .first)

@@ -238,7 +238,8 @@ public struct Participation: Hashable, Sendable {
     public mutating func take(_ message: FromOwner, now: Timestamp) -> [Effect] {
         switch (phase, message) {
         case (.alerting, .cancelled): return (try? answer(.cancel, now: now)) ?? []
-        case (.joining(let device), .admitted(let first, let all)), (.calling(let device), .admitted(let first, let all)):
+        case (.joining(let device), .admitted(let first, let all)),
+            (.calling(let device), .admitted(let first, let all)):
             phase = .present
             firstText = nil
             self.first = first
@@ -300,6 +301,7 @@ public struct Participation: Hashable, Sendable {
         phase = .over(end)
         var effects: [Effect] = legs.legs.map { .closed($0.device, $0.generation) }
         legs.end()
+        revision = 0
         media = []
         changes = []
         graceEnds = nil

@@ -173,7 +173,9 @@ struct Scenario {
             for (key, lane) in server.lanes where !lane.waiting.isEmpty {
                 world.violate("\(user) still waits for \(key.to): \(lane.waiting.count)")
             }
-            for (id, part) in server.parts where part.deadline != nil { world.violate("\(user) \(id): a deadline is left") }
+            for (id, part) in server.parts where part.deadline != nil {
+                world.violate("\(user) \(id): a deadline is left")
+            }
             for (id, session) in server.hosted where session.deadline != nil {
                 world.violate("\(user) \(id): a deadline is left at the owner")
             }
@@ -216,7 +218,9 @@ struct Scenario {
         }
         // Own order: from the first ordinal, without a gap.
         let stored = (server.mailbox[part.session] ?? []).map(\.ordinal).filter { $0 >= part.first }
-        if stored != Array(part.first..<part.first + Ordinal(stored.count)) { world.violate("\(name): order \(stored)") }
+        if stored != Array(part.first..<part.first + Ordinal(stored.count)) {
+            world.violate("\(name): order \(stored)")
+        }
     }
 
     private func checkLeg(

@@ -43,7 +43,8 @@ struct SimServer {
         var verdict = receiver.take(number)
         if verdict == .duplicate, world.sabotage == .duplicatesTaken { verdict = .next }
         if verdict == .gap, world.sabotage == .gapsTaken {
-            while verdict == .gap { verdict = receiver.take(receiver.taken + 1) == .next ? .gap : .next
+            while verdict == .gap {
+                verdict = receiver.take(receiver.taken + 1) == .next ? .gap : .next
                 if receiver.taken + 1 == number { verdict = receiver.take(number) }
             }
         }
@@ -69,7 +70,8 @@ struct SimServer {
         if let (ours, device) = outstanding(to: key.from) {
             parts[key.session] = Participation(invitedTo: key.session, user: user, alerting: [], now: world.now)
             switch CrossedRequests(ours: ours, arriving: key.session) {
-            case .keepOurs: change(key.session, world) { part throws(Refusal) in try part.answer(.cancel, now: world.now) }
+            case .keepOurs:
+                change(key.session, world) { part throws(Refusal) in try part.answer(.cancel, now: world.now) }
             case .takeTheirs:
                 change(ours, world) { $0.leave() }
                 change(key.session, world) { part throws(Refusal) in
@@ -261,7 +263,9 @@ struct SimServer {
         switch says {
         case .start(let id, let invited, let text): start(id, invited, text, device, world)
         case .answer(let id, let accept):
-            if world.sabotage == .acceptedTwice, let accept, parts[id]?.request != nil, parts[id]?.phase == .joining(accept) {
+            if world.sabotage == .acceptedTwice, accept != nil, parts[id]?.request != nil, parts[id]?.isOver == false,
+                parts[id]?.phase != .alerting
+            {
                 follow([.send(.answered(.accepted))], id, world)
             }
             change(id, world) { part throws(Refusal) in

@@ -1,0 +1,281 @@
+import MessagingCore
+import Testing
+
+@testable import SessionCore
+
+@Suite("Media: proposals, consent, moves")
+struct MediaTests {
+    private typealias Action = MediaDescription.Action
+
+    private static let alice = Address(stored: "sip:alice@a.example")
+    private static let bob = Address(stored: "sip:bob@b.example")
+    private static let carol = Address(stored: "sip:carol@c.example")
+    private static let laptop = DeviceID(rawValue: 1)
+    private static let mobile = DeviceID(rawValue: 2)
+    private static let now = Timestamp(rawValue: 0)
+    private static let consent = Timestamp(rawValue: SessionLimits.consentMilliseconds)
+    private static let handOver = Timestamp(rawValue: SessionLimits.handOverMilliseconds)
+    private static let first = MediumID(rawValue: 1)
+
+    private static func proposal(_ id: String, _ change: MediaChange, _ revision: Revision) -> MediaProposal {
+        MediaProposal(id: MessageID(stored: id), change: change, revision: revision)
+    }
+
+    private static func audio(_ id: String, _ revision: Revision = 0) -> MediaProposal {
+        proposal(id, .add(.audio, .both, source: nil, device: laptop), revision)
+    }
+
+    /// Bob proposed audio from his laptop; Alice is asked.
+    private static func asked() throws -> MediaDescription {
+        var media = MediaDescription()
+        _ = try media.propose(audio("p"), by: bob, others: [alice], now: now)
+        return media
+    }
+
+    /// Audio runs between the laptops, at revision 1.
+    private static func running() throws -> MediaDescription {
+        var media = try asked()
+        _ = media.accept(MessageID(stored: "p"), by: alice, on: laptop)
+        return media
+    }
+
+    @Test("added: asked first, agreed with a device, then part of the description")
+    func add() throws {
+        var media = MediaDescription()
+        let actions = try media.propose(Self.audio("p"), by: Self.bob, others: [Self.alice], now: Self.now)
+        let change = try #require(media.pending.first)
+        #expect(actions == [.ask([Self.alice], change)])
+        #expect(change.until == Self.consent)
+        #expect(media.revision == 0)
+        #expect(media.media.isEmpty)
+
+        #expect(
+            media.accept(change.proposal.id, by: Self.alice, on: Self.mobile) == [
+                .settle(change.proposal.id, .done), .publish,
+            ]
+        )
+        #expect(media.revision == 1)
+        #expect(media[Self.first]?.placements[Self.bob]?.device == Self.laptop)
+        #expect(media[Self.first]?.placements[Self.alice]?.device == Self.mobile)
+        #expect(media[Self.first]?.flows == true)
+        #expect(media.pending.isEmpty)
+    }
+
+    @Test("rejected, expired or taken back: nothing has happened")
+    func noTrace() throws {
+        let id = MessageID(stored: "p")
+        let before = MediaDescription()
+        var rejected = try Self.asked()
+        #expect(rejected.reject(id, by: Self.alice) == [.settle(id, .rejected)])
+        var expired = try Self.asked()
+        #expect(expired.clock(Timestamp(rawValue: Self.consent.rawValue - 1)) == [])
+        #expect(expired.clock(Self.consent) == [.settle(id, .expired)])
+        var taken = try Self.asked()
+        #expect(taken.withdraw(id, by: Self.bob, .superseded, now: Self.now) == [.settle(id, .superseded)])
+        for media in [rejected, expired, taken] {
+            #expect(media.revision == before.revision)
+            #expect(media.media == before.media)
+            #expect(media.pending.isEmpty)
+            #expect(media.deadline == nil)
+        }
+    }
+
+    @Test("an answer by who was not asked, or for what is not pending, does nothing")
+    func strangers() throws {
+        var media = try Self.asked()
+        let before = media
+        #expect(media.accept(MessageID(stored: "p"), by: Self.carol, on: Self.laptop) == [])
+        #expect(media.accept(MessageID(stored: "p"), by: Self.bob, on: Self.laptop) == [])
+        #expect(media.accept(MessageID(stored: "q"), by: Self.alice, on: Self.laptop) == [])
+        #expect(media.reject(MessageID(stored: "p"), by: Self.carol) == [])
+        #expect(media.connected(MessageID(stored: "p"), by: Self.bob, now: Self.now) == [])
+        #expect(media == before)
+    }
+
+    @Test("both want the same at once: the first stays, and the second is its acceptance")
+    func sameAtOnce() throws {
+        var media = try Self.asked()
+        let other = Self.proposal("q", .add(.audio, .both, source: nil, device: Self.mobile), 0)
+        let actions = try media.propose(other, by: Self.alice, others: [Self.bob], now: Self.now)
+        #expect(
+            actions == [
+                .settle(other.id, .superseded), .settle(MessageID(stored: "p"), .done), .publish,
+            ]
+        )
+        #expect(media.media.count == 1)
+        #expect(media[Self.first]?.placements[Self.alice]?.device == Self.mobile)
+    }
+
+    @Test("a proposal made on an old description is refused; the same one again is the same")
+    func stale() throws {
+        var media = try Self.running()
+        #expect(throws: Refusal(.stale, "")) {
+            try media.propose(Self.audio("q", 0), by: Self.bob, others: [Self.alice], now: Self.now)
+        }
+        var pending = try Self.asked()
+        let before = pending
+        #expect(try pending.propose(Self.audio("p"), by: Self.bob, others: [Self.alice], now: Self.now) == [])
+        #expect(pending == before)
+    }
+
+    @Test("hold, direction and removal need nobody's consent")
+    func alone() throws {
+        var media = try Self.running()
+        let hold = Self.proposal("h", .hold(Self.first), 1)
+        #expect(
+            try media.propose(hold, by: Self.alice, others: [Self.bob], now: Self.now) == [
+                .settle(hold.id, .done), .publish,
+            ]
+        )
+        #expect(media[Self.first]?.flows == false)
+        // Who did not hold it cannot resume it.
+        let resume = Self.proposal("r", .resume(Self.first), 2)
+        #expect(
+            try media.propose(resume, by: Self.bob, others: [Self.alice], now: Self.now) == [.settle(resume.id, .done)]
+        )
+        #expect(media.revision == 2)
+        _ = try media.propose(
+            Self.proposal("s", .resume(Self.first), 2),
+            by: Self.alice,
+            others: [Self.bob],
+            now: Self.now
+        )
+        #expect(media[Self.first]?.flows == true)
+        let direct = Self.proposal("d", .direct(Self.first, .from(Self.bob)), 3)
+        _ = try media.propose(direct, by: Self.bob, others: [Self.alice], now: Self.now)
+        #expect(media[Self.first]?.direction == .from(Self.bob))
+        _ = try media.propose(
+            Self.proposal("x", .remove(Self.first), 4),
+            by: Self.alice,
+            others: [Self.bob],
+            now: Self.now
+        )
+        #expect(media.media.isEmpty)
+        #expect(media.revision == 5)
+        #expect(throws: Refusal(.notFound, "")) {
+            try media.propose(Self.proposal("y", .hold(Self.first), 5), by: Self.bob, others: [], now: Self.now)
+        }
+    }
+
+    @Test("moved: the old placement runs until the new path does; then a new generation holds it")
+    func move() throws {
+        var media = try Self.running()
+        let move = Self.proposal("m", .move(Self.first, to: Self.mobile), 1)
+        #expect(try media.propose(move, by: Self.bob, others: [Self.alice], now: Self.now) == [.publish])
+        #expect(media.mayAct(Self.bob, Self.laptop, .first, on: Self.first))
+        #expect(media.connected(move.id, by: Self.bob, now: Self.now) == [.settle(move.id, .done), .publish])
+        #expect(media[Self.first]?.placements[Self.bob] == Placement(device: Self.mobile, generation: .first.next))
+        #expect(!media.mayAct(Self.bob, Self.laptop, .first, on: Self.first))
+        #expect(media.mayAct(Self.bob, Self.mobile, .first.next, on: Self.first))
+    }
+
+    @Test("a move that fails, or takes too long, leaves the medium where it was")
+    func moveFails() throws {
+        for isLate in [false, true] {
+            var media = try Self.running()
+            let before = media.media
+            let move = Self.proposal("m", .move(Self.first, to: Self.mobile), 1)
+            _ = try media.propose(move, by: Self.bob, others: [Self.alice], now: Self.now)
+            let actions =
+                isLate
+                ? media.clock(Self.handOver) : media.withdraw(move.id, by: Self.bob, .failed, now: Self.now)
+            #expect(actions == [.settle(move.id, .failed)])
+            #expect(media.media == before)
+            #expect(media.revision == 1)
+        }
+    }
+
+    @Test("two move the same medium at once: the second waits for the first")
+    func twoMoves() throws {
+        var media = try Self.running()
+        let bobs = Self.proposal("b", .move(Self.first, to: Self.mobile), 1)
+        let alices = Self.proposal("a", .move(Self.first, to: Self.mobile), 1)
+        _ = try media.propose(bobs, by: Self.bob, others: [Self.alice], now: Self.now)
+        _ = try media.propose(alices, by: Self.alice, others: [Self.bob], now: Self.now)
+        #expect(media.pending.map(\.until) == [Self.handOver, nil])
+        #expect(media.connected(alices.id, by: Self.alice, now: Self.now) == [], "not its turn")
+        #expect(throws: Refusal(.conflict, "")) {
+            try media.propose(
+                Self.proposal("c", .move(Self.first, to: Self.laptop), 1),
+                by: Self.bob,
+                others: [Self.alice],
+                now: Self.now
+            )
+        }
+        let later = Timestamp(rawValue: 5)
+        _ = media.connected(bobs.id, by: Self.bob, now: later)
+        #expect(media.pending.map(\.until) == [later.advanced(by: SessionLimits.handOverMilliseconds)])
+        #expect(media.connected(alices.id, by: Self.alice, now: later) == [.settle(alices.id, .done), .publish])
+    }
+
+    @Test("removed while it moves: the move is told that it came to nothing")
+    func superseded() throws {
+        var media = try Self.running()
+        let move = Self.proposal("m", .move(Self.first, to: Self.mobile), 1)
+        _ = try media.propose(move, by: Self.bob, others: [Self.alice], now: Self.now)
+        let remove = Self.proposal("x", .remove(Self.first), 1)
+        #expect(
+            try media.propose(remove, by: Self.alice, others: [Self.bob], now: Self.now) == [
+                .settle(move.id, .superseded), .settle(remove.id, .done), .publish,
+            ]
+        )
+        #expect(media.pending.isEmpty)
+    }
+
+    @Test("among three: each answers, the first who agrees starts it, all who refuse end it")
+    func three() throws {
+        let id = MessageID(stored: "p")
+        var media = MediaDescription()
+        _ = try media.propose(Self.audio("p"), by: Self.bob, others: [Self.alice, Self.carol], now: Self.now)
+        var refused = media
+        #expect(media.accept(id, by: Self.alice, on: Self.laptop) == [.publish])
+        #expect(media.reject(id, by: Self.carol) == [.settle(id, .done)])
+        #expect(media[Self.first]?.placements.count == 2)
+        #expect(refused.reject(id, by: Self.alice) == [])
+        #expect(refused.reject(id, by: Self.carol) == [.settle(id, .rejected)])
+        #expect(refused.revision == 0)
+    }
+
+    @Test("who leaves takes the own part along; a medium of one alone ends")
+    func leave() throws {
+        var media = try Self.running()
+        #expect(media.leave(Self.alice, now: Self.now) == [.publish])
+        #expect(media.media.isEmpty)
+        var asked = try Self.asked()
+        #expect(asked.leave(Self.bob, now: Self.now) == [.settle(MessageID(stored: "p"), .superseded)])
+        var awaited = try Self.asked()
+        #expect(awaited.leave(Self.alice, now: Self.now) == [.settle(MessageID(stored: "p"), .rejected)])
+    }
+
+    @Test("refused: text as a medium, a source where none belongs or none where one does, too many")
+    func refused() throws {
+        var media = MediaDescription()
+        let wrong: [MediaChange] = [
+            .add(.text, .both, source: nil, device: Self.laptop),
+            .add(.audio, .both, source: "file", device: Self.laptop),
+            .add(.storedVideo, .both, source: nil, device: Self.laptop),
+        ]
+        for change in wrong {
+            #expect(throws: Refusal(.invalidRequest, "")) {
+                try media.propose(Self.proposal("p", change, 0), by: Self.bob, others: [Self.alice], now: Self.now)
+            }
+        }
+        for number in 0..<SessionLimits.media {
+            let file = MediaChange.add(.file, .both, source: "f", device: Self.laptop)
+            _ = try media.propose(
+                Self.proposal("p\(number)", file, 0),
+                by: Self.bob,
+                others: [Self.alice],
+                now: Self.now
+            )
+        }
+        #expect(throws: Refusal(.tooMany, "")) {
+            try media.propose(Self.audio("q"), by: Self.bob, others: [Self.alice], now: Self.now)
+        }
+        let crowd = Set((0..<SessionLimits.meshParticipants).map { Address(stored: "sip:\($0)@a.example") })
+        var empty = MediaDescription()
+        #expect(throws: Refusal(.tooMany, "")) {
+            try empty.propose(Self.audio("q"), by: Self.bob, others: crowd, now: Self.now)
+        }
+    }
+}
