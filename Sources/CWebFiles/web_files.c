@@ -76,12 +76,39 @@ static const unsigned char file23[] = {
 #embed "web/js/words.js"
 };
 static const unsigned char file24[] = {
-#embed "web/strings/de.js"
+#embed "web/operator/accounts.js"
 };
 static const unsigned char file25[] = {
-#embed "web/strings/en.js"
+#embed "web/operator/chart.js"
 };
 static const unsigned char file26[] = {
+#embed "web/operator/index.html"
+};
+static const unsigned char file27[] = {
+#embed "web/operator/lists.js"
+};
+static const unsigned char file28[] = {
+#embed "web/operator/main.js"
+};
+static const unsigned char file29[] = {
+#embed "web/operator/operator.css"
+};
+static const unsigned char file30[] = {
+#embed "web/operator/overview.js"
+};
+static const unsigned char file31[] = {
+#embed "web/operator/table.js"
+};
+static const unsigned char file32[] = {
+#embed "web/operator/words.js"
+};
+static const unsigned char file33[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file34[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file35[] = {
 #embed "web/worker.js"
 };
 
@@ -110,9 +137,18 @@ static const struct web_file files[] = {
     {"js/views/rules.js", file21, sizeof file21},
     {"js/views/signin.js", file22, sizeof file22},
     {"js/words.js", file23, sizeof file23},
-    {"strings/de.js", file24, sizeof file24},
-    {"strings/en.js", file25, sizeof file25},
-    {"worker.js", file26, sizeof file26},
+    {"operator/accounts.js", file24, sizeof file24},
+    {"operator/chart.js", file25, sizeof file25},
+    {"operator/index.html", file26, sizeof file26},
+    {"operator/lists.js", file27, sizeof file27},
+    {"operator/main.js", file28, sizeof file28},
+    {"operator/operator.css", file29, sizeof file29},
+    {"operator/overview.js", file30, sizeof file30},
+    {"operator/table.js", file31, sizeof file31},
+    {"operator/words.js", file32, sizeof file32},
+    {"strings/de.js", file33, sizeof file33},
+    {"strings/en.js", file34, sizeof file34},
+    {"worker.js", file35, sizeof file35},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

@@ -41,6 +41,9 @@ class Demo:
             if found:
                 self.url = found[1]
                 self.port = int(found[2])
+            operator = re.search(r"operator's page: (http://[^/ ]+:\d+)/#token=(\S+)", line)
+            if operator:
+                self.operator, self.token = operator.groups()
                 return
         raise AssertionError("the demo did not start: " + self.process.stderr.read())
 
