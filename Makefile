@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SWIFT_FILES = git ls-files -z '*.swift'
 
-.PHONY: help setup run test lint format bench soak fuzz coverage build release clean
+.PHONY: help setup run test lint format bench soak simulate fuzz coverage build release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: release ## Measure, and print a table (optimised build; some minutes)
 
 soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak
+
+simulate: setup ## Play SIMULATION_SEEDS (100000) stories of sessions; SIMULATION_SEED=N plays one again
+	@scripts/simulate
 
 fuzz: setup ## Fuzz every parser for FUZZ_SECONDS (600) each
 	@Fuzz/run.sh $${FUZZ_SECONDS:-600}

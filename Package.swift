@@ -123,13 +123,13 @@ let serverLibraries: [Target] = [
     target("MessagingCore"),
     target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore"]),
-    target("Store", ["MessagingCore"]),
-    target("MemoryStore", ["MessagingCore", "Store"]),
-    target("StoreConformance", ["MessagingCore", "Store"]),
+    target("Store", ["MessagingCore", "SessionCore"]),
+    target("MemoryStore", ["MessagingCore", "SessionCore", "Store"]),
+    target("StoreConformance", ["MessagingCore", "SessionCore", "Store"]),
     target(
         "SQLiteStore",
         [
-            "MessagingCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+            "MessagingCore", "SessionCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
             .product(name: "GRDBSQLite", package: "GRDB.swift"),
         ]
     ),
@@ -184,7 +184,8 @@ let serverTests: [Target] = [
     tests(
         of: "Store",
         [
-            "MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance", "store-crash-writer",
+            "MemoryStore", "MessagingCore", "SessionCore", "SQLiteStore", "Store", "StoreConformance",
+            "store-crash-writer",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]
     ),

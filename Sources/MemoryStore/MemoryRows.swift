@@ -1,4 +1,5 @@
 import MessagingCore
+import SessionCore
 import Store
 
 /// Everything that is stored, as one value.
@@ -37,9 +38,22 @@ struct MemoryRows: Sendable {
     var leases: [String: Lease] = [:]
     var uploads: [String: Upload] = [:]
     var blobs: [BlobHash: BlobRecord] = [:]
+    var sessions: [SessionKey: SessionRecord] = [:]
+    var texts: [SessionKey: [Ordinal: ChangeNumber]] = [:]
     var lastAccount: Int64 = 0
     var lastContent: Int64 = 0
     var lastEntry: Int64 = 0
+}
+
+/// One side of a session.
+struct SessionKey: Hashable, Comparable, Sendable {
+    var account: AccountID
+    var session: SessionID
+    var role: SessionRecord.Role
+
+    static func < (lhs: Self, rhs: Self) -> Bool {
+        (lhs.account, lhs.session, lhs.role.rawValue) < (rhs.account, rhs.session, rhs.role.rawValue)
+    }
 }
 
 /// The words of a content and whose they are.

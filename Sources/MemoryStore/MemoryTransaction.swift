@@ -1,4 +1,5 @@
 import MessagingCore
+import SessionCore
 import Store
 
 /// One job's changes, on a copy of its own.
@@ -40,6 +41,7 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
                 try applyToMailboxes(change)
             case .enqueue, .postpone, .dequeue: applyToOutbox(change)
             case .upload, .removeUpload, .blob, .refer, .removeBlob: applyToBlobs(change)
+            case .session, .removeSession, .sessionText: try applyToSessions(change)
             }
         } catch {
             failure = error
@@ -148,6 +150,28 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
             rows.outbox[id]?.attempts = attempts
             rows.outbox[id]?.due = due
         case .dequeue(let id): rows.outbox[id] = nil
+        default: break
+        }
+    }
+
+    private func applyToSessions(_ change: Change) throws {
+        switch change {
+        case .session(let record):
+            let key = SessionKey(account: record.account, session: record.session, role: record.role)
+            rows.sessions[key] = record
+        case .removeSession(let account, let session, let role):
+            let key = SessionKey(account: account, session: session, role: role)
+            rows.sessions[key] = nil
+            rows.texts[key] = nil
+        case .sessionText(let account, let session, let text):
+            let key = SessionKey(account: account, session: session, role: .participant)
+            guard rows.sessions[key] != nil else {
+                throw StoreError(.missing, "a text of a session that is not there")
+            }
+            guard rows.texts[key]?[text.ordinal] == nil else {
+                throw StoreError(.conflict, "the ordinal is taken")
+            }
+            rows.texts[key, default: [:]][text.ordinal] = text.created
         default: break
         }
     }

@@ -1,4 +1,5 @@
 import MessagingCore
+import SessionCore
 import Store
 
 /// Reads of one state.
@@ -37,6 +38,34 @@ class MemoryView: ReadView {
     }
 
     func setting(_ name: String) -> [UInt8]? { rows.settings[name] }
+
+    // MARK: Sessions
+
+    func session(_ account: AccountID, _ session: SessionID, _ role: SessionRecord.Role) -> SessionRecord? {
+        rows.sessions[SessionKey(account: account, session: session, role: role)]
+    }
+
+    func sessions(of account: AccountID, limit: Int) -> [SessionRecord] {
+        let live = rows.sessions.filter { $0.key.account == account && $0.key.role == .participant && !$0.value.isOver }
+        return page(live.sorted { $0.key < $1.key }.map(\.value), limit)
+    }
+
+    func sessions(dueBy time: Timestamp, limit: Int) -> [SessionRecord] {
+        let due = rows.sessions.compactMap { key, record in record.due.map { (due: $0, key: key, record: record) } }
+        let ordered = due.filter { $0.due <= time }.sorted { ($0.due, $0.key) < ($1.due, $1.key) }
+        return page(ordered.map(\.record), limit)
+    }
+
+    func texts(_ account: AccountID, _ session: SessionID, after: Ordinal, limit: Int) -> [SessionText] {
+        let key = SessionKey(account: account, session: session, role: .participant)
+        let texts = (rows.texts[key] ?? [:]).filter { $0.key > after }.sorted { $0.key < $1.key }
+        return page(texts.map { SessionText(ordinal: $0.key, created: $0.value) }, limit)
+    }
+
+    func lastText(_ account: AccountID, _ session: SessionID) -> SessionText? {
+        let key = SessionKey(account: account, session: session, role: .participant)
+        return rows.texts[key]?.max { $0.key < $1.key }.map { SessionText(ordinal: $0.key, created: $0.value) }
+    }
 
     // MARK: Blobs
 

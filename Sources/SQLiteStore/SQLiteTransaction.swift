@@ -143,6 +143,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             )
         case .enqueue, .postpone, .dequeue: try applyToOutbox(change)
         case .upload, .removeUpload, .blob, .refer, .removeBlob: try applyToBlobs(change)
+        case .session, .removeSession, .sessionText: try applyToSessions(change)
         }
     }
 

@@ -5,6 +5,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
+        migrator.registerMigration("2") { database in try database.execute(sql: version2) }
         return migrator
     }
 
@@ -85,6 +86,19 @@ enum Schema {
         INSERT INTO counter VALUES('account', 0), ('content', 0);
         CREATE VIRTUAL TABLE search USING fts5(
             words, content='', detail=none, tokenize='ascii');
+        """
+
+    /// Live conversations. A text costs one small row: it names its side by number.
+    private static let version2 = """
+        CREATE TABLE session(
+            number INTEGER PRIMARY KEY, account INTEGER NOT NULL, id TEXT NOT NULL, role INTEGER NOT NULL,
+            state BLOB NOT NULL, due INTEGER, over INTEGER NOT NULL,
+            UNIQUE(account, id, role));
+        CREATE INDEX session_live ON session(account, id) WHERE role = 2 AND over = 0;
+        CREATE INDEX session_due ON session(due, account, id, role) WHERE due IS NOT NULL;
+        CREATE TABLE session_text(
+            session INTEGER NOT NULL, ordinal INTEGER NOT NULL, created INTEGER NOT NULL,
+            PRIMARY KEY(session, ordinal)) WITHOUT ROWID;
         """
 }
 

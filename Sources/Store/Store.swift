@@ -1,4 +1,5 @@
 public import MessagingCore
+public import SessionCore
 
 /// Bounds that every store keeps.
 public enum StoreLimits {
@@ -10,7 +11,7 @@ public enum StoreLimits {
 ///
 /// Every list is bounded by the caller's limit. Nothing here waits for the writer. A row that cannot be understood is
 /// ``StoreError`` `corrupt`, for the reads that need it alone.
-public protocol ReadView: AccountReads, MailboxReads, BlobReads, QueueReads {}
+public protocol ReadView: AccountReads, MailboxReads, BlobReads, QueueReads, SessionReads {}
 
 /// Accounts, devices, credentials and the operator's settings.
 public protocol AccountReads {
@@ -153,6 +154,12 @@ public enum Change: Sendable {
     case index(ContentID, accounts: [AccountID], text: String)
     /// Takes them out again; `text` and `accounts` as they were entered.
     case unindex(ContentID, accounts: [AccountID], text: String)
+    /// Inserts or replaces by account, session and role.
+    case session(SessionRecord)
+    /// Removes one side; a participant's texts go with it, their items stay.
+    case removeSession(AccountID, SessionID, SessionRecord.Role)
+    /// Inserts into the user's part, which must be there; an ordinal that is there is ``StoreError`` `conflict`.
+    case sessionText(AccountID, SessionID, SessionText)
 }
 
 /// The writer's view inside a transaction: reads see the changes made so far.

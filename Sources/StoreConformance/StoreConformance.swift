@@ -19,5 +19,5 @@ public struct StoreConformance {
     /// Every check, in the order of the protocol's documentation.
     public static let checks: [Check] =
         accountChecks + deviceChecks + itemChecks + listingChecks + contentChecks + searchChecks + outboxChecks
-        + blobChecks + transactionChecks + isolationChecks + recoveryChecks
+        + blobChecks + sessionChecks + transactionChecks + isolationChecks + recoveryChecks
 }

@@ -80,6 +80,17 @@ struct ModelTests {
                 note(try view.search(account, words: words, before: 11, limit: 4))
             }
         }
+        for account in accounts {
+            note(try view.sessions(of: account, limit: 2))
+            for number in 0..<3 {
+                for role in SessionRecord.Role.allCases {
+                    note(try view.session(account, Script.session(number), role) as Any)
+                }
+                note(try view.texts(account, Script.session(number), after: 1, limit: 3))
+                note(try view.lastText(account, Script.session(number)) as Any)
+            }
+        }
+        note(try view.sessions(dueBy: Timestamp(rawValue: 20), limit: 4))
         for number in 0..<Script.names { note(try view.account(holding: Script.address(number)) as Any) }
         for number in 0..<Script.names { note(try view.identity(Script.token(number)) as Any) }
         let ids = (1...Script.items).map { ContentID(rawValue: $0) }

@@ -29,11 +29,12 @@ struct TidyTests {
         "MessagingCore": [],
         "SessionCore": ["MessagingCore"],
         "ClientWire": ["MessagingCore", "FoundationEssentials"],
-        "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
-        "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
-        "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
+        "Store": ["MessagingCore", "SessionCore", "Synchronization", "Dispatch", "Foundation"],
+        "MemoryStore": ["MessagingCore", "SessionCore", "Store", "Synchronization", "Dispatch"],
+        "StoreConformance": ["MessagingCore", "SessionCore", "Store", "Synchronization", "Dispatch"],
         "SQLiteStore": [
-            "MessagingCore", "Store", "GRDB", "Synchronization", "FoundationEssentials", "Foundation", "GRDBSQLite",
+            "MessagingCore", "SessionCore", "Store", "GRDB", "Synchronization", "FoundationEssentials", "Foundation",
+            "GRDBSQLite",
             "Dispatch",
         ],
         "BlobStore": [

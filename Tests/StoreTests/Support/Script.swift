@@ -1,4 +1,5 @@
 import MessagingCore
+import SessionCore
 import Store
 
 /// Random changes over a few names, so that they meet.
@@ -43,12 +44,40 @@ struct Script {
     private mutating func time() -> Timestamp { Timestamp(rawValue: Int64(below(40))) }
 
     mutating func change() -> Change {
-        switch below(10) {
+        switch below(11) {
         case 0, 1: accountChange()
         case 2, 3, 4, 5: mailboxChange()
         case 6: contentChange()
         case 7: outboxChange()
+        case 8: sessionChange()
         default: blobChange()
+        }
+    }
+
+    static func session(_ number: Int) -> SessionID { SessionID(stored: "session-\(number)") }
+
+    private mutating func sessionChange() -> Change {
+        let (id, session) = (account(), Self.session(below(3)))
+        let role: SessionRecord.Role = below(2) == 0 ? .owner : .participant
+        switch below(8) {
+        case 0: return .removeSession(id, session, role)
+        case 1, 2, 3:
+            return .sessionText(
+                id,
+                session,
+                SessionText(ordinal: Ordinal(below(6)), created: ChangeNumber(below(20)))
+            )
+        default:
+            return .session(
+                SessionRecord(
+                    account: id,
+                    session: session,
+                    role: role,
+                    state: [UInt8(below(250))],
+                    due: below(2) == 0 ? time() : nil,
+                    isOver: below(3) == 0
+                )
+            )
         }
     }
 
