@@ -39,7 +39,7 @@ bench: release ## Measure, and print a table (optimised build; some minutes)
 soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak
 
-simulate: setup ## Play SIMULATION_SEEDS (100000) stories of sessions; SIMULATION_SEED=N plays one again
+simulate: setup ## Play SIMULATION_SEEDS (20000) stories of sessions; SIMULATION_SEED=N plays one again
 	@scripts/simulate
 
 fuzz: setup ## Fuzz every parser for FUZZ_SECONDS (600) each

@@ -68,7 +68,7 @@ struct SimServer {
 
     private mutating func invited(_ key: LaneKey, _ world: World) {
         if let (ours, device) = outstanding(to: key.from) {
-            parts[key.session] = Participation(invitedTo: key.session, user: user, alerting: [], now: world.now)
+            ask(key.session, [], world)
             switch CrossedRequests(ours: ours, arriving: key.session) {
             case .keepOurs:
                 change(key.session, world) { part throws(Refusal) in try part.answer(.cancel, now: world.now) }
@@ -80,18 +80,17 @@ struct SimServer {
             }
             return
         }
-        if parts[key.session] != nil {
-            acceptances[key.session] = 0
-            parts[key.session]?.askAgain(alerting: devices, now: world.now)
-        } else {
-            parts[key.session] = Participation(
-                invitedTo: key.session,
-                user: user,
-                alerting: devices,
-                now: world.now
-            )
-        }
+        ask(key.session, devices, world)
         for device in devices { world.tell(DeviceKey(user: user, device: device), .alert(key.session)) }
+    }
+
+    private mutating func ask(_ session: SessionID, _ alerting: [DeviceID], _ world: World) {
+        guard parts[session] == nil else {
+            acceptances[session] = 0
+            parts[session]?.askAgain(alerting: alerting, now: world.now)
+            return
+        }
+        parts[session] = Participation(invitedTo: session, user: user, alerting: alerting, now: world.now)
     }
 
     /// An own request to this user alone that nobody has answered, and the device that called.
@@ -155,6 +154,7 @@ struct SimServer {
     private mutating func fromOwner(_ message: FromOwner, _ session: SessionID, _ world: World) {
         guard var part = parts[session] else { return }
         let effects = part.take(message, now: world.now)
+        world.note("\(user) \(session) \(message)")
         parts[session] = part
         follow(effects, session, world)
     }
