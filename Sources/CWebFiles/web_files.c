@@ -22,66 +22,108 @@ static const unsigned char file5[] = {
 #embed "web/js/contract.js"
 };
 static const unsigned char file6[] = {
-#embed "web/js/database.js"
+#embed "web/js/conversations.js"
 };
 static const unsigned char file7[] = {
-#embed "web/js/demo.js"
+#embed "web/js/database.js"
 };
 static const unsigned char file8[] = {
-#embed "web/js/device.js"
+#embed "web/js/demo.js"
 };
 static const unsigned char file9[] = {
-#embed "web/js/dom.js"
+#embed "web/js/device.js"
 };
 static const unsigned char file10[] = {
-#embed "web/js/mailbox.js"
+#embed "web/js/dom.js"
 };
 static const unsigned char file11[] = {
-#embed "web/js/main.js"
+#embed "web/js/drafts.js"
 };
 static const unsigned char file12[] = {
-#embed "web/js/popup.js"
+#embed "web/js/features.js"
 };
 static const unsigned char file13[] = {
-#embed "web/js/queue.js"
+#embed "web/js/mailbox.js"
 };
 static const unsigned char file14[] = {
-#embed "web/js/stream.js"
+#embed "web/js/main.js"
 };
 static const unsigned char file15[] = {
-#embed "web/js/views/account.js"
+#embed "web/js/popup.js"
 };
 static const unsigned char file16[] = {
-#embed "web/js/views/compose.js"
+#embed "web/js/preferences.js"
 };
 static const unsigned char file17[] = {
-#embed "web/js/views/contacts.js"
+#embed "web/js/queue.js"
 };
 static const unsigned char file18[] = {
-#embed "web/js/views/devices.js"
+#embed "web/js/stream.js"
 };
 static const unsigned char file19[] = {
-#embed "web/js/views/message.js"
+#embed "web/js/views/account.js"
 };
 static const unsigned char file20[] = {
-#embed "web/js/views/messages.js"
+#embed "web/js/views/attachments.js"
 };
 static const unsigned char file21[] = {
-#embed "web/js/views/rules.js"
+#embed "web/js/views/availability.js"
 };
 static const unsigned char file22[] = {
-#embed "web/js/views/signin.js"
+#embed "web/js/views/camera.js"
 };
 static const unsigned char file23[] = {
-#embed "web/js/words.js"
+#embed "web/js/views/compose.js"
 };
 static const unsigned char file24[] = {
-#embed "web/strings/de.js"
+#embed "web/js/views/contacts.js"
 };
 static const unsigned char file25[] = {
-#embed "web/strings/en.js"
+#embed "web/js/views/conversations.js"
 };
 static const unsigned char file26[] = {
+#embed "web/js/views/devices.js"
+};
+static const unsigned char file27[] = {
+#embed "web/js/views/files.js"
+};
+static const unsigned char file28[] = {
+#embed "web/js/views/message.js"
+};
+static const unsigned char file29[] = {
+#embed "web/js/views/messages.js"
+};
+static const unsigned char file30[] = {
+#embed "web/js/views/receivers.js"
+};
+static const unsigned char file31[] = {
+#embed "web/js/views/rules.js"
+};
+static const unsigned char file32[] = {
+#embed "web/js/views/search.js"
+};
+static const unsigned char file33[] = {
+#embed "web/js/views/signin.js"
+};
+static const unsigned char file34[] = {
+#embed "web/js/views/thread.js"
+};
+static const unsigned char file35[] = {
+#embed "web/js/views/waiting.js"
+};
+static const unsigned char file36[] = {
+#embed "web/js/virtual.js"
+};
+static const unsigned char file37[] = {
+#embed "web/js/words.js"
+};
+static const unsigned char file38[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file39[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file40[] = {
 #embed "web/worker.js"
 };
 
@@ -92,27 +134,41 @@ static const struct web_file files[] = {
     {"index.html", file3, sizeof file3},
     {"js/api.js", file4, sizeof file4},
     {"js/contract.js", file5, sizeof file5},
-    {"js/database.js", file6, sizeof file6},
-    {"js/demo.js", file7, sizeof file7},
-    {"js/device.js", file8, sizeof file8},
-    {"js/dom.js", file9, sizeof file9},
-    {"js/mailbox.js", file10, sizeof file10},
-    {"js/main.js", file11, sizeof file11},
-    {"js/popup.js", file12, sizeof file12},
-    {"js/queue.js", file13, sizeof file13},
-    {"js/stream.js", file14, sizeof file14},
-    {"js/views/account.js", file15, sizeof file15},
-    {"js/views/compose.js", file16, sizeof file16},
-    {"js/views/contacts.js", file17, sizeof file17},
-    {"js/views/devices.js", file18, sizeof file18},
-    {"js/views/message.js", file19, sizeof file19},
-    {"js/views/messages.js", file20, sizeof file20},
-    {"js/views/rules.js", file21, sizeof file21},
-    {"js/views/signin.js", file22, sizeof file22},
-    {"js/words.js", file23, sizeof file23},
-    {"strings/de.js", file24, sizeof file24},
-    {"strings/en.js", file25, sizeof file25},
-    {"worker.js", file26, sizeof file26},
+    {"js/conversations.js", file6, sizeof file6},
+    {"js/database.js", file7, sizeof file7},
+    {"js/demo.js", file8, sizeof file8},
+    {"js/device.js", file9, sizeof file9},
+    {"js/dom.js", file10, sizeof file10},
+    {"js/drafts.js", file11, sizeof file11},
+    {"js/features.js", file12, sizeof file12},
+    {"js/mailbox.js", file13, sizeof file13},
+    {"js/main.js", file14, sizeof file14},
+    {"js/popup.js", file15, sizeof file15},
+    {"js/preferences.js", file16, sizeof file16},
+    {"js/queue.js", file17, sizeof file17},
+    {"js/stream.js", file18, sizeof file18},
+    {"js/views/account.js", file19, sizeof file19},
+    {"js/views/attachments.js", file20, sizeof file20},
+    {"js/views/availability.js", file21, sizeof file21},
+    {"js/views/camera.js", file22, sizeof file22},
+    {"js/views/compose.js", file23, sizeof file23},
+    {"js/views/contacts.js", file24, sizeof file24},
+    {"js/views/conversations.js", file25, sizeof file25},
+    {"js/views/devices.js", file26, sizeof file26},
+    {"js/views/files.js", file27, sizeof file27},
+    {"js/views/message.js", file28, sizeof file28},
+    {"js/views/messages.js", file29, sizeof file29},
+    {"js/views/receivers.js", file30, sizeof file30},
+    {"js/views/rules.js", file31, sizeof file31},
+    {"js/views/search.js", file32, sizeof file32},
+    {"js/views/signin.js", file33, sizeof file33},
+    {"js/views/thread.js", file34, sizeof file34},
+    {"js/views/waiting.js", file35, sizeof file35},
+    {"js/virtual.js", file36, sizeof file36},
+    {"js/words.js", file37, sizeof file37},
+    {"strings/de.js", file38, sizeof file38},
+    {"strings/en.js", file39, sizeof file39},
+    {"worker.js", file40, sizeof file40},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

@@ -54,7 +54,7 @@ worker.addEventListener("notificationclick", (event) => {
       await page.focus();
       page.postMessage({ open: event.notification.data });
     } else {
-      await worker.clients.openWindow(`${worker.registration.scope}#/message/${event.notification.data}`);
+      await worker.clients.openWindow(`${worker.registration.scope}#/messages/${encodeURIComponent(event.notification.data)}`);
     }
   })());
 });

@@ -3,9 +3,11 @@
 import { Device, placeOfPage } from "./device.js";
 import { fill, h, icon } from "./dom.js";
 import { announce, withdraw } from "./popup.js";
+import { availability, availabilityHere, isQuiet } from "./preferences.js";
 import { showAccount } from "./views/account.js";
 import { showContacts } from "./views/contacts.js";
 import { showDevices } from "./views/devices.js";
+import { showFiles } from "./views/files.js";
 import { Messages } from "./views/messages.js";
 import { showRules } from "./views/rules.js";
 import { chooseDevice, signIn } from "./views/signin.js";
@@ -51,8 +53,9 @@ function showShell(device) {
   const banner = h("p", { class: "banner", role: "status", hidden: true });
   const main = h("main", { id: "main", tabindex: "-1" });
   const pages = /** @type {const} */ ([
-    ["messages", "inbox"], ["contacts", "people"], ["rules", "rules"], ["devices", "devices"], ["account", "account"],
+    ["messages", "inbox"], ["contacts", "people"], ["files", "folder"], ["rules", "rules"], ["devices", "devices"], ["account", "account"],
   ]);
+  const state = h("a", { class: "state", href: "#/account", hidden: true });
   const links = pages.map(([name, drawing]) =>
     h("a", { href: `#/${name}`, "data-page": name }, icon(drawing), h("span", {}, t(name))));
   fill(
@@ -60,6 +63,7 @@ function showShell(device) {
     h("header", {},
       h("h1", {}, device.registration.label),
       h("p", { class: "whose" }, plainAddress(device.registration.addresses[0] ?? "")),
+      state,
       h("nav", { "aria-label": "Continuo" }, links)),
     banner,
     main,
@@ -67,20 +71,32 @@ function showShell(device) {
   const messages = new Messages(device);
 
   const route = () => {
-    const [, name, ...rest] = location.hash.split("/");
+    const [, name, ...rest] = location.hash.split("/").map(decodeURIComponent);
     const page = pages.some(([one]) => one === name) ? name : "messages";
     for (const link of links) {
       if (link.dataset.page === page) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     if (page === "contacts") showContacts(main, device);
+    else if (page === "files") showFiles(main, device);
     else if (page === "rules") showRules(main, device);
     else if (page === "devices") showDevices(main, device);
     else if (page === "account") showAccount(main, device);
-    else messages.show(main, decodeURIComponent(rest.join("/")));
+    else messages.show(main, rest);
   };
   addEventListener("hashchange", route);
   route();
+
+  const showAvailability = () => {
+    const chosen = [availability(device), availabilityHere(device)].map((one) => one.state);
+    const shown = chosen.includes("do-not-disturb") ? "do-not-disturb" : chosen.includes("busy") ? "busy" : "available";
+    state.hidden = shown === "available";
+    fill(state, t(`availability.${shown}`));
+  };
+  showAvailability();
+  device.addEventListener("mailbox", showAvailability);
+  // A state that holds until a time ends without a message.
+  setInterval(showAvailability, 30_000);
 
   device.addEventListener("state", () => {
     const { state } = device;
@@ -95,7 +111,7 @@ function showShell(device) {
   });
   device.addEventListener("mailbox", (event) => {
     for (const one of /** @type {CustomEvent<import("./mailbox.js").Event[]>} */ (event).detail) {
-      if (one.type === "arrived") announce(one.item);
+      if (one.type === "arrived" && !isQuiet(device)) announce(one.item);
       else if (one.type === "gone" || (one.type === "changed" && one.item.read)) withdraw(one.item);
     }
   });
