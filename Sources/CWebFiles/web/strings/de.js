@@ -89,6 +89,7 @@ export const de = {
   unreadCount: "{count} ungelesen",
   released: "Der Anbieter speichert diesen Inhalt nicht mehr.",
   you: "Sie",
+  outbox: "Wird gesendet",
   waiting: "Wartet auf das Senden",
   sendingPart: "{name}: {percent} % von {size}",
   "state.pending": "Gesendet",

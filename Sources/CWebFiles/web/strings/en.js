@@ -88,6 +88,7 @@ export const en = {
   unreadCount: "{count} unread",
   released: "The provider no longer stores this content.",
   you: "You",
+  outbox: "Being sent",
   waiting: "Waiting to be sent",
   sendingPart: "{name}: {percent} % of {size}",
   "state.pending": "Sent",

@@ -2,7 +2,7 @@
 
 import { fill, follow, h, icon } from "../dom.js";
 import { bytes, shortTime, t } from "../words.js";
-import { advance, progress } from "./waiting.js";
+import { progress, WaitingList } from "./waiting.js";
 
 /**
  * @typedef {import("../contract.js").StoredFile} StoredFile
@@ -20,7 +20,7 @@ function stored(device) {
  */
 export function showFiles(place, device) {
   const picker = h("input", { type: "file", multiple: true, hidden: true });
-  const waiting = h("ul", { class: "lines" });
+  const waiting = new WaitingList("lines", (one) => h("li", {}, h("div", { class: "whole" }, progress(device.storing, one))));
   const list = h("ul", { class: "lines" });
   const problem = h("p", { class: "problem", role: "alert" });
   const add = (/** @type {Iterable<File>} */ files) => {
@@ -43,16 +43,6 @@ export function showFiles(place, device) {
       fill(problem, error instanceof Error ? error.message : String(error));
     }
   };
-  let drawn = "";
-  const drawWaiting = () => {
-    const { entries } = device.storing;
-    const state = entries.map((one) => `${one.id} ${one.isHeld} ${one.problem}`).join();
-    if (state !== drawn) {
-      drawn = state;
-      fill(waiting, entries.map((one) => h("li", {}, h("div", { class: "whole" }, progress(device.storing, one)))));
-    }
-    entries.forEach((one, index) => advance(waiting.children[index], one));
-  };
   const draw = () => {
     const files = stored(device);
     fill(list, files.length === 0 ? h("li", { class: "hint" }, t("noFiles")) : files.map((file) => h("li", {},
@@ -72,11 +62,12 @@ export function showFiles(place, device) {
   h("h2", {}, t("files")),
   h("p", { class: "hint" }, t("filesLead")),
   h("div", { class: "row" }, h("button", { onclick: () => picker.click() }, icon("attach"), t("storeFile")), picker),
-  problem, waiting, list));
+  problem, waiting.root, list));
   draw();
+  const drawWaiting = () => waiting.set(device.storing.entries);
   drawWaiting();
   follow(device, list, draw);
-  follow(device, waiting, drawWaiting, "storing");
+  follow(device, waiting.root, drawWaiting, "storing");
 }
 
 /**

@@ -6,6 +6,7 @@ import { composer } from "./compose.js";
 import { ConversationList } from "./conversations.js";
 import { Search } from "./search.js";
 import { Thread } from "./thread.js";
+import { waitingBubble, WaitingList } from "./waiting.js";
 
 export class Messages {
   /** @param {import("../device.js").Device} device */
@@ -14,11 +15,14 @@ export class Messages {
     this.list = new ConversationList(device);
     this.search = new Search(device, this.list.root);
     this.begun = h("span", { class: "count" }, t("draft"));
+    // A new message has no conversation before the server has it: one sees here that it waits, or why it failed.
+    this.outbox = new WaitingList("outbox", (one) => waitingBubble(device.queue, one));
+    this.outbox.root.setAttribute("aria-label", t("outbox"));
     this.place = h("section", { class: "thread" });
     this.root = h("div", { class: "messages" },
       h("section", { class: "side", "aria-label": t("messages") },
         h("a", { class: "button primary", href: "#/messages/new" }, icon("write"), t("newMessage"), this.begun),
-        this.search.root, this.search.results, this.list.root),
+        this.search.root, this.outbox.root, this.search.results, this.list.root),
       this.place);
     /** @type {Thread | null} */
     this.thread = null;
@@ -84,6 +88,7 @@ export class Messages {
 
   draw() {
     this.begun.hidden = !this.device.drafts.byPlace.has("new");
+    this.outbox.set(this.device.queue.entries.filter((one) => !one.conversation));
     this.list.draw();
   }
 }

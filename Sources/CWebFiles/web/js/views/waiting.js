@@ -1,6 +1,6 @@
 // What is on its way to the server.
 
-import { h, icon } from "../dom.js";
+import { fill, h, icon } from "../dom.js";
 import { bytes, t } from "../words.js";
 
 /**
@@ -39,6 +39,29 @@ export function progress(queue, one) {
       isUploading && !one.isHeld && h("button", { onclick: () => queue.hold(one.id) }, t("hold")),
       h("button", { class: "quiet", onclick: () => queue.drop(one.id) }, t("cancel"))),
   ];
+}
+
+/** A list of what waits, drawn anew only when an entry comes, goes or stops. */
+export class WaitingList {
+  /**
+   * @param {string} className
+   * @param {(one: Outgoing) => HTMLElement} draw
+   */
+  constructor(className, draw) {
+    this.root = h("ul", { class: className });
+    this.entry = draw;
+    this.drawn = "";
+  }
+
+  /** @param {Outgoing[]} entries */
+  set(entries) {
+    const state = entries.map((one) => `${one.id} ${one.isHeld} ${one.problem}`).join();
+    if (state !== this.drawn) {
+      this.drawn = state;
+      fill(this.root, entries.map(this.entry));
+    }
+    entries.forEach((one, index) => advance(this.root.children[index], one));
+  }
 }
 
 /**
