@@ -206,7 +206,7 @@ let serverTests: [Target] = [
             "WebFiles", crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
         ]
     ),
-    tests(of: "ContinuoServer", ["ContinuoServer"]),
+    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
     tests(
         of: "EndToEnd",

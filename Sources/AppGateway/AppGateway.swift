@@ -1,3 +1,4 @@
+public import ClientWire
 import HTTPTypes
 import Hummingbird
 public import Logging
@@ -94,6 +95,8 @@ public struct AppGateway: Service {
 public struct OperatorGateway: Service {
     /// Writes a backup to a path of the server's machine; returns once it is complete.
     public typealias Backup = @Sendable (_ path: String) async throws -> Void
+    /// What was warned of lately, newest first.
+    public typealias RecentErrors = @Sendable () -> [ErrorPage.Entry]
 
     private let listener: Listener
 
@@ -101,6 +104,7 @@ public struct OperatorGateway: Service {
     ///
     /// - Parameters:
     ///   - token: What the operator proves themselves with.
+    ///   - pages: The operator's page; nil for none.
     ///   - hosts: Names beside `localhost`, `127.0.0.1` and `[::1]` under which the listener may be asked.
     public init(
         service: MessagingService,
@@ -112,10 +116,12 @@ public struct OperatorGateway: Service {
         group: any EventLoopGroup,
         logger: Logger,
         registry: PrometheusRegistry,
+        pages: WebPages? = nil,
         backup: @escaping Backup,
+        errors: @escaping RecentErrors,
         onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
     ) throws {
-        let routes = OperatorRoutes(service: service, registry: registry, backup: backup).all
+        let routes = OperatorRoutes(service: service, registry: registry, backup: backup, errors: errors).all
         let document = try OpenAPIDocument.make(
             title: "Continuo, for operators",
             description: "Accounts, settings, tracing, health and metrics.",
@@ -134,7 +140,7 @@ public struct OperatorGateway: Service {
                 limits: limits,
                 metrics: GatewayMetrics(listener: "operator", factory: registry),
                 doorkeeper: OperatorDoorkeeper(token: token, hosts: hosts, limits: limits),
-                pages: nil,
+                pages: pages,
                 fields: Listener.fields(isSecure: certificates != nil),
                 logger: logger
             ),

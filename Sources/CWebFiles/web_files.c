@@ -118,12 +118,39 @@ static const unsigned char file37[] = {
 #embed "web/js/words.js"
 };
 static const unsigned char file38[] = {
-#embed "web/strings/de.js"
+#embed "web/operator/accounts.js"
 };
 static const unsigned char file39[] = {
-#embed "web/strings/en.js"
+#embed "web/operator/chart.js"
 };
 static const unsigned char file40[] = {
+#embed "web/operator/index.html"
+};
+static const unsigned char file41[] = {
+#embed "web/operator/lists.js"
+};
+static const unsigned char file42[] = {
+#embed "web/operator/main.js"
+};
+static const unsigned char file43[] = {
+#embed "web/operator/operator.css"
+};
+static const unsigned char file44[] = {
+#embed "web/operator/overview.js"
+};
+static const unsigned char file45[] = {
+#embed "web/operator/table.js"
+};
+static const unsigned char file46[] = {
+#embed "web/operator/words.js"
+};
+static const unsigned char file47[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file48[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file49[] = {
 #embed "web/worker.js"
 };
 
@@ -166,9 +193,18 @@ static const struct web_file files[] = {
     {"js/views/waiting.js", file35, sizeof file35},
     {"js/virtual.js", file36, sizeof file36},
     {"js/words.js", file37, sizeof file37},
-    {"strings/de.js", file38, sizeof file38},
-    {"strings/en.js", file39, sizeof file39},
-    {"worker.js", file40, sizeof file40},
+    {"operator/accounts.js", file38, sizeof file38},
+    {"operator/chart.js", file39, sizeof file39},
+    {"operator/index.html", file40, sizeof file40},
+    {"operator/lists.js", file41, sizeof file41},
+    {"operator/main.js", file42, sizeof file42},
+    {"operator/operator.css", file43, sizeof file43},
+    {"operator/overview.js", file44, sizeof file44},
+    {"operator/table.js", file45, sizeof file45},
+    {"operator/words.js", file46, sizeof file46},
+    {"strings/de.js", file47, sizeof file47},
+    {"strings/en.js", file48, sizeof file48},
+    {"worker.js", file49, sizeof file49},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

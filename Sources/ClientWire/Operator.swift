@@ -157,6 +157,9 @@ public struct StatusDocument: Hashable, Sendable, Codable {
     public var messages: Int64
     public var commits: Int64
     public var outbox: Int
+    /// How many commands took up to `microseconds` from asking to commit, since the start: each count is of its own
+    /// bucket, the last one is without a bound.
+    public var latency: [LatencyBucket]
 
     /// Figures as of now.
     public init(
@@ -165,7 +168,8 @@ public struct StatusDocument: Hashable, Sendable, Codable {
         connections: Int,
         messages: Int64,
         commits: Int64,
-        outbox: Int
+        outbox: Int,
+        latency: [LatencyBucket]
     ) {
         self.version = version
         self.started = started
@@ -173,5 +177,73 @@ public struct StatusDocument: Hashable, Sendable, Codable {
         self.messages = messages
         self.commits = commits
         self.outbox = outbox
+        self.latency = latency
     }
+}
+
+/// Commands that took up to a time.
+public struct LatencyBucket: Hashable, Sendable, Codable {
+    /// Absent: longer than all others.
+    public var microseconds: Int64?
+    public var count: Int64
+
+    /// A bucket with its count.
+    public init(microseconds: Int64?, count: Int64) {
+        self.microseconds = microseconds
+        self.count = count
+    }
+}
+
+/// `GET /operator/outbox`: what waits for other domains, and for receivers beyond a commit's limit.
+public struct OutboxDocument: Hashable, Sendable, Codable {
+    /// Work that is done in order.
+    public struct Lane: Hashable, Sendable, Codable {
+        public var lane: String
+        /// Entries that wait; counting stops at ``OutboxDocument/countedEntries``.
+        public var waiting: Int
+        /// How often the oldest one was tried.
+        public var attempts: Int
+        /// When it is tried next.
+        public var due: Timestamp
+
+        /// A lane as read.
+        public init(lane: String, waiting: Int, attempts: Int, due: Timestamp) {
+            self.lane = lane
+            self.waiting = waiting
+            self.attempts = attempts
+            self.due = due
+        }
+    }
+
+    public static let countedEntries = 100
+
+    public var lanes: [Lane]
+
+    /// Lanes in the order of their oldest entries.
+    public init(lanes: [Lane]) { self.lanes = lanes }
+}
+
+/// `GET /operator/errors`: what the server warned of lately, newest first.
+public struct ErrorPage: Hashable, Sendable, Codable {
+    /// One line of the log.
+    public struct Entry: Hashable, Sendable, Codable {
+        public var time: Timestamp
+        /// `warning`, `error` or `critical`.
+        public var level: String
+        public var message: String
+        public var details: [String: String]
+
+        /// A line as logged.
+        public init(time: Timestamp, level: String, message: String, details: [String: String]) {
+            self.time = time
+            self.level = level
+            self.message = message
+            self.details = details
+        }
+    }
+
+    public var errors: [Entry]
+
+    /// Lines, newest first.
+    public init(errors: [Entry]) { self.errors = errors }
 }

@@ -25,11 +25,13 @@ public final class ContinuoServer: Sendable {
     let store: SQLiteStore
     let blobs: BlobStore
     private let logger: Logger
+    private let errors = RecentErrors()
 
     /// Opens the data folder and what is in it; listens to nobody yet.
     /// - Throws: ``DataFolderError``, or what the store found wrong.
     public init(_ configuration: Configuration, logger: Logger) async throws {
         self.configuration = configuration
+        let logger = errors.listening(to: logger)
         self.logger = logger
         folder = try DataFolder(configuration.data)
         store = try SQLiteStore(path: folder.database)
@@ -76,7 +78,9 @@ public final class ContinuoServer: Sendable {
             group: group,
             logger: logger,
             registry: registry,
+            pages: pages.forOperators,
             backup: { [self] path in try await backup(to: path) },
+            errors: { [errors] in errors.all },
             onListening: { doors.opened(operators: $0) }
         )
         var services: [any Service] = [Workers(service: service), operators, client]

@@ -137,6 +137,30 @@ public struct WindowLimits: Sendable, Hashable {
 final class Figures: Sendable {
     let messages = Atomic<Int64>(0)
     let commits = Atomic<Int64>(0)
+    /// Commands by how long they took from asking to commit: each bucket twice as long as the one before.
+    private let latency = Mutex([Int64](repeating: 0, count: latencyBuckets))
+
+    /// From 128 microseconds to 8 seconds, and what takes longer.
+    private static let latencyBuckets = 18
+    private static let firstBucketMicroseconds: Int64 = 128
+
+    func committed(microseconds: Int64) {
+        commits.add(1, ordering: .relaxed)
+        var bucket = 0
+        while bucket < Self.latencyBuckets - 1, microseconds > Self.firstBucketMicroseconds << Int64(bucket) {
+            bucket += 1
+        }
+        latency.withLock { $0[bucket] += 1 }
+    }
+
+    var latencies: [LatencyBucket] {
+        latency.withLock { $0 }.enumerated().map { index, count in
+            LatencyBucket(
+                microseconds: index < Self.latencyBuckets - 1 ? Self.firstBucketMicroseconds << Int64(index) : nil,
+                count: count
+            )
+        }
+    }
 }
 
 /// Counts those who copy blobs.

@@ -1,4 +1,5 @@
 import ClientWire
+import Dispatch
 import MessagingCore
 import Store
 import Synchronization
@@ -152,6 +153,7 @@ extension MessagingService {
         let result = CommandResult<T>()
         let users = users
         let clock = clock
+        let asked = DispatchTime.now().uptimeNanoseconds
         store.write({ transaction in
             let work = Work(transaction: transaction, cache: users, now: clock())
             users.begin()
@@ -164,7 +166,7 @@ extension MessagingService {
                 throw error
             }
         }) { [figures] outcome in
-            figures.commits.add(1, ordering: .relaxed)
+            figures.committed(microseconds: Int64((DispatchTime.now().uptimeNanoseconds - asked) / 1000))
             completion(outcome.flatMap { result.outcome }.mapError(Self.refusal))
         }
     }

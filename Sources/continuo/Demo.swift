@@ -41,7 +41,7 @@ struct Demo: AsyncParsableCommand {
                 Task {
                     do {
                         try await people.settle(url: "http://\(addresses.client)")
-                        printGuide(folder: shownFolder, addresses)
+                        printGuide(folder: shownFolder, addresses, token: try server.folder.operatorToken())
                     } catch {
                         failure.set(commandFailure(error))
                         kill(getpid(), SIGTERM)
@@ -67,12 +67,13 @@ private final class Failure: Sendable {
 }
 
 /// Says what to try, in commands that can be pasted.
-private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses) {
+private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses, token: String) {
     print(
         """
 
-        Continuo runs at http://\(addresses.client)/demo/  (operator: http://\(addresses.operators), data: \(folder))
+        Continuo runs at http://\(addresses.client)/demo/  (data: \(folder))
         Open it in a browser: Alice's and Bob's devices side by side, each with a registration of its own.
+        The operator's page: http://\(addresses.operators)/#token=\(token)
         Alice's rules: business mail (alice.work@demo.example) to the laptop only; on the fixed phone no
         pictures; large things on the mobile as a notification.
 

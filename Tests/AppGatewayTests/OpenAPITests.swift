@@ -321,6 +321,8 @@ struct OpenAPITests {
             try await api.ask("PUT", "/operator/settings", json: settings.text)
             try await api.ask("GET", "/operator/trace/{message}", [message])
             try await api.ask("GET", "/operator/status")
+            try await api.ask("GET", "/operator/outbox", query: "?limit=10")
+            try await api.ask("GET", "/operator/errors")
             try await api.ask("POST", "/operator/backup", json: "{\"path\":\"/tmp/b\"}")
             try await api.ask("GET", "/health/live")
             try await api.ask("GET", "/health/ready")

@@ -130,6 +130,11 @@ struct FaultTests {
         _ = try await service.send(bob.who, first)
         router.answer(.temporary)
         try await world.workOutbox()
+        // The operator sees what waits, and until when.
+        let lanes = try await service.outbox(limit: 10).lanes
+        #expect(lanes.map(\.waiting) == [1])
+        #expect(lanes.map(\.attempts) == [1])
+        #expect(lanes.allSatisfy { $0.lane.contains("elsewhere.example") && $0.due > world.clock.now })
         world.clock.advance(milliseconds: -3 * 3_600_000)
         #expect(try await service.send(bob.who, first).repeated)
         let second = try world.request("after", to: alice, reports: [.delivered])

@@ -43,11 +43,13 @@ class Demo:
             text=True,
         )
         for line in self.process.stdout:
-            found = re.search(r"Continuo runs at (http://[^/ ]+:(\d+))/demo/  \(operator: (http://[^,]+),", line)
+            found = re.search(r"Continuo runs at (http://[^/ ]+:(\d+))", line)
             if found:
                 self.url = found[1]
                 self.port = int(found[2])
-                self.operator_url = found[3]
+            operator = re.search(r"operator's page: (http://[^/ ]+:\d+)/#token=(\S+)", line)
+            if operator:
+                self.operator, self.token = operator.groups()
                 return
         raise AssertionError("the demo did not start: " + self.process.stderr.read())
 
@@ -57,12 +59,11 @@ class Demo:
 
     def operate(self, method: str, path: str, body: object = None):
         """Asks the operator's interface, and gives its document."""
-        token = (pathlib.Path(self.folder.name) / "data/operator-token").read_text().strip()
         request = urllib.request.Request(
-            f"{self.operator_url}/operator{path}",
+            f"{self.operator}/operator{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+            headers={"authorization": f"Bearer {self.token}", "content-type": "application/json"},
         )
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)

@@ -55,9 +55,24 @@ extension ContractSchemas {
             "Live figures.",
             [
                 "version": "Text", "started": "Timestamp", "connections": "Number", "messages": "Number",
-                "commits": "Number", "outbox": "Number",
+                "commits": "Number", "outbox": "Number", "latency": "[LatencyBucket]",
             ]
         ),
+        "LatencyBucket": .record(
+            "Commands that took up to a time from asking to commit; the last bucket has no bound.",
+            ["count": "Number"],
+            optional: ["microseconds": "Number"]
+        ),
+        "OutboxLane": .record(
+            "Work that is done in order.",
+            ["lane": "Text", "waiting": "Number", "attempts": "Number", "due": "Timestamp"]
+        ),
+        "OutboxDocument": .record("What waits for other domains.", ["lanes": "[OutboxLane]"]),
+        "LoggedError": .record(
+            "One line of the log.",
+            ["time": "Timestamp", "level": "Text", "message": "Text", "details": "Document"]
+        ),
+        "ErrorPage": .record("What the server warned of lately, newest first.", ["errors": "[LoggedError]"]),
         "BackupRequest": .record("Where the backup goes.", ["path": "Text"]),
         "Health": .record("The state of the process.", ["status": "Text"]),
     ]

@@ -10,6 +10,7 @@ struct OperatorRoutes: Sendable {
     let service: MessagingService
     let registry: PrometheusRegistry
     let backup: OperatorGateway.Backup
+    let errors: OperatorGateway.RecentErrors
 
     var all: [Route] { accounts + ledger + running + health }
 
@@ -131,6 +132,16 @@ struct OperatorRoutes: Sendable {
                 "/operator/status",
                 Operation("status", "Live figures.", .json("StatusDocument"))
             ) { _ in try .json(await service.status()) },
+            .operated(
+                .get,
+                "/operator/outbox",
+                Operation("outbox", "What waits for other domains, lane by lane.", [.limit], .json("OutboxDocument"))
+            ) { call in try .json(await service.outbox(limit: call.query.limit())) },
+            .operated(
+                .get,
+                "/operator/errors",
+                Operation("errors", "What the server warned of lately.", .json("ErrorPage"))
+            ) { _ in try .json(ErrorPage(errors: errors())) },
             .operated(
                 .post,
                 "/operator/backup",

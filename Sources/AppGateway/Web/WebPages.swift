@@ -41,12 +41,28 @@ public struct WebPages: Sendable {
 
     private let files: WebFiles
     private let demo: Demo?
+    private let front: String
+    private let hasDevices: Bool
 
+    /// The client's pages.
     /// - Parameter demo: nil for a server that has no demo.
     public init(files: WebFiles = .embedded, demo: Demo? = nil) {
         self.files = files
         self.demo = demo
+        front = "index.html"
+        hasDevices = true
     }
+
+    /// The operator's page, for the operator's door.
+    public init(operatorPageIn files: WebFiles) {
+        self.files = files
+        demo = nil
+        front = "operator/index.html"
+        hasDevices = false
+    }
+
+    /// The operator's page out of the same files.
+    public var forOperators: WebPages { WebPages(operatorPageIn: files) }
 
     /// A device's name in a path: short, and nothing that means anything in one.
     static let deviceNameBytes = 40
@@ -74,14 +90,14 @@ public struct WebPages: Sendable {
 
     private func page(_ path: Substring) -> Page? {
         switch path {
-        case "/": return .file("index.html", isFramed: false)
+        case "/": return .file(front, isFramed: false)
         case "/demo" where demo != nil: return .moved("/demo/")
         case "/demo/" where demo != nil: return .file("demo.html", isFramed: false)
         case "/demo/devices.json" where demo != nil: return .demoConfiguration
         default: break
         }
         if path.hasPrefix("/web/") { return .file(String(path.dropFirst(5)), isFramed: false) }
-        if path.hasPrefix("/d/") { return devicePage(path.dropFirst(3), isFramed: false, path) }
+        if hasDevices, path.hasPrefix("/d/") { return devicePage(path.dropFirst(3), isFramed: false, path) }
         if demo != nil, path.hasPrefix("/demo/d/") { return devicePage(path.dropFirst(8), isFramed: true, path) }
         return nil
     }

@@ -237,8 +237,29 @@ extension MessagingService {
             connections: hub.connections.load(ordering: .relaxed),
             messages: figures.messages.load(ordering: .relaxed),
             commits: figures.commits.load(ordering: .relaxed),
-            outbox: outbox
+            outbox: outbox,
+            latency: figures.latencies
         )
+    }
+
+    /// Lanes of the outbox, those first whose oldest entry waits longest.
+    public func outbox(limit: Int) async throws -> OutboxDocument {
+        let limit = Self.bounded(limit)
+        return try await read { view in
+            OutboxDocument(
+                lanes: try view.dueLanes(at: Timestamp(rawValue: .max), limit: limit).compactMap { lane in
+                    let entries = try view.entries(lane: lane, limit: OutboxDocument.countedEntries)
+                    return entries.first.map { first in
+                        OutboxDocument.Lane(
+                            lane: lane,
+                            waiting: entries.count,
+                            attempts: first.attempts,
+                            due: first.due
+                        )
+                    }
+                }
+            )
+        }
     }
 
     private func check(addresses: [Address]) throws(Refusal) {

@@ -84,6 +84,16 @@ final class TestGateway: Sendable {
             logger: logger,
             registry: registry,
             backup: { path in backups.paths.withLock { $0.append(path) } },
+            errors: {
+                [
+                    ErrorPage.Entry(
+                        time: Timestamp(rawValue: 0),
+                        level: "warning",
+                        message: "a test",
+                        details: ["a": "b"]
+                    )
+                ]
+            },
             onListening: { told.yield(("operator", $0.port ?? 0)) }
         )
         let group = ServiceGroup(
