@@ -9,7 +9,7 @@ const firstPause = 1000;
 const longestPause = 30_000;
 
 /**
- * @typedef {{name: string, type: string, blob: Blob, upload?: string, sent: number}} Attachment
+ * @typedef {{name: string, type: string, blob: Blob, upload?: string, isComplete?: boolean, sent: number}} Attachment
  * @typedef {{name: string, bytes: number, part: import("./contract.js").PartRequest}} Link what the server has already
  * @typedef {{id: string, order: number, to: string[], subject?: string, text: string, inReplyTo?: string,
  *   conversation?: string, attachments: Attachment[], links: Link[], isHeld?: boolean, problem?: string}} Outgoing
@@ -128,6 +128,7 @@ export class SendQueue {
    * @param {AbortSignal} signal
    */
   async send(one, signal) {
+    const isAgain = one.attachments.some((attachment) => attachment.isComplete);
     /** @type {import("./contract.js").PartRequest[]} */
     const parts = [];
     if (one.text) parts.push({ type: "text/plain", text: one.text });
@@ -135,7 +136,14 @@ export class SendQueue {
       parts.push({ upload: await this.upload(one, attachment, signal), name: attachment.name });
     }
     signal.throwIfAborted();
-    await this.deliver(one, [...parts, ...one.links.map((link) => link.part)]);
+    try {
+      await this.deliver(one, [...parts, ...one.links.map((link) => link.part)]);
+    } catch (error) {
+      if (!isAgain || !(error instanceof Problem) || error.status !== 404) throw error;
+      // It waited for so long that the server gave the uploads up.
+      for (const attachment of one.attachments) attachment.isComplete = false;
+      await this.send(one, signal);
+    }
   }
 
   /**
@@ -145,6 +153,9 @@ export class SendQueue {
    * @param {AbortSignal} signal
    */
   async upload(one, attachment, signal) {
+    // It may be part of a message already whose answer was lost, and no longer an upload. The same request again, with
+    // the same upload, has the same answer.
+    if (attachment.upload && attachment.isComplete) return attachment.upload;
     let upload = attachment.upload ? await this.known(attachment.upload) : null;
     if (!upload) {
       upload = await this.api.json("POST", "/v1/uploads", {
@@ -163,6 +174,8 @@ export class SendQueue {
       }, signal);
     }
     attachment.sent = attachment.blob.size;
+    attachment.isComplete = true;
+    await this.keep(one);
     return upload.id;
   }
 
