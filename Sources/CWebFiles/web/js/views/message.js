@@ -116,6 +116,9 @@ function menu(device, item) {
       h("button", { onclick: () => device.remove([item.id], "everywhere") }, t("deleteEverywhere")),
       item.message && item.boxes?.includes("inbox")
         && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere")));
+    // At the top of the list it opens downwards.
+    const top = details.closest(".bubbles")?.getBoundingClientRect().top ?? 0;
+    details.classList.toggle("down", details.getBoundingClientRect().top - choices.offsetHeight < top);
     return undefined;
   };
   const details = h("details", {
