@@ -201,6 +201,12 @@ class Files(BrowserTest):
         bob.locator(".conversations a").first.click()
         bob.get_by_role("img", name="harbour.png").evaluate("image => image.decode()")
         self.assertEqual(uploads, [])
+        # A part of a message is saved just so, and the page stays.
+        with bob.expect_download() as download:
+            bob.get_by_role("link", name="harbour.png").click()
+        self.assertEqual(download.value.suggested_filename, "harbour.png")
+        self.assertEqual(download.value.path().read_bytes(), PICTURE.read_bytes())
+        expect(bob.get_by_role("link", name="harbour.png")).to_be_visible()
         laptop.on("dialog", lambda dialog: dialog.accept())
         laptop.get_by_role("button", name="Delete <i>notes.txt").click()
         expect(notes).to_have_count(0)

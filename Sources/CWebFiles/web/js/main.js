@@ -21,6 +21,7 @@ async function openPage(place) {
     registration.active?.postMessage({ token: device.registration.token });
   }
   (await import("./shell.js")).showShell(device);
+  performance.mark("shown");
   device.start();
   return undefined;
 }

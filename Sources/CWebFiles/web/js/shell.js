@@ -29,8 +29,9 @@ export function showShell(device) {
   fill(
     document.body,
     h("header", {},
-      h("h1", {}, device.registration.label),
-      h("p", { class: "whose" }, plainAddress(device.registration.addresses[0] ?? "")),
+      h("div", {},
+        h("h1", {}, device.registration.label),
+        h("p", { class: "whose" }, plainAddress(device.registration.addresses[0] ?? ""))),
       state,
       h("nav", { "aria-label": "Continuo" }, links)),
     banner,
