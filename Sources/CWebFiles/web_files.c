@@ -58,99 +58,102 @@ static const unsigned char file17[] = {
 #embed "web/js/queue.js"
 };
 static const unsigned char file18[] = {
-#embed "web/js/stream.js"
+#embed "web/js/shell.js"
 };
 static const unsigned char file19[] = {
-#embed "web/js/views/account.js"
+#embed "web/js/stream.js"
 };
 static const unsigned char file20[] = {
-#embed "web/js/views/attachments.js"
+#embed "web/js/views/account.js"
 };
 static const unsigned char file21[] = {
-#embed "web/js/views/availability.js"
+#embed "web/js/views/attachments.js"
 };
 static const unsigned char file22[] = {
-#embed "web/js/views/camera.js"
+#embed "web/js/views/availability.js"
 };
 static const unsigned char file23[] = {
-#embed "web/js/views/compose.js"
+#embed "web/js/views/camera.js"
 };
 static const unsigned char file24[] = {
-#embed "web/js/views/contacts.js"
+#embed "web/js/views/compose.js"
 };
 static const unsigned char file25[] = {
-#embed "web/js/views/conversations.js"
+#embed "web/js/views/contacts.js"
 };
 static const unsigned char file26[] = {
-#embed "web/js/views/devices.js"
+#embed "web/js/views/conversations.js"
 };
 static const unsigned char file27[] = {
-#embed "web/js/views/files.js"
+#embed "web/js/views/devices.js"
 };
 static const unsigned char file28[] = {
-#embed "web/js/views/message.js"
+#embed "web/js/views/files.js"
 };
 static const unsigned char file29[] = {
-#embed "web/js/views/messages.js"
+#embed "web/js/views/message.js"
 };
 static const unsigned char file30[] = {
-#embed "web/js/views/receivers.js"
+#embed "web/js/views/messages.js"
 };
 static const unsigned char file31[] = {
-#embed "web/js/views/rules.js"
+#embed "web/js/views/receivers.js"
 };
 static const unsigned char file32[] = {
-#embed "web/js/views/search.js"
+#embed "web/js/views/rules.js"
 };
 static const unsigned char file33[] = {
-#embed "web/js/views/signin.js"
+#embed "web/js/views/search.js"
 };
 static const unsigned char file34[] = {
-#embed "web/js/views/thread.js"
+#embed "web/js/views/signin.js"
 };
 static const unsigned char file35[] = {
-#embed "web/js/views/waiting.js"
+#embed "web/js/views/thread.js"
 };
 static const unsigned char file36[] = {
-#embed "web/js/virtual.js"
+#embed "web/js/views/waiting.js"
 };
 static const unsigned char file37[] = {
-#embed "web/js/words.js"
+#embed "web/js/virtual.js"
 };
 static const unsigned char file38[] = {
-#embed "web/operator/accounts.js"
+#embed "web/js/words.js"
 };
 static const unsigned char file39[] = {
-#embed "web/operator/chart.js"
+#embed "web/operator/accounts.js"
 };
 static const unsigned char file40[] = {
-#embed "web/operator/index.html"
+#embed "web/operator/chart.js"
 };
 static const unsigned char file41[] = {
-#embed "web/operator/lists.js"
+#embed "web/operator/index.html"
 };
 static const unsigned char file42[] = {
-#embed "web/operator/main.js"
+#embed "web/operator/lists.js"
 };
 static const unsigned char file43[] = {
-#embed "web/operator/operator.css"
+#embed "web/operator/main.js"
 };
 static const unsigned char file44[] = {
-#embed "web/operator/overview.js"
+#embed "web/operator/operator.css"
 };
 static const unsigned char file45[] = {
-#embed "web/operator/table.js"
+#embed "web/operator/overview.js"
 };
 static const unsigned char file46[] = {
-#embed "web/operator/words.js"
+#embed "web/operator/table.js"
 };
 static const unsigned char file47[] = {
-#embed "web/strings/de.js"
+#embed "web/operator/words.js"
 };
 static const unsigned char file48[] = {
-#embed "web/strings/en.js"
+#embed "web/strings/de.js"
 };
 static const unsigned char file49[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file50[] = {
 #embed "web/worker.js"
 };
 
@@ -173,38 +176,39 @@ static const struct web_file files[] = {
     {"js/popup.js", file15, sizeof file15},
     {"js/preferences.js", file16, sizeof file16},
     {"js/queue.js", file17, sizeof file17},
-    {"js/stream.js", file18, sizeof file18},
-    {"js/views/account.js", file19, sizeof file19},
-    {"js/views/attachments.js", file20, sizeof file20},
-    {"js/views/availability.js", file21, sizeof file21},
-    {"js/views/camera.js", file22, sizeof file22},
-    {"js/views/compose.js", file23, sizeof file23},
-    {"js/views/contacts.js", file24, sizeof file24},
-    {"js/views/conversations.js", file25, sizeof file25},
-    {"js/views/devices.js", file26, sizeof file26},
-    {"js/views/files.js", file27, sizeof file27},
-    {"js/views/message.js", file28, sizeof file28},
-    {"js/views/messages.js", file29, sizeof file29},
-    {"js/views/receivers.js", file30, sizeof file30},
-    {"js/views/rules.js", file31, sizeof file31},
-    {"js/views/search.js", file32, sizeof file32},
-    {"js/views/signin.js", file33, sizeof file33},
-    {"js/views/thread.js", file34, sizeof file34},
-    {"js/views/waiting.js", file35, sizeof file35},
-    {"js/virtual.js", file36, sizeof file36},
-    {"js/words.js", file37, sizeof file37},
-    {"operator/accounts.js", file38, sizeof file38},
-    {"operator/chart.js", file39, sizeof file39},
-    {"operator/index.html", file40, sizeof file40},
-    {"operator/lists.js", file41, sizeof file41},
-    {"operator/main.js", file42, sizeof file42},
-    {"operator/operator.css", file43, sizeof file43},
-    {"operator/overview.js", file44, sizeof file44},
-    {"operator/table.js", file45, sizeof file45},
-    {"operator/words.js", file46, sizeof file46},
-    {"strings/de.js", file47, sizeof file47},
-    {"strings/en.js", file48, sizeof file48},
-    {"worker.js", file49, sizeof file49},
+    {"js/shell.js", file18, sizeof file18},
+    {"js/stream.js", file19, sizeof file19},
+    {"js/views/account.js", file20, sizeof file20},
+    {"js/views/attachments.js", file21, sizeof file21},
+    {"js/views/availability.js", file22, sizeof file22},
+    {"js/views/camera.js", file23, sizeof file23},
+    {"js/views/compose.js", file24, sizeof file24},
+    {"js/views/contacts.js", file25, sizeof file25},
+    {"js/views/conversations.js", file26, sizeof file26},
+    {"js/views/devices.js", file27, sizeof file27},
+    {"js/views/files.js", file28, sizeof file28},
+    {"js/views/message.js", file29, sizeof file29},
+    {"js/views/messages.js", file30, sizeof file30},
+    {"js/views/receivers.js", file31, sizeof file31},
+    {"js/views/rules.js", file32, sizeof file32},
+    {"js/views/search.js", file33, sizeof file33},
+    {"js/views/signin.js", file34, sizeof file34},
+    {"js/views/thread.js", file35, sizeof file35},
+    {"js/views/waiting.js", file36, sizeof file36},
+    {"js/virtual.js", file37, sizeof file37},
+    {"js/words.js", file38, sizeof file38},
+    {"operator/accounts.js", file39, sizeof file39},
+    {"operator/chart.js", file40, sizeof file40},
+    {"operator/index.html", file41, sizeof file41},
+    {"operator/lists.js", file42, sizeof file42},
+    {"operator/main.js", file43, sizeof file43},
+    {"operator/operator.css", file44, sizeof file44},
+    {"operator/overview.js", file45, sizeof file45},
+    {"operator/table.js", file46, sizeof file46},
+    {"operator/words.js", file47, sizeof file47},
+    {"strings/de.js", file48, sizeof file48},
+    {"strings/en.js", file49, sizeof file49},
+    {"worker.js", file50, sizeof file50},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

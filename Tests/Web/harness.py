@@ -79,8 +79,12 @@ class BrowserTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
+        cls.start_browser()
+
+    @classmethod
+    def start_browser(cls, arguments: list[str] = []) -> None:
         cls.playwright = sync_playwright().start()
-        cls.browser = cls.playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        cls.browser = cls.playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", *arguments])
 
     @classmethod
     def tearDownClass(cls) -> None:

@@ -52,6 +52,23 @@ export function fill(element, ...children) {
 }
 
 /**
+ * A link that saves something of the server's. A browser saves without asking the service worker, which alone lends
+ * the token; so the page goes to a place that the worker answers for, and stays, since what comes is an attachment.
+ * @param {string} source
+ * @param {string} name
+ * @param {...Child} children
+ */
+export function saveLink(source, name, ...children) {
+  return h("a", {
+    class: "file", href: source, download: name,
+    onclick: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      location.assign(`${location.pathname}content${source}`);
+    },
+  }, ...children);
+}
+
+/**
  * Draws again when something changes, for as long as the element is on the page.
  * @param {EventTarget} source
  * @param {Element} element

@@ -167,7 +167,7 @@ export const de = {
   blockedLead: "Von diesen Adressen erreicht Sie nichts.",
   blockThis: "Blockieren",
   refuseBlocked: "Ihnen sagen, dass ihre Nachricht abgelehnt wurde",
-  lists: "Listen",
+  whoIsShown: "Wer gezeigt wird",
   everybody: "Alle",
   listWithCount: "{name} ({count})",
   listOf: "Liste mit {count}",

@@ -166,7 +166,7 @@ export const en = {
   blockedLead: "Nothing from these addresses reaches you.",
   blockThis: "Block",
   refuseBlocked: "Tell them that their message was refused",
-  lists: "Lists",
+  whoIsShown: "Who is shown",
   everybody: "Everybody",
   listWithCount: "{name} ({count})",
   listOf: "List of {count}",

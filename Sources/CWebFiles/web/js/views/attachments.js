@@ -3,7 +3,6 @@
 import { fill, h, icon } from "../dom.js";
 import { bytes, t } from "../words.js";
 import { cameraButton } from "./camera.js";
-import { chooseStored } from "./files.js";
 import { isPicture } from "./message.js";
 
 /** Larger pictures are not read for a small one. */
@@ -38,6 +37,7 @@ export class Attachments {
       h("button", {
         type: "button", class: "quiet", "aria-label": t("attachStored"), title: t("attachStored"),
         onclick: async () => {
+          const { chooseStored } = await import("./files.js");
           const link = await chooseStored(device);
           if (link) this.link(link);
         },

@@ -127,10 +127,15 @@ export function composer(device, { to, conversation, forward, onsent }) {
  */
 function linksOf(message) {
   return message.parts.map((part, index) => ({
-    name: part.name ?? part.text?.slice(0, 60) ?? part.type,
+    name: part.name ?? shortened(part.text) ?? part.type,
     bytes: part.bytes,
     part: { forward: { message: message.id, part: index } },
   }));
+}
+
+/** @param {string | undefined} text */
+function shortened(text) {
+  return text && text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 /**

@@ -39,7 +39,7 @@ export function showContacts(place, device) {
     fill(editor, form(device, contact, () => fill(editor)));
     editor.querySelector("input")?.focus();
   };
-  const filters = h("div", { class: "chips", role: "group", "aria-label": t("lists") });
+  const filters = h("div", { class: "chips", role: "group", "aria-label": t("whoIsShown") });
   /** @type {string | null} */
   let chosen = null;
   const chip = (/** @type {string | null} */ name, /** @type {string} */ text) => h("button", {

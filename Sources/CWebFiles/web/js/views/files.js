@@ -1,6 +1,6 @@
 // The personal area: files that the server keeps for the person.
 
-import { fill, follow, h, icon } from "../dom.js";
+import { fill, follow, h, icon, saveLink } from "../dom.js";
 import { bytes, shortTime, t } from "../words.js";
 import { progress, WaitingList } from "./waiting.js";
 
@@ -46,8 +46,7 @@ export function showFiles(place, device) {
   const draw = () => {
     const files = stored(device);
     fill(list, files.length === 0 ? h("li", { class: "hint" }, t("noFiles")) : files.map((file) => h("li", {},
-      icon("file"),
-      h("a", { href: `/v1/files/${file.id}/content`, download: file.name, class: "name" }, file.name),
+      saveLink(`/v1/files/${file.id}/content`, file.name, icon("file"), h("span", { class: "name" }, file.name)),
       h("span", { class: "hint" }, `${bytes(file.bytes)} · ${shortTime(file.stored)}`),
       h("button", { class: "quiet", "aria-label": t("removeFile", { name: file.name }), onclick: () => remove(file) }, icon("trash")))));
   };

@@ -1,6 +1,6 @@
 // One message of a conversation.
 
-import { fill, h, icon } from "../dom.js";
+import { fill, h, icon, saveLink } from "../dom.js";
 import { conversationOf } from "../conversations.js";
 import { block, blocked } from "../preferences.js";
 import { bytes, longTime, plainAddress, shortTime, t } from "../words.js";
@@ -69,7 +69,7 @@ function partOf(item, part, index) {
   if (!part.sha256) return null;
   const source = `/v1/messages/${item.id}/parts/${index}`;
   const name = part.name ?? part.type;
-  const save = h("a", { class: "file", href: source, download: name },
+  const save = saveLink(source, name,
     icon("file"), h("span", { class: "name" }, name), h("span", { class: "hint" }, bytes(part.bytes)));
   if (pictures.has(part.type)) {
     return h("figure", {}, h("img", { src: source, alt: name, loading: "lazy" }), h("figcaption", {}, save));
@@ -116,6 +116,9 @@ function menu(device, item) {
       h("button", { onclick: () => device.remove([item.id], "everywhere") }, t("deleteEverywhere")),
       item.message && item.boxes?.includes("inbox")
         && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere")));
+    // At the top of the list it opens downwards.
+    const top = details.closest(".bubbles")?.getBoundingClientRect().top ?? 0;
+    details.classList.toggle("down", details.getBoundingClientRect().top - choices.offsetHeight < top);
     return undefined;
   };
   const details = h("details", {

@@ -28,6 +28,7 @@ export class Messages {
     this.thread = null;
     this.isDue = false;
     for (const name of ["mailbox", "queue", "drafts"]) device.addEventListener(name, () => this.soon());
+    document.addEventListener("visibilitychange", () => this.thread?.markSoon());
   }
 
   /**

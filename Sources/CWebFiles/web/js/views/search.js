@@ -20,7 +20,7 @@ export class Search {
     this.timer = 0;
     this.input = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off" });
     this.root = h("form", { class: "search", role: "search" }, icon("search"), this.input);
-    this.list = h("ul", { class: "conversations" });
+    this.list = h("ul", { class: "found-messages" });
     this.state = h("p", { class: "empty", role: "status" });
     this.more = h("button", { hidden: true }, t("moreResults"));
     this.results = h("div", { class: "results", hidden: true }, this.state, this.list, this.more);

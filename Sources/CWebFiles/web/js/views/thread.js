@@ -15,6 +15,9 @@ import { advance, waitingBubble } from "./waiting.js";
  * @typedef {{item: Item} | {waiting: import("../queue.js").Outgoing}} Entry
  */
 
+/** Milliseconds that a message stays in sight before it counts as read. */
+const restOnScreen = 200;
+
 export class Thread {
   /**
    * @param {import("../device.js").Device} device
@@ -23,9 +26,10 @@ export class Thread {
    */
   constructor(device, id, back) {
     this.device = device;
+    this.timer = 0;
     this.id = id;
     this.back = back;
-    /** Asked to be marked as read, and not answered yet. @type {Set<string>} */
+    /** @type {Set<string>} Asked to be marked as read, and not answered yet. */
     this.marking = new Set();
     this.bubbles = h("ol", { class: "bubbles virtual" });
     /** @type {VirtualList<Entry>} */
@@ -37,7 +41,7 @@ export class Thread {
       version: (entry) => ("item" in entry ? entry.item : `${entry.waiting.isHeld ?? false} ${entry.waiting.problem ?? ""}`),
       draw: (entry) => ("item" in entry
         ? bubble(device, entry.item, () => this.line?.reply(entry.item)) : waitingBubble(device.queue, entry.waiting)),
-      drawn: () => this.markShown(),
+      drawn: () => this.markSoon(),
     });
     this.heading = h("h2", {});
     this.quiet = h("button", { class: "quiet", onclick: () => mute(device, id, !this.isMuted) });
@@ -92,6 +96,12 @@ export class Thread {
     element?.focus({ preventScroll: true });
   }
 
+  /** What only passes by is not read. */
+  markSoon() {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.markShown(), restOnScreen);
+  }
+
   /** What is on the screen, whole, is read. */
   markShown() {
     if (document.hidden || !this.bubbles.isConnected) return;
@@ -102,6 +112,7 @@ export class Thread {
       const { top, bottom } = element.getBoundingClientRect();
       return bottom > sight.top && top < sight.bottom;
     }).map(([id]) => id);
+    if (unread.length === 0) return;
     for (const id of unread) this.marking.add(id);
     this.device.markRead(unread).catch(() => {}).finally(() => unread.forEach((id) => this.marking.delete(id)));
   }
