@@ -135,7 +135,11 @@ let serverLibraries: [Target] = [
     ),
     target("MessagingService", ["ClientWire", "MessagingCore", "Store", crypto, cryptoExtras, logging]),
     target("BlobStore", ["MessagingCore", "Store", crypto]),
-    .target(name: "CWebFiles", exclude: ["web", "tsconfig.json", "tsconfig.worker.json"]),
+    .target(
+        name: "CWebFiles",
+        exclude: ["web", "tsconfig.json", "tsconfig.worker.json"],
+        linkerSettings: [.linkedLibrary("z")]
+    ),
     target("WebFiles", ["CWebFiles", crypto]),
     target(
         "AppGateway",

@@ -5,16 +5,28 @@ import Foundation
 /// One file of the web client, as it is served.
 public struct WebFile: Sendable, Hashable {
     public var bytes: [UInt8]
+    /// The same compressed, when that is shorter.
+    public var gzip: [UInt8]?
     /// Media type, with its charset where it is text.
     public var type: String
     /// A strong entity tag (RFC 9110, section 8.8.3), quotes included.
     public var tag: String
+    /// That of the compressed bytes: a strong tag names one representation.
+    public var gzipTag: String { tag.dropLast() + "-gzip\"" }
 
     init(_ bytes: [UInt8], path: String) {
         self.bytes = bytes
+        gzip = Self.compressed(bytes)
         type = Self.types[path.split(separator: ".").last.map(String.init) ?? ""] ?? "application/octet-stream"
         let digest = SHA256.hash(data: bytes).prefix(12)
         tag = "\"\(digest.map { String($0, radix: 36) }.joined(separator: "."))\""
+    }
+
+    private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
+        let shorter = [UInt8](unsafeUninitializedCapacity: bytes.count) { space, count in
+            count = web_gzip(bytes, bytes.count, space.baseAddress, space.count)
+        }
+        return shorter.isEmpty ? nil : shorter
     }
 
     private static let types = [

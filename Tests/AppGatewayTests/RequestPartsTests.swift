@@ -27,6 +27,18 @@ struct RequestPartsTests {
         #expect(ByteRange(field, size: size) == expected)
     }
 
+    @Test(
+        "compression is wanted when it is named or any is, and not with the weight 0",
+        arguments: [
+            (nil, false), ("", false), ("gzip", true), ("gzip, deflate, br", true), ("br;q=1, GZIP ; q=0.5", true),
+            ("identity", false), ("*", true), ("*;q=0", false), ("gzip;q=0", false), ("gzip;q=0.000, *", false),
+            ("*;q=0, gzip", true), ("gzipped", false),
+        ] as [(String?, Bool)]
+    )
+    func compression(_ field: String?, _ expected: Bool) {
+        #expect(AcceptEncoding(field).gzip == expected)
+    }
+
     @Test("tags compare as RFC 9110 says")
     func tags() {
         let tag = EntityTag(hash: "abc")

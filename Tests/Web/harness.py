@@ -1,11 +1,15 @@
 """Runs the demo with the real program, and opens its devices in a real browser."""
 
+import contextlib
+import json
+import os
 import pathlib
 import re
 import subprocess
 import tempfile
 import time
 import unittest
+import urllib.request
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -30,8 +34,10 @@ class Demo:
         self.start()
 
     def start(self) -> None:
+        # While one works on the client, without building the program anew.
+        web = ["--web", os.environ["CONTINUO_WEB"]] if "CONTINUO_WEB" in os.environ else []
         self.process = subprocess.Popen(
-            [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port)],
+            [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port), *web],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -51,6 +57,17 @@ class Demo:
         self.process.kill()
         self.process.communicate()
 
+    def operate(self, method: str, path: str, body: object = None):
+        """Asks the operator's interface, and gives its document."""
+        request = urllib.request.Request(
+            f"{self.operator}/operator{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"authorization": f"Bearer {self.token}", "content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
     def end(self) -> None:
         self.process.terminate()
         self.process.communicate(timeout=20)
@@ -62,8 +79,12 @@ class BrowserTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
+        cls.start_browser()
+
+    @classmethod
+    def start_browser(cls, arguments: list[str] = []) -> None:
         cls.playwright = sync_playwright().start()
-        cls.browser = cls.playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        cls.browser = cls.playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", *arguments])
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -74,6 +95,7 @@ class BrowserTest(unittest.TestCase):
         self.demo = Demo()
         self.addCleanup(self.demo.end)
         self.complaints: list[str] = []
+        self.forgiven = ["ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_REFUSED"]
         self.context = self.browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
         self.addCleanup(self.context.close)
 
@@ -86,9 +108,12 @@ class BrowserTest(unittest.TestCase):
         expect(page.get_by_role("navigation")).to_be_visible()
         return page
 
+    def forgive(self, text: str) -> None:
+        """The browser itself tells of answers that say no, and of connections that break: this one is meant."""
+        self.forgiven.append(text)
+
     def complain(self, kind: str, text: str) -> None:
-        # A connection that breaks is told by the browser itself.
-        if kind == "error" and "ERR_INTERNET_DISCONNECTED" not in text and "ERR_CONNECTION_REFUSED" not in text:
+        if kind == "error" and not any(one in text for one in self.forgiven):
             self.complaints.append(text)
 
     def tearDown(self) -> None:
@@ -115,6 +140,31 @@ def conversation(page: Page, text: str):
 def bubble(page: Page, text: str):
     """The message of the open conversation that holds a text."""
     return page.locator(".bubbles > li", has_text=text)
+
+
+@contextlib.contextmanager
+def away(*pages: Page):
+    """These devices have no network; the others have."""
+    sessions = [page.context.new_cdp_session(page) for page in pages]
+
+    def connect(is_off: bool) -> None:
+        for session in sessions:
+            session.send(
+                "Network.emulateNetworkConditions",
+                {"offline": is_off, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
+            )
+
+    for session in sessions:
+        session.send("Network.enable")
+    connect(True)
+    try:
+        for page in pages:
+            expect(page.locator(".banner")).to_contain_text("Off-line")
+        yield
+    finally:
+        connect(False)
+        for session in sessions:
+            session.detach()
 
 
 def until(what: str, condition, seconds: float = 15) -> None:

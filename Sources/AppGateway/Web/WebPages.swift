@@ -119,9 +119,12 @@ public struct WebPages: Sendable {
     }
 
     private func response(_ request: Request, _ file: WebFile, isFramed: Bool) -> Response {
+        let compressed = AcceptEncoding(request.headers[.acceptEncoding]).gzip ? file.gzip : nil
+        let tag = compressed == nil ? file.tag : file.gzipTag
         var fields: HTTPFields = [
             .contentType: file.type,
-            .eTag: file.tag,
+            .eTag: tag,
+            .vary: "accept-encoding",
             // Asked for again each time, and answered with 304: a new server's pages never meet old scripts.
             .cacheControl: "no-cache",
         ]
@@ -131,8 +134,10 @@ public struct WebPages: Sendable {
             fields[.crossOriginOpenerPolicy] = "same-origin"
         }
         let known = request.headers[.ifNoneMatch]?.split(separator: ",").map { $0.trimmingPrefix(" ") } ?? []
-        if known.contains(where: { $0 == file.tag }) { return Response(status: .notModified, headers: fields) }
-        return Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes)))
+        if known.contains(where: { $0 == tag }) { return Response(status: .notModified, headers: fields) }
+        if compressed != nil { fields[.contentEncoding] = "gzip" }
+        let bytes = compressed ?? file.bytes
+        return Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     /// Nothing from elsewhere, nothing inline; pictures and films also from memory.

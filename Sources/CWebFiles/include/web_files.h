@@ -1,4 +1,4 @@
-// The files of the web client, as they are in the folder "web".
+// The files of the web client, as they are in the folder "web", and their compression.
 #ifndef WEB_FILES_H
 #define WEB_FILES_H
 
@@ -15,5 +15,8 @@ size_t web_file_count(void);
 
 /// The file at an index below the count.
 const struct web_file *web_file_at(size_t index);
+
+/// Compresses with gzip into `result`; 0 when that does not fit into `capacity`.
+size_t web_gzip(const unsigned char *bytes, size_t count, unsigned char *result, size_t capacity);
 
 #endif

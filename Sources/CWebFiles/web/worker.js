@@ -36,13 +36,21 @@ async function ownToken() {
 
 const attachments = /^\/v1\/(messages\/[^/]+\/parts\/\d+|files\/[^/]+\/content)$/;
 
+/** Where a page goes to save something: within its scope, since only there the worker is asked. */
+const saving = new URL("content", worker.registration.scope).pathname;
+
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (url.origin !== worker.location.origin || !attachments.test(url.pathname)) return;
+  if (url.origin !== worker.location.origin) return;
+  const isSaved = url.pathname.startsWith(saving);
+  const path = isSaved ? url.pathname.slice(saving.length) : url.pathname;
+  if (!attachments.test(path)) return;
   event.respondWith((async () => {
     const headers = new Headers(event.request.headers);
     headers.set("authorization", `Bearer ${await ownToken()}`);
-    return fetch(url.pathname, { headers, signal: event.request.signal });
+    const response = await fetch(path, { headers, signal: event.request.signal });
+    // Nothing to save: the page stays where it is.
+    return isSaved && !response.ok ? new Response(null, { status: 204 }) : response;
   })());
 });
 
@@ -54,7 +62,7 @@ worker.addEventListener("notificationclick", (event) => {
       await page.focus();
       page.postMessage({ open: event.notification.data });
     } else {
-      await worker.clients.openWindow(`${worker.registration.scope}#/message/${event.notification.data}`);
+      await worker.clients.openWindow(`${worker.registration.scope}#/messages/${encodeURIComponent(event.notification.data)}`);
     }
   })());
 });

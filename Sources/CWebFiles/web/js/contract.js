@@ -13,13 +13,16 @@
  *   silent?: boolean, boxes?: ("inbox" | "sent")[], read?: boolean, released?: boolean, conversation?: string,
  *   addressed?: string[], receivers?: Receiver[], message?: Envelope, notice?: Notice, value?: unknown}} Item
  * @typedef {{kind: string, label: string, capabilities?: {accepts: string[], features: string[]}}} Description
+ * @typedef {{state: "available" | "busy" | "do-not-disturb", until?: string}} Availability
  * @typedef {{id: number, kind: string, label: string, registered: string, synchronises: boolean,
- *   availability: {state: string, until?: string}, capabilities: {accepts: string[], features: string[]}}} Device
+ *   availability: Availability, capabilities: {accepts: string[], features: string[]}}} Device
  * @typedef {{device: Device, isConnected: boolean, isRegistered: boolean, isThis: boolean, lastSeen: string}} DeviceStatus
+ * @typedef {{muted: string[], refuseBlocked: boolean, tellDelivered: boolean, tellDisplayed: boolean}} Settings
+ * @typedef {{id: string, name: string, type: string, bytes: number, stored: string}} StoredFile
  * @typedef {{type: string, title: string, status: number, code: string, detail: string}} ProblemDocument
  * @typedef {{id: string, bytes: number, offset: number, complete: boolean}} Upload
  * @typedef {{type?: string, name?: string, text?: string, upload?: string,
- *   forward?: {message: string, part: number}}} PartRequest
+ *   forward?: {message: string, part: number}, file?: string}} PartRequest
  * @typedef {{id: string, to: string[], from?: string, subject?: string, parts: PartRequest[], reports?: string[],
  *   conversation?: string, inReplyTo?: string}} SendRequest
  */

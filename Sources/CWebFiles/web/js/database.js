@@ -12,7 +12,7 @@ function done(request) {
   });
 }
 
-const stores = /** @type {const} */ (["state", "items", "queue"]);
+const stores = /** @type {const} */ (["state", "items", "queue", "storing", "drafts"]);
 /** @typedef {typeof stores[number]} Name */
 
 export class Database {
@@ -23,9 +23,11 @@ export class Database {
 
   /** @param {string} device */
   static async open(device) {
-    const request = indexedDB.open(`continuo ${device}`, 1);
+    const request = indexedDB.open(`continuo ${device}`, 2);
     request.onupgradeneeded = () => {
-      for (const name of stores) request.result.createObjectStore(name);
+      for (const name of stores) {
+        if (!request.result.objectStoreNames.contains(name)) request.result.createObjectStore(name);
+      }
     };
     return new Database(await done(request));
   }

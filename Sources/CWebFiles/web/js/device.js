@@ -1,7 +1,9 @@
 // This page's device: its registration, what it holds, what it sends.
 
 import { Api } from "./api.js";
+import { Conversations } from "./conversations.js";
 import { Database } from "./database.js";
+import { Drafts } from "./drafts.js";
 import { Mailbox } from "./mailbox.js";
 import { SendQueue } from "./queue.js";
 import { Stream } from "./stream.js";
@@ -32,15 +34,25 @@ export class Device extends EventTarget {
     this.registration = registration;
     this.api = new Api(registration.token);
     this.mailbox = new Mailbox();
+    this.conversations = new Conversations();
+    /** @type {Map<string, Item>} What is no message, by kind and id. */
+    this.others = new Map();
     /** @type {State} */
     this.state = "connecting";
-    this.queue = new SendQueue(this.api, database, () => this.tell("queue"));
+    this.drafts = new Drafts(database, () => this.tell("drafts"));
+    this.queue = new SendQueue(this.api, database, "queue", (one, parts) => this.deliver(one, parts), () => this.tell("queue"));
+    /** Files on their way to the personal area: messages do not wait for them. */
+    this.storing = new SendQueue(this.api, database, "storing", (_, [part]) =>
+      this.api.json("POST", "/v1/files", { upload: part.upload, name: part.name }), () => this.tell("storing"));
     this.stream = new Stream({
       hello: () => ({ token: registration.token, cursor: this.mailbox.cursor ?? undefined }),
       frame: (frame) => this.keep(frame),
       state: (state) => {
         this.state = state;
-        if (state === "live") this.queue.run();
+        if (state === "live") {
+          this.queue.run();
+          this.storing.run();
+        }
         this.tell("state");
       },
     });
@@ -61,9 +73,10 @@ export class Device extends EventTarget {
     device.mailbox.cursor = (await database.get("state", "cursor")) ?? null;
     for (const item of await database.all("items")) {
       device.mailbox.items.set(item.created, item);
+      device.index(item);
       if (lacksContent(item)) device.complete(item.id);
     }
-    await device.queue.load();
+    await Promise.all([device.queue.load(), device.storing.load(), device.drafts.load()]);
     return device;
   }
 
@@ -85,7 +98,7 @@ export class Device extends EventTarget {
       label: description.label,
       kind: description.kind,
     };
-    await database.write({ clear: ["state", "items", "queue"], put: [["state", "registration", registration]] });
+    await database.write({ clear: ["state", "items", "queue", "storing", "drafts"], put: [["state", "registration", registration]] });
     database.close();
   }
 
@@ -120,7 +133,7 @@ export class Device extends EventTarget {
         drop: entries.flatMap(([created, item]) => (item ? [] : [/** @type {["items", number]} */ (["items", created])])),
       });
     }
-    if (events.length > 0) this.dispatchEvent(new CustomEvent("mailbox", { detail: events }));
+    if (events.length > 0) this.tellOf(events);
     for (const event of events) {
       if (event.type === "arrived" && lacksContent(event.item)) this.complete(event.item.id);
     }
@@ -132,15 +145,59 @@ export class Device extends EventTarget {
     this.dispatchEvent(new Event(name));
   }
 
-  /** Messages, newest first. */
-  get messages() {
-    return [...this.mailbox.items.values()].filter((item) => item.kind === "message")
-      .sort((one, other) => other.created - one.created);
+  /** @param {MailboxEvent[]} events */
+  tellOf(events) {
+    for (const event of events) {
+      if (event.type === "gone") this.forgetItem(event.item);
+      else if (event.type !== "relisted") this.index(event.item);
+    }
+    this.dispatchEvent(new CustomEvent("mailbox", { detail: events }));
   }
 
-  /** @param {string} id */
-  message(id) {
-    return [...this.mailbox.items.values()].find((item) => item.kind === "message" && item.id === id);
+  /** @param {Item} item */
+  index(item) {
+    if (item.kind === "message") this.conversations.put(item);
+    else this.others.set(`${item.kind} ${item.id}`, item);
+  }
+
+  /** @param {Item} item */
+  forgetItem(item) {
+    if (item.kind === "message") this.conversations.remove(item);
+    else this.others.delete(`${item.kind} ${item.id}`);
+  }
+
+  /**
+   * What the server holds for the person, by kind; some kinds have one only.
+   * @param {string} kind
+   * @param {string} [id]
+   */
+  value(kind, id = kind) {
+    return this.others.get(`${kind} ${id}`)?.value;
+  }
+
+  /**
+   * All of a kind, newest first.
+   * @param {string} kind
+   */
+  values(kind) {
+    return [...this.others.values()].filter((item) => item.kind === kind && item.value)
+      .sort((one, other) => other.created - one.created).map((item) => item.value);
+  }
+
+  /**
+   * @param {import("./queue.js").Outgoing} one
+   * @param {import("./contract.js").PartRequest[]} parts
+   */
+  deliver(one, parts) {
+    return this.api.json("POST", "/v1/messages", {
+      id: one.id,
+      to: one.to,
+      subject: one.subject || undefined,
+      parts,
+      inReplyTo: one.inReplyTo,
+      conversation: one.conversation,
+      reports: ["delivered", "displayed"],
+    });
   }
 
   /** @param {string[]} ids */
@@ -183,7 +240,7 @@ export class Device extends EventTarget {
   async take(item) {
     const events = this.mailbox.merge(item);
     await this.database.write({ put: [["items", item.created, this.mailbox.items.get(item.created)]] });
-    this.dispatchEvent(new CustomEvent("mailbox", { detail: events }));
+    this.tellOf(events);
   }
 
   /**
@@ -202,7 +259,7 @@ export class Device extends EventTarget {
     const left = { ...rest, deliver: "notification", notice };
     this.mailbox.items.set(created, left);
     await this.database.write({ put: [["items", created, left]] });
-    this.dispatchEvent(new CustomEvent("mailbox", { detail: [{ type: "changed", item: left }] }));
+    this.tellOf([{ type: "changed", item: left }]);
   }
 
   /** Ends the registration, and forgets everything here. */

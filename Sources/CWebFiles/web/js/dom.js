@@ -51,6 +51,40 @@ export function fill(element, ...children) {
   append(element, children);
 }
 
+/**
+ * A link that saves something of the server's. A browser saves without asking the service worker, which alone lends
+ * the token; so the page goes to a place that the worker answers for, and stays, since what comes is an attachment.
+ * @param {string} source
+ * @param {string} name
+ * @param {...Child} children
+ */
+export function saveLink(source, name, ...children) {
+  return h("a", {
+    class: "file", href: source, download: name,
+    onclick: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      location.assign(`${location.pathname}content${source}`);
+    },
+  }, ...children);
+}
+
+/**
+ * Draws again when something changes, for as long as the element is on the page.
+ * @param {EventTarget} source
+ * @param {Element} element
+ * @param {() => void} draw
+ * @param {string} [name] the event
+ */
+export function follow(source, element, draw, name = "mailbox") {
+  let wasShown = false;
+  const changed = () => {
+    wasShown ||= element.isConnected;
+    if (wasShown && !element.isConnected) source.removeEventListener(name, changed);
+    else draw();
+  };
+  source.addEventListener(name, changed);
+}
+
 const shapes = /** @type {const} */ ({
   back: "M15 5l-7 7 7 7",
   send: "M4 12l16-8-6 16-3-6z",
@@ -67,6 +101,13 @@ const shapes = /** @type {const} */ ({
   people: "M9 11a3 3 0 100-6 3 3 0 000 6zM3 20c0-4 3-6 6-6s6 2 6 6M16 5a3 3 0 010 6M17 14c3 0 4 3 4 6",
   devices: "M4 5h12v9H4zM2 17h10M17 9h4v11h-5v-8",
   account: "M12 12a4 4 0 100-8 4 4 0 000 8zM4 21c0-5 4-7 8-7s8 2 8 7",
+  folder: "M3 6h6l2 3h10v10H3z",
+  camera: "M4 8h4l2-3h4l2 3h4v11H4zM12 10a3.5 3.5 0 100 7 3.5 3.5 0 000-7",
+  reply: "M10 6l-6 6 6 6M4 12h9c4 0 7 2 7 6",
+  forward: "M14 6l6 6-6 6M20 12h-9c-4 0-7 2-7 6",
+  mute: "M6 16V11a6 6 0 0110-4M18 11v5H6M10 20h4M4 4l16 16",
+  bell: "M6 16v-5a6 6 0 0112 0v5l2 1H4zM10 20h4",
+  pause: "M9 6v12M15 6v12",
   write: "M4 20h4L19 9l-4-4L4 16z",
   search: "M11 5a6 6 0 100 12 6 6 0 000-12zM16 16l4 4",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",

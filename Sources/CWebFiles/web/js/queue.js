@@ -1,4 +1,4 @@
-// What was written and has not been accepted yet: kept on disk, sent in its order, never twice.
+// What goes to the server and has not been accepted yet: kept on disk, sent in its order, never twice.
 
 import { newID } from "./api.js";
 import { Problem } from "./contract.js";
@@ -9,59 +9,90 @@ const firstPause = 1000;
 const longestPause = 30_000;
 
 /**
- * @typedef {{name: string, type: string, blob: Blob, upload?: string, sent: number}} Attachment
+ * @typedef {{name: string, type: string, blob: Blob, upload?: string, isComplete?: boolean, sent: number}} Attachment
+ * @typedef {{name: string, bytes: number, part: import("./contract.js").PartRequest}} Link what the server has already
  * @typedef {{id: string, order: number, to: string[], subject?: string, text: string, inReplyTo?: string,
- *   conversation?: string, attachments: Attachment[], forward?: {message: string, part: number}[],
- *   problem?: string}} Draft
+ *   conversation?: string, attachments: Attachment[], links: Link[], isHeld?: boolean, problem?: string}} Outgoing
+ * @typedef {(one: Outgoing, parts: import("./contract.js").PartRequest[]) => Promise<unknown>} Deliver
  */
 
 export class SendQueue {
   /**
    * @param {import("./api.js").Api} api
    * @param {import("./database.js").Database} database
+   * @param {"queue" | "storing"} store
+   * @param {Deliver} deliver what becomes of an entry whose attachments are with the server
    * @param {() => void} changed
    */
-  constructor(api, database, changed) {
+  constructor(api, database, store, deliver, changed) {
     this.api = api;
     this.database = database;
+    this.store = store;
+    this.deliver = deliver;
     this.changed = changed;
-    /** @type {Draft[]} */
-    this.drafts = [];
+    /** @type {Outgoing[]} */
+    this.entries = [];
     this.isRunning = false;
+    /** @type {Outgoing | null} */
+    this.current = null;
     this.cancel = new AbortController();
   }
 
   async load() {
-    this.drafts = (await this.database.all("queue")).sort((one, other) => one.order - other.order);
+    this.entries = (await this.database.all(this.store)).sort((one, other) => one.order - other.order);
   }
 
-  /** @param {Omit<Draft, "id" | "order">} draft */
-  async add(draft) {
-    const whole = { ...draft, id: newID(this.api.skew), order: Date.now() };
-    await this.database.write({ put: [["queue", whole.id, whole]] });
-    this.drafts.push(whole);
+  /** @param {Omit<Outgoing, "id" | "order">} one */
+  async add(one) {
+    const whole = { ...one, id: newID(this.api.skew), order: Date.now() };
+    await this.keep(whole);
+    this.entries.push(whole);
     this.changed();
     this.run();
+  }
+
+  /** @param {Outgoing} one */
+  keep(one) {
+    return this.database.write({ put: [[this.store, one.id, one]] });
   }
 
   /** @param {string} id */
   async drop(id) {
-    const isCurrent = this.drafts[0]?.id === id;
-    this.drafts = this.drafts.filter((draft) => draft.id !== id);
-    await this.database.write({ drop: [["queue", id]] });
-    if (isCurrent) {
-      this.cancel.abort();
-      this.cancel = new AbortController();
-    }
+    this.entries = this.entries.filter((one) => one.id !== id);
+    await this.database.write({ drop: [[this.store, id]] });
+    this.interrupt(id);
+    this.changed();
+  }
+
+  /**
+   * Stops where it is, until it is told to go on; others go first.
+   * @param {string} id
+   */
+  async hold(id) {
+    const one = this.entries.find((entry) => entry.id === id);
+    if (!one) return;
+    one.isHeld = true;
+    this.interrupt(id);
+    await this.keep(one);
     this.changed();
   }
 
   /** @param {string} id */
-  retry(id) {
-    const draft = this.drafts.find((one) => one.id === id);
-    if (draft) draft.problem = undefined;
+  async retry(id) {
+    const one = this.entries.find((entry) => entry.id === id);
+    if (!one) return;
+    one.problem = undefined;
+    one.isHeld = false;
+    await this.keep(one);
     this.changed();
     this.run();
+  }
+
+  /** @param {string} id */
+  interrupt(id) {
+    if (this.current?.id !== id) return;
+    this.cancel.abort();
+    this.cancel = new AbortController();
   }
 
   async run() {
@@ -69,12 +100,13 @@ export class SendQueue {
     this.isRunning = true;
     let pause = firstPause;
     for (;;) {
-      const draft = this.drafts.find((one) => !one.problem);
-      if (!draft) break;
+      const one = this.entries.find((entry) => !entry.problem && !entry.isHeld);
+      if (!one) break;
+      this.current = one;
       try {
-        await this.send(draft, this.cancel.signal);
-        this.drafts = this.drafts.filter((one) => one !== draft);
-        await this.database.write({ drop: [["queue", draft.id]] });
+        await this.send(one, this.cancel.signal);
+        this.entries = this.entries.filter((entry) => entry !== one);
+        await this.database.write({ drop: [[this.store, one.id]] });
         pause = firstPause;
       } catch (error) {
         if (isTemporary(error)) {
@@ -82,53 +114,58 @@ export class SendQueue {
           await new Promise((resolve) => setTimeout(resolve, pause));
           pause = Math.min(pause * 2, longestPause);
         } else if (!(error instanceof DOMException)) {
-          draft.problem = error instanceof Error ? error.message : String(error);
+          one.problem = error instanceof Error ? error.message : String(error);
         }
       }
       this.changed();
     }
+    this.current = null;
     this.isRunning = false;
   }
 
   /**
-   * @param {Draft} draft
+   * @param {Outgoing} one
    * @param {AbortSignal} signal
    */
-  async send(draft, signal) {
+  async send(one, signal) {
+    const isAgain = one.attachments.some((attachment) => attachment.isComplete);
     /** @type {import("./contract.js").PartRequest[]} */
     const parts = [];
-    if (draft.text) parts.push({ type: "text/plain", text: draft.text });
-    for (const attachment of draft.attachments) {
-      parts.push({ upload: await this.upload(draft, attachment, signal), name: attachment.name });
+    if (one.text) parts.push({ type: "text/plain", text: one.text });
+    for (const attachment of one.attachments) {
+      parts.push({ upload: await this.upload(one, attachment, signal), name: attachment.name });
     }
-    for (const forward of draft.forward ?? []) parts.push({ forward });
-    await this.api.json("POST", "/v1/messages", {
-      id: draft.id,
-      to: draft.to,
-      subject: draft.subject || undefined,
-      parts,
-      inReplyTo: draft.inReplyTo,
-      conversation: draft.conversation,
-      reports: ["delivered", "displayed"],
-    });
+    signal.throwIfAborted();
+    try {
+      await this.deliver(one, [...parts, ...one.links.map((link) => link.part)]);
+    } catch (error) {
+      if (!isAgain || !(error instanceof Problem) || error.status !== 404) throw error;
+      // It waited for so long that the server gave the uploads up.
+      for (const attachment of one.attachments) attachment.isComplete = false;
+      await this.send(one, signal);
+    }
   }
 
   /**
    * Goes on where an earlier attempt, or an earlier page, came to.
-   * @param {Draft} draft
+   * @param {Outgoing} one
    * @param {Attachment} attachment
    * @param {AbortSignal} signal
    */
-  async upload(draft, attachment, signal) {
+  async upload(one, attachment, signal) {
+    // It may be part of a message already whose answer was lost, and no longer an upload. The same request again, with
+    // the same upload, has the same answer.
+    if (attachment.upload && attachment.isComplete) return attachment.upload;
     let upload = attachment.upload ? await this.known(attachment.upload) : null;
     if (!upload) {
       upload = await this.api.json("POST", "/v1/uploads", {
         type: attachment.type || "application/octet-stream", name: attachment.name, bytes: attachment.blob.size,
       });
       attachment.upload = upload.id;
-      await this.database.write({ put: [["queue", draft.id, draft]] });
+      await this.keep(one);
     }
     while (!upload.complete) {
+      signal.throwIfAborted();
       const offset = upload.offset;
       const piece = attachment.blob.slice(offset, offset + pieceBytes);
       upload = await this.api.append(upload.id, offset, piece, (sent) => {
@@ -137,6 +174,8 @@ export class SendQueue {
       }, signal);
     }
     attachment.sent = attachment.blob.size;
+    attachment.isComplete = true;
+    await this.keep(one);
     return upload.id;
   }
 

@@ -1,17 +1,18 @@
 // Words, dates and numbers as the reader has them.
 
-import { en } from "../strings/en.js";
-import { de } from "../strings/de.js";
+/** @typedef {typeof import("../strings/en.js").en} Catalogue */
+/** @typedef {keyof Catalogue} Key */
 
-/** @typedef {keyof typeof en} Key */
-
-/** @type {Record<string, Record<string, string>>} */
-const catalogues = { en, de };
+/** @type {Record<string, () => Promise<Record<Key, string>>>} */
+const catalogues = {
+  en: async () => (await import("../strings/en.js")).en,
+  de: async () => (await import("../strings/de.js")).de,
+};
 
 export const language = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in catalogues) ?? "en";
 document.documentElement.lang = language;
 
-const catalogue = catalogues[language];
+const catalogue = await catalogues[language]();
 
 /**
  * A text of the catalogue; `{name}` stands for a value.

@@ -3,6 +3,7 @@
 import { placeOfPage } from "../device.js";
 import { fill, h } from "../dom.js";
 import { bytes, number, plainAddress, t } from "../words.js";
+import { availabilityForm, blockedSenders } from "./availability.js";
 import { forgetDevice } from "./signin.js";
 
 /**
@@ -28,5 +29,7 @@ export async function showAccount(place, device) {
       h("dt", {}, t("storage")),
       h("dd", {}, t("storageUse", { used: bytes(account.usedBytes), quota: bytes(account.quotaBytes) }),
         h("meter", { max: account.quotaBytes, value: account.usedBytes, "aria-label": t("storage") }))),
+    availabilityForm(device),
+    blockedSenders(device),
     h("div", { class: "row" }, canAsk && ask, h("button", { onclick: signOut }, t("signOut"))));
 }

@@ -12,10 +12,20 @@ import { plainAddress, t } from "../words.js";
  * @returns {Contact[]}
  */
 export function contactsOf(device) {
-  return [...device.mailbox.items.values()]
-    .filter((item) => item.kind === "contact" && item.value)
-    .map((item) => /** @type {Contact} */ (item.value))
-    .sort((one, other) => one.name.localeCompare(other.name));
+  return /** @type {Contact[]} */ (device.values("contact")).sort((one, other) => one.name.localeCompare(other.name));
+}
+
+/**
+ * Lists by name, with who is on them.
+ * @param {import("../device.js").Device} device
+ */
+export function listsOf(device) {
+  /** @type {Map<string, Contact[]>} */
+  const lists = new Map();
+  for (const contact of contactsOf(device)) {
+    for (const name of contact.lists) lists.set(name, [...(lists.get(name) ?? []), contact]);
+  }
+  return new Map([...lists].sort(([one], [other]) => one.localeCompare(other)));
 }
 
 /**
@@ -29,7 +39,27 @@ export function showContacts(place, device) {
     fill(editor, form(device, contact, () => fill(editor)));
     editor.querySelector("input")?.focus();
   };
-  const draw = () => fill(list, contactsOf(device).map((one) => h("li", {},
+  const filters = h("div", { class: "chips", role: "group", "aria-label": t("whoIsShown") });
+  /** @type {string | null} */
+  let chosen = null;
+  const chip = (/** @type {string | null} */ name, /** @type {string} */ text) => h("button", {
+    class: "chip", "aria-pressed": String(chosen === name),
+    onclick: () => {
+      chosen = name;
+      draw();
+      /** @type {HTMLElement | null} */ (filters.querySelector("[aria-pressed=true]"))?.focus();
+    },
+  }, text);
+  const draw = () => {
+    const lists = listsOf(device);
+    if (chosen !== null && !lists.has(chosen)) chosen = null;
+    fill(filters, lists.size > 0 && [
+      chip(null, t("everybody")),
+      ...[...lists].map(([name, people]) => chip(name, t("listWithCount", { name, count: people.length }))),
+    ]);
+    drawCards(chosen === null ? contactsOf(device) : lists.get(chosen) ?? []);
+  };
+  const drawCards = (/** @type {Contact[]} */ shown) => fill(list, shown.map((one) => h("li", {},
     h("strong", {}, one.name),
     one.addresses.map((address) => h("span", {}, plainAddress(address))),
     one.lists.length > 0 && h("span", { class: "hint" }, one.lists.join(", ")),
@@ -46,7 +76,7 @@ export function showContacts(place, device) {
   fill(place, h("section", { class: "page" },
     h("h2", {}, t("contacts")),
     h("div", { class: "row" }, h("button", { onclick: () => edit(null) }, t("newContact"))),
-    editor, list));
+    editor, filters, list));
   device.addEventListener("mailbox", changed);
   draw();
 }
@@ -59,7 +89,7 @@ export function showContacts(place, device) {
 function form(device, contact, close) {
   const name = h("input", { required: true, maxLength: 80, value: contact?.name ?? "" });
   const addresses = h("input", { required: true, spellcheck: "false", placeholder: t("toHint"), value: contact?.addresses.map(plainAddress).join(", ") ?? "" });
-  const lists = h("input", { value: contact?.lists.join(", ") ?? "" });
+  const lists = h("input", { value: contact?.lists.join(", ") ?? "", placeholder: [...listsOf(device).keys()].join(", ") });
   const problem = h("p", { class: "problem", role: "alert" });
   const pieces = (/** @type {string} */ text) => text.split(",").map((one) => one.trim()).filter((one) => one !== "");
   const submit = async (/** @type {SubmitEvent} */ event) => {

@@ -1,6 +1,7 @@
 // The person's devices.
 
 import { fill, h } from "../dom.js";
+import { featureNames } from "../features.js";
 import { longTime, t } from "../words.js";
 
 /**
@@ -31,6 +32,8 @@ export async function showDevices(place, device) {
       h("strong", {}, one.label),
       h("span", { class: "hint" }, t(/** @type {"kind.mobile"} */ (`kind.${one.kind}`)), status.isThis && ` · ${t("thisDevice")}`),
       h("span", { class: `presence ${state}` }, t(state)),
+      one.availability.state !== "available" && h("span", { class: "hint" }, t(`availability.${one.availability.state}`)),
+      one.capabilities.features.length > 0 && h("span", { class: "hint" }, t("canDo", { features: featureNames(one.capabilities.features) })),
       h("span", { class: "hint" }, t("lastSeen", { time: longTime(status.lastSeen) })),
       h("div", { class: "row" },
         h("button", { onclick: rename }, t("rename")),

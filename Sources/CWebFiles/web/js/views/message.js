@@ -1,6 +1,8 @@
 // One message of a conversation.
 
-import { h, icon } from "../dom.js";
+import { fill, h, icon, saveLink } from "../dom.js";
+import { conversationOf } from "../conversations.js";
+import { block, blocked } from "../preferences.js";
 import { bytes, longTime, plainAddress, shortTime, t } from "../words.js";
 
 /**
@@ -11,18 +13,25 @@ import { bytes, longTime, plainAddress, shortTime, t } from "../words.js";
 /** Pictures that are safe to draw; anything else that says it is one is only offered for download. */
 const pictures = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 
+/** @param {string} type */
+export function isPicture(type) {
+  return pictures.has(type);
+}
+
 const marks = /** @type {const} */ ({ pending: "check", delivered: "checks", displayed: "checks", failed: "alert" });
 
 /**
  * @param {Device} device
  * @param {Item} item
+ * @param {() => void} reply
  */
-export function bubble(device, item) {
+export function bubble(device, item, reply) {
   const isMine = item.boxes?.includes("sent") && !item.boxes.includes("inbox");
   const { message, notice } = item;
   const content = message ?? notice;
   return h("li", { class: isMine ? "mine" : "theirs", "data-message": item.id, tabindex: "-1" },
     content && !isMine && h("p", { class: "from" }, plainAddress(content.from)),
+    message?.inReplyTo && answered(device, message.inReplyTo),
     content?.subject && h("h3", {}, content.subject),
     item.released && h("p", { class: "hint" }, t("released")),
     message?.parts.map((part, index) => partOf(item, part, index)),
@@ -32,7 +41,22 @@ export function bubble(device, item) {
     h("footer", {},
       content && h("time", { datetime: content.date, title: longTime(content.date) }, shortTime(content.date)),
       isMine && receivers(item),
+      h("button", { class: "quiet reply", "aria-label": t("replyTo", { from: plainAddress(content?.from ?? "") }), title: t("reply"), onclick: reply }, icon("reply")),
       menu(device, item)));
+}
+
+/**
+ * The beginning of what a message answers, as the way to it.
+ * @param {Device} device
+ * @param {string} id
+ */
+function answered(device, id) {
+  const item = device.conversations.messages.get(id);
+  const content = item?.message ?? item?.notice;
+  if (!item || !content) return null;
+  const text = item.message?.parts.find((part) => part.text)?.text ?? content.subject ?? "";
+  return h("a", { class: "quote", href: `#/messages/${encodeURIComponent(conversationOf(item))}/${encodeURIComponent(id)}` },
+    h("strong", {}, plainAddress(content.from)), h("span", { class: "line" }, text.slice(0, 120)));
 }
 
 /**
@@ -45,7 +69,7 @@ function partOf(item, part, index) {
   if (!part.sha256) return null;
   const source = `/v1/messages/${item.id}/parts/${index}`;
   const name = part.name ?? part.type;
-  const save = h("a", { class: "file", href: source, download: name },
+  const save = saveLink(source, name,
     icon("file"), h("span", { class: "name" }, name), h("span", { class: "hint" }, bytes(part.bytes)));
   if (pictures.has(part.type)) {
     return h("figure", {}, h("img", { src: source, alt: name, loading: "lazy" }), h("figcaption", {}, save));
@@ -79,12 +103,34 @@ function receivers(item) {
  */
 function menu(device, item) {
   const content = item.message ?? item.notice;
-  return h("details", { class: "menu" },
-    h("summary", { "aria-label": t("more", { from: content ? plainAddress(content.from) : "" }) }, icon("more")),
-    h("div", {},
+  const from = content && !device.registration.addresses.includes(content.from) ? content.from : null;
+  const choices = h("div", {});
+  // Made when it is opened: what it offers depends on what holds then.
+  const opened = () => {
+    if (!details.open) return choices.replaceChildren();
+    const isBlocked = from !== null && blocked(device).includes(from);
+    fill(choices,
+      item.message && !item.released && h("a", { class: "button", href: `#/messages/new/forward/${encodeURIComponent(item.id)}` }, t("forward")),
+      from && h("button", { onclick: () => block(device, from, !isBlocked).then(() => { details.open = false; }) },
+        t(isBlocked ? "unblock" : "block", { from: plainAddress(from) })),
       h("button", { onclick: () => device.remove([item.id], "everywhere") }, t("deleteEverywhere")),
       item.message && item.boxes?.includes("inbox")
-        && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere"))));
+        && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere")));
+    // At the top of the list it opens downwards.
+    const top = details.closest(".bubbles")?.getBoundingClientRect().top ?? 0;
+    details.classList.toggle("down", details.getBoundingClientRect().top - choices.offsetHeight < top);
+    return undefined;
+  };
+  const details = h("details", {
+    class: "menu", ontoggle: opened,
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape" || !details.open) return;
+      details.open = false;
+      details.querySelector("summary")?.focus();
+    },
+  },
+  h("summary", { "aria-label": t("more", { from: content ? plainAddress(content.from) : "" }) }, icon("more")), choices);
+  return details;
 }
 
 /**

@@ -2,10 +2,11 @@
 
 import { fill, h, icon } from "../dom.js";
 import { bytes, plainAddress, t } from "../words.js";
+import { listsOf } from "./contacts.js";
 
 /**
  * @typedef {import("../contract.js").Deliver} Deliver
- * @typedef {{to?: string[], from?: string[], media?: string[], atLeastBytes?: number, deviceKinds?: string[]}} Conditions
+ * @typedef {{to?: string[], from?: string[], fromLists?: string[], media?: string[], atLeastBytes?: number, deviceKinds?: string[]}} Conditions
  * @typedef {{name: string, when: Conditions, unless?: Conditions, then: {deliver: Deliver, silent?: boolean}}} Rule
  * @typedef {{rules?: Rule[], otherwise?: {deliver: Deliver, silent?: boolean}}} RuleList
  * @typedef {{revision?: number, incoming?: RuleList}} RuleBook
@@ -17,7 +18,7 @@ const media = /** @type {const} */ (["image/*", "video/*", "audio/*", "applicati
 const examples = { "image/*": "image/jpeg", "video/*": "video/mp4", "audio/*": "audio/mpeg", "application/*": "application/pdf", "text/*": "text/plain" };
 const outcomes = /** @type {const} */ (["whole", "notification", "nothing"]);
 /** What the form can say; a rule that says more is shown, moved and removed, but written elsewhere. */
-const editable = new Set(["to", "from", "media", "atLeastBytes", "deviceKinds"]);
+const editable = new Set(["to", "from", "fromLists", "media", "atLeastBytes", "deviceKinds"]);
 
 /**
  * @param {Element} place
@@ -93,6 +94,7 @@ function sentence(rule) {
   const pieces = [
     when.to && t("rule.to", { addresses: when.to.map(plainAddress).join(", ") }),
     when.from && t("rule.from", { addresses: when.from.map(plainAddress).join(", ") }),
+    when.fromLists && t("rule.fromLists", { lists: when.fromLists.join(", ") }),
     when.media && t("rule.media", { media: when.media.map(mediaName).join(", ") }),
     when.atLeastBytes !== undefined && t("rule.size", { size: bytes(when.atLeastBytes) }),
     when.deviceKinds && t("rule.on", { kinds: when.deviceKinds.map(kindName).join(", ") }),
@@ -151,6 +153,9 @@ function form(device, rule, save, close) {
   const name = h("input", { required: true, maxLength: 80, value: rule?.name ?? "" });
   const own = boxes(t("rule.toField"), device.registration.addresses, plainAddress, rule?.when.to);
   const from = h("input", { placeholder: t("toHint"), value: rule?.when.from?.map(plainAddress).join(", ") ?? "" });
+  // A list that nobody is on any more stays in the rule until it is taken out.
+  const names = [...new Set([...listsOf(device).keys(), ...(rule?.when.fromLists ?? [])])];
+  const lists = boxes(t("rule.fromListsField"), names, (one) => one, rule?.when.fromLists);
   const parts = boxes(t("rule.mediaField"), media, mediaName, rule?.when.media);
   const size = h("input", { type: "number", min: "0", step: "any", value: rule?.when.atLeastBytes === undefined ? "" : String(rule.when.atLeastBytes / 1e6) });
   const mode = choice("mode", /** @type {const} */ (["only", "except"]), (one) => t(`rule.${one}Mode`), rule?.unless?.deviceKinds ? "except" : "only");
@@ -162,6 +167,7 @@ function form(device, rule, save, close) {
     const when = {};
     if (own.values().length > 0) when.to = own.values();
     if (addresses(from.value).length > 0) when.from = addresses(from.value);
+    if (lists.values().length > 0) when.fromLists = lists.values();
     if (parts.values().length > 0) when.media = parts.values();
     if (size.value !== "") when.atLeastBytes = Math.round(Number(size.value) * 1e6);
     const chosen = on.values();
@@ -174,7 +180,8 @@ function form(device, rule, save, close) {
     });
   };
   return h("form", { class: "card", onsubmit: submit },
-    h("label", {}, t("rule.name"), name), own.set, h("label", {}, t("rule.fromField"), from), parts.set,
+    h("label", {}, t("rule.name"), name), own.set, h("label", {}, t("rule.fromField"), from),
+    names.length > 0 && lists.set, parts.set,
     h("label", {}, t("rule.sizeField"), size), h("label", {}, t("rule.mode"), mode), on.set,
     h("label", {}, t("rule.then"), then),
     h("div", { class: "row" }, h("button", { class: "primary" }, t("save")), h("button", { type: "button", onclick: close }, t("cancel"))));

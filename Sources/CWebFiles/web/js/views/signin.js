@@ -2,6 +2,7 @@
 
 import { Device } from "../device.js";
 import { fill, h } from "../dom.js";
+import { features, likelyKind, likelyLabel, featureNames } from "../features.js";
 import { t } from "../words.js";
 
 const kinds = /** @type {const} */ (["computer", "mobile", "tablet", "pda", "fixed-phone", "other"]);
@@ -37,12 +38,11 @@ export function chooseDevice(root) {
  * @param {string} name
  */
 export function signIn(root, storage, name) {
-  const isPhone = matchMedia("(max-width: 600px)").matches;
   const address = h("input", { name: "address", required: true, autocomplete: "username", spellcheck: "false" });
   const password = h("input", { name: "password", type: "password", required: true, autocomplete: "current-password" });
-  const label = h("input", { name: "label", required: true, maxLength: 80, value: t("defaultLabel") });
+  const label = h("input", { name: "label", required: true, maxLength: 80, value: likelyLabel() });
   const kind = h("select", { name: "kind" }, kinds.map((one) =>
-    h("option", { value: one, selected: one === (isPhone ? "mobile" : "computer") }, t(`kind.${one}`))));
+    h("option", { value: one, selected: one === likelyKind() }, t(`kind.${one}`))));
   const problem = h("p", { class: "problem", role: "alert" });
   const button = h("button", { class: "primary" }, t("signIn"));
   const submit = async (/** @type {SubmitEvent} */ event) => {
@@ -61,6 +61,8 @@ export function signIn(root, storage, name) {
       button.disabled = false;
     }
   };
+  const can = h("p", { class: "hint" });
+  features().then((found) => fill(can, t("canDo", { features: featureNames(found) })));
   fill(root, h("main", { class: "sheet" },
     h("h1", {}, "Continuo"),
     h("p", {}, t("signInLead")),
@@ -69,18 +71,8 @@ export function signIn(root, storage, name) {
       h("label", {}, t("password"), password),
       h("label", {}, t("deviceName"), label),
       h("label", {}, t("deviceKind"), kind),
-      problem, button)));
+      can, problem, button)));
   address.focus();
-}
-
-/** What the browser says it can do. */
-async function features() {
-  const inputs = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? [];
-  return [
-    "text",
-    ...(inputs.some((one) => one.kind === "audioinput") ? ["audio"] : []),
-    ...(inputs.some((one) => one.kind === "videoinput") ? ["video"] : []),
-  ];
 }
 
 /**
