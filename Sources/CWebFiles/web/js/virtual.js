@@ -35,10 +35,16 @@ export class VirtualList {
     this.offsets = [0];
     /** @type {Map<string, {element: HTMLElement, version: unknown}>} */
     this.shown = new Map();
+    /** @type {WeakMap<Element, string>} */
+    this.keys = new WeakMap();
     this.range = { from: 0, to: 0 };
     this.isAtEnd = ways.keepsEnd ?? false;
     this.isDue = false;
-    this.resized = new ResizeObserver(() => this.render());
+    // It tells of every new entry too, whose height is known by then.
+    this.resized = new ResizeObserver((seen) => {
+      const isNews = seen.some(({ target }) => target === list || this.isOther(target));
+      if (isNews) this.render();
+    });
     this.resized.observe(list);
     list.addEventListener("scroll", () => {
       const left = list.scrollHeight - list.scrollTop - list.clientHeight;
@@ -155,6 +161,7 @@ export class VirtualList {
         list.insertBefore(element, before);
       }
       this.shown.set(key, { element, version });
+      this.keys.set(element, key);
       this.resized.observe(element);
     }
     this.pad();
@@ -166,13 +173,23 @@ export class VirtualList {
    * @param {number} index
    */
   number(element, index) {
-    element.setAttribute("aria-setsize", String(this.entries.length));
-    element.setAttribute("aria-posinset", String(index + 1));
+    const size = String(this.entries.length);
+    const place = String(index + 1);
+    if (element.getAttribute("aria-setsize") !== size) element.setAttribute("aria-setsize", size);
+    if (element.getAttribute("aria-posinset") !== place) element.setAttribute("aria-posinset", place);
   }
 
   pad() {
     this.list.style.setProperty("--before", `${this.offsets[this.range.from]}px`);
     this.list.style.setProperty("--after", `${this.total - this.offsets[this.range.to]}px`);
+  }
+
+  /** @param {Element} element */
+  isOther(element) {
+    const key = this.keys.get(element);
+    if (key === undefined || !element.isConnected) return false;
+    const height = element.getBoundingClientRect().height + this.ways.gap;
+    return Math.abs((this.heights.get(key) ?? 0) - height) >= 0.5;
   }
 
   /** Whether a height is other than it was thought to be. */
