@@ -317,8 +317,9 @@ final class DatagramHandler: ChannelInboundHandler {
             return
         }
         let flow = Flow(number: self.number, transport: .udp, local: self.local, remote: envelope.remoteAddress)
-        // A copy of its own size, so that the large buffer of the socket can be used again.
-        let bytes = ByteBuffer(bytes: source.readableBytesView)
+        // A copy, so that the large buffer of the socket can be used again, with room for the note of its source.
+        var bytes = ByteBufferAllocator().buffer(capacity: source.readableBytes + 96)
+        bytes.writeImmutableBuffer(source)
         self.stack.readingNumber = self.number
         self.stack.received(SIPMessage.read(bytes, limits: self.stack.configuration.limits), on: flow)
     }

@@ -28,8 +28,7 @@ public final class SIPStack: @unchecked Sendable {
     var aliases: [Destination: UInt64] = [:]
     var nextNumber: UInt64 = 1
 
-    var servers: [ServerTransactionKey: ServerRecord] = [:]
-    var merges: [MergeIdentity: ServerTransactionKey] = [:]
+    var servers = ServerTable()
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
@@ -87,10 +86,7 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
-        // Record and transaction hold each other.
-        for record in self.servers.values { record.transaction = nil }
-        self.servers = [:]
-        self.merges = [:]
+        self.servers.removeAll()
         self.clients = [:]
         let channels = self.listeners.values.map(\.channel) + self.connections.values.map(\.channel)
         return EventLoopFuture.andAllComplete(channels.map { $0.close() }, on: self.eventLoop)
