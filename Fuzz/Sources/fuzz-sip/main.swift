@@ -11,8 +11,18 @@ import Darwin
 let profile = ElementProfile(methods: [.invite, .ack, .bye, .cancel, .options, .message, .subscribe, .refer, .register])
 let proxy = ProxyCore(sentBy: HostPort(host: "p"), ownAddresses: [HostPort(host: "p")], secret: "s")
 
+let source: SocketAddress = {
+    guard let address = try? SocketAddress(ipAddress: "2001:db8::1", port: 5060) else { preconditionFailure() }
+    return address
+}()
+
 /// Reads the bytes as a datagram and treats it as every kind of element would.
 func check(_ bytes: [UInt8]) {
+    if let message = STUNMessage(parsing: ByteBuffer(bytes: bytes)) {
+        // Of a request, attributes are read that are never printed.
+        if case .request = message {} else { precondition(STUNMessage(parsing: message.bytes) == message) }
+        _ = message.answer(to: source)?.bytes
+    }
     let reading = SIPMessage.read(ByteBuffer(bytes: bytes))
     if case .respond(let response) = profile.check(reading) {
         precondition((try? SIPMessage(parsing: response.serialized()))?.status == response.status)

@@ -18,7 +18,7 @@ public enum RandomText {
             if let number = self.numbers.popLast() { return number }
             self.numbers = [UInt64](repeating: 0, count: 32)
             // 256 bytes are the most that this call gives; it fails only where there is no such call at all.
-            let result = self.numbers.withUnsafeMutableBytes { getentropy($0.baseAddress!, $0.count) }
+            let result = self.numbers.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) }
             precondition(result == 0, "the system has no random numbers")
             return self.numbers.removeLast()
         }

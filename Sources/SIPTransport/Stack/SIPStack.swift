@@ -30,6 +30,7 @@ public final class SIPStack: @unchecked Sendable {
 
     var servers = ServerTable()
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
+    var keepAlives: [Flow: DatagramKeepAlive] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
     var wheelTime = NIODeadline.now()
@@ -86,6 +87,7 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
+        for flow in self.keepAlives.keys { self.stopAsking(flow) }
         self.servers.removeAll()
         self.clients = [:]
         let channels = self.listeners.values.map(\.channel) + self.connections.values.map(\.channel)
@@ -107,10 +109,11 @@ public final class SIPStack: @unchecked Sendable {
         flow.transport == .udp ? self.listeners[flow.number] != nil : self.connections[flow.number] != nil
     }
 
-    /// Closes the connection of a flow.
-    ///
-    /// Does nothing for datagrams.
-    public func close(_ flow: Flow) { self.connections[flow.number]?.channel.close(promise: nil) }
+    /// Closes the connection of a flow; for datagrams, ends its keep-alives.
+    public func close(_ flow: Flow) {
+        self.stopAsking(flow)
+        self.connections[flow.number]?.channel.close(promise: nil)
+    }
 }
 
 extension SIPStack {
