@@ -41,7 +41,7 @@ struct SmokeFuzzTests {
 
     /// Reads everything there is to read, and checks what must always hold.
     static func exercise(_ bytes: [UInt8]) {
-        if case .respond(let response) = ElementConformanceTests.endpoint.check(
+        if case .respond(let response) = ElementProfile.endpoint.check(
             SIPMessage.read(ByteBuffer(bytes: bytes))
         ) {
             let read = try? SIPMessage(parsing: response.serialized())
