@@ -284,9 +284,12 @@ struct DialogTests {
         let request = try Samples.invite()
         var dialog = try #require(try Dialog(client: request, response: Samples.response(180, to: request, tag: "b")))
         let incoming = try Dialog(server: request, localTag: "b", state: .early)
-        func decide(_ dialog: Dialog?, _ value: String, isConference: Bool = false, replaces: Bool = false) throws
-            -> JoinVerdict?
-        {
+        func decide(
+            _ dialog: Dialog?,
+            _ value: String,
+            isConference: Bool = false,
+            replaces: Bool = false
+        ) throws -> JoinVerdict? {
             var invite = try Samples.invite(callID: "other@example.com")
             invite.append(.join, value)
             if replaces { invite.append(.replaces, value) }

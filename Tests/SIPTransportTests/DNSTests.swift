@@ -36,7 +36,8 @@ struct DNSTests {
     static let options =
         [
             "--host-record=a.example.test,192.0.2.1", "--host-record=b.example.test,192.0.2.2,2001:db8::2",
-            "--host-record=plain.test,192.0.2.9", "--host-record=kept.test,192.0.2.10,2", "--cname=alias.test,plain.test",
+            "--host-record=plain.test,192.0.2.9", "--host-record=kept.test,192.0.2.10,2",
+            "--cname=alias.test,plain.test",
             "--srv-host=_sip._tcp.example.test,a.example.test,5070,10,5",
             "--srv-host=_sip._tcp.example.test,b.example.test,5071,20,5",
             "--srv-host=_sip._udp.example.test,a.example.test,5060,0,0",

@@ -70,7 +70,8 @@ public enum STUNMessage: Sendable, Hashable {
             switch Attribute(rawValue: type) {
             case .xorMappedAddress: mapped = Self.readAddress(&value, identifier)
             case .errorCode:
-                guard let (_, family, number) = value.readMultipleIntegers(as: (UInt16, UInt8, UInt8).self), number < 100
+                guard let (_, family, number) = value.readMultipleIntegers(as: (UInt16, UInt8, UInt8).self),
+                    number < 100
                 else { return nil }
                 code = Int(family & 7) * 100 + Int(number)
             case .unknownAttributes:
