@@ -8,7 +8,7 @@ import Darwin
 
 /// Text for branches, tags and Call-IDs.
 public enum RandomText {
-    private static let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    private static let letters = Array("abcdefghijklmnopqrstuvwxyz234567".utf8)
 
     /// Random numbers of the system, fetched many at once: each fetch is a system call.
     private struct Pool: Sendable {
@@ -26,7 +26,7 @@ public enum RandomText {
 
     private static let pool = Mutex(Pool())
 
-    /// A text of letters and digits; 12 of them hold 62 random bits.
+    /// A text of letters and digits; 12 of them hold 60 random bits.
     public static func token(_ count: Int) -> String {
         let count = max(0, count)
         return self.pool.withLock { pool in
@@ -34,8 +34,8 @@ public enum RandomText {
                 var bits: UInt64 = 0
                 for index in 0..<count {
                     if index % 12 == 0 { bits = pool.next() }
-                    buffer[index] = self.letters[Int(bits % 36)]
-                    bits /= 36
+                    buffer[index] = self.letters[Int(bits & 31)]
+                    bits >>= 5
                 }
                 return count
             }
