@@ -7,11 +7,11 @@ import SIPTransport
 /// Requests over UDP on loopback: through the whole transport, and as the floor through a bare channel.
 ///
 /// What is measured is a server that has been running for a while: transactions end as fast as they begin, because the
-/// time for which they stay is cut so that some 30,000 are live, as in a server of 1,000 requests a second with the 32 s of
+/// time for which they stay is cut so that about 100,000 are live, as in a server of 3,000 requests a second with the 32 s of
 /// the RFC, and several lifetimes pass before the first run.
 enum SIPDatagrams {
     private static let count = 100_000
-    private static let lifetime = TimeAmount.milliseconds(320)
+    private static let lifetime = TimeAmount.milliseconds(1280)
     private static let warmUps = 3
 
     static func run(_ runs: Int) async throws -> [Figure] {
