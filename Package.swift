@@ -80,7 +80,8 @@ let protocolTests: [Target] = [
     tests(of: "XMLBodies", ["XMLBodies"]),
     tests(of: "CPIM", ["CPIM", "XMLBodies"], exclude: ["Fixtures"]),
     tests(of: "SDP", ["SDP"]),
-    tests(of: "SIP", ["ByteGrammar", "SIP", nio("NIOCore"), crypto], exclude: ["Fixtures"]),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    tests(of: "SIP", ["ByteGrammar", "CAllocationCount", "SIP", nio("NIOCore"), crypto], exclude: ["Fixtures"]),
     tests(
         of: "SIPTransport",
         [

@@ -31,6 +31,27 @@ seeds() {
     esac
 }
 
+# The libraries whose words a target meets.
+libraries() {
+    case "$1" in
+        sip*) echo SIP ;;
+        dns) echo SIPTransport/DNS ;;
+        sdp) echo SDP ;;
+        cpim | multipart | inflate) echo CPIM ;;
+        xml) echo XMLBodies ;;
+        msrp-*) echo MSRP ;;
+        decode) echo SIP SDP CPIM MSRP XMLBodies ProtocolDecoding ;;
+    esac
+}
+
+# A dictionary of the texts in the sources of a target's libraries: names of header fields, attributes, elements.
+# Chance alone finds few of them.
+words() {
+    for library in $(libraries "$1"); do
+        grep -rhoE '"[A-Za-z][A-Za-z0-9:._/+-]{1,60}"' "Sources/$library" || true
+    done | sort -u
+}
+
 # Source files that are new in the root package are seen only when the plan of the build is older than the manifest.
 touch Fuzz/Package.swift
 for name in "${names[@]}"; do
@@ -43,10 +64,11 @@ export SWIFT_BACKTRACE=enable=no
 failed=()
 for name in "${names[@]}"; do
     work="Fuzz/.work/$name"
+    words "$name" >"$work/words"
     # shellcheck disable=SC2046
     timeout -s KILL $((seconds + 120)) nice -n 19 "Fuzz/.build-fuzz/release/fuzz-$name" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 \
-        -artifact_prefix="$work/" "$work/found" "Fuzz/corpus/$name" $(seeds "$name") >"$work/log" 2>&1 \
+        -artifact_prefix="$work/" -dict="$work/words" "$work/found" "Fuzz/corpus/$name" $(seeds "$name") >"$work/log" 2>&1 \
         && result=ok || { result="FAILED, see $work/log"; failed+=("$name"); }
     runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$work/log")
     first=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' "$work/log")

@@ -50,8 +50,17 @@ public struct DigestChallenge: Sendable, Hashable {
         guard bytes.count > 7, bytes.span.extracting(0..<7).equalsIgnoringCase("Digest ") else {
             throw MSRPError(.malformedChallenge, "Digest expected")
         }
+        return try self.parameters(bytes, from: 7)
+    }
+
+    /// The parameters of an Authentication-Info header (RFC 7616 section 3.5).
+    static func parameters(ofInfo value: String) throws(MSRPError) -> [String: String] {
+        try self.parameters(Array(value.utf8), from: 0)
+    }
+
+    private static func parameters(_ bytes: [UInt8], from start: Int) throws(MSRPError) -> [String: String] {
         var parameters: [String: String] = [:]
-        var index = 7
+        var index = start
         while index < bytes.count {
             guard bytes[index] != ASCII.space, bytes[index] != ASCII.tab, bytes[index] != UInt8(ascii: ",") else {
                 index += 1
@@ -117,17 +126,36 @@ extension DigestChallenge {
         count: UInt32,
         clientNonce: String
     ) -> String {
-        let digits = String(count, radix: 16)
-        let nc = String(repeating: "0", count: 8 - digits.count) + digits
-        let secret = self.hash("\(credentials.username):\(self.realm):\(credentials.password)")
-        let request = self.hash("\(MSRPMethod.auth.rawValue):\(uri)")
-        let response = self.hash("\(secret):\(self.nonce):\(nc):\(clientNonce):auth:\(request)")
+        let nc = Self.digits(count)
+        let response = self.compute(credentials, MSRPMethod.auth.rawValue, uri, nc, clientNonce)
         var value =
             "Digest username=\(Self.quoted(credentials.username)), realm=\(Self.quoted(self.realm)), "
             + "nonce=\(Self.quoted(self.nonce)), uri=\(Self.quoted(uri)), response=\"\(response)\", "
             + "algorithm=\(self.algorithm.rawValue), qop=auth, cnonce=\"\(clientNonce)\", nc=\(nc)"
         if let opaque { value += ", opaque=\(Self.quoted(opaque))" }
         return value
+    }
+
+    /// What a relay that knows the password as well gives as `rspauth` to an authorization with these values.
+    public func proof(_ credentials: RelayCredentials, uri: String, count: UInt32, clientNonce: String) -> String {
+        self.compute(credentials, "", uri, Self.digits(count), clientNonce)
+    }
+
+    private func compute(
+        _ credentials: RelayCredentials,
+        _ method: String,
+        _ uri: String,
+        _ count: String,
+        _ clientNonce: String
+    ) -> String {
+        let secret = self.hash("\(credentials.username):\(self.realm):\(credentials.password)")
+        let request = self.hash("\(method):\(uri)")
+        return self.hash("\(secret):\(self.nonce):\(count):\(clientNonce):auth:\(request)")
+    }
+
+    private static func digits(_ count: UInt32) -> String {
+        let digits = String(count, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     private func hash(_ text: String) -> String {

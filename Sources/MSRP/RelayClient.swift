@@ -16,6 +16,8 @@ public struct RelayClient: Sendable {
         var challenges: Int
         /// The bounds of the relay were taken over once.
         var isAdjusted: Bool
+        /// What a relay that knows the password can say, when credentials were sent.
+        var proof: String?
     }
 
     private enum State {
@@ -126,7 +128,7 @@ public struct RelayClient: Sendable {
             let status = response.status
         else { return .ignore }
         do throws(MSRPError) {
-            if status.isSuccess { return try self.accepted(response, now: now) }
+            if status.isSuccess { return try self.accepted(response, request, now: now) }
             switch status {
             case .unauthorized: return try self.challenged(response, request, now: now)
             case .parameterOutOfBounds where !request.isAdjusted:
@@ -138,7 +140,12 @@ public struct RelayClient: Sendable {
         }
     }
 
-    private mutating func accepted(_ response: FrameHead, now: NIODeadline) throws(MSRPError) -> Action {
+    private mutating func accepted(
+        _ response: FrameHead,
+        _ request: Request,
+        now: NIODeadline
+    ) throws(MSRPError) -> Action {
+        if let text = response.header(named: "Authentication-Info") { try self.check(text, request) }
         guard let text = response.header(named: "Use-Path") else {
             throw MSRPError(.missingHeader, "Use-Path expected")
         }
@@ -152,6 +159,17 @@ public struct RelayClient: Sendable {
             expiresAt: now + .seconds(seconds)
         )
         return .authorized(path)
+    }
+
+    /// A relay need not prove that it knows the password; a wrong proof means that another one has answered.
+    private mutating func check(_ info: String, _ request: Request) throws(MSRPError) {
+        let parameters = try DigestChallenge.parameters(ofInfo: info)
+        if let proof = request.proof, let given = parameters["rspauth"], given.lowercased() != proof {
+            throw MSRPError(.notAuthorized, "the relay does not know the password")
+        }
+        guard let next = parameters["nextnonce"], var (challenge, _) = self.challenge else { return }
+        challenge.nonce = next
+        self.challenge = (challenge, 0)
     }
 
     private mutating func challenged(
@@ -213,26 +231,22 @@ public struct RelayClient: Sendable {
     private mutating func ask(challenges: Int, isAdjusted: Bool, now: NIODeadline) -> Action {
         let id = self.ids.transactionID()
         var headers = [Frame.Header("Expires", String(self.expires))]
-        if let (challenge, uses) = self.challenge, let uri = self.relay.last {
-            self.challenge = (challenge, uses + 1)
-            headers.append(
-                .init(
-                    "Authorization",
-                    challenge.authorization(
-                        self.credentials,
-                        uri: uri.text,
-                        count: uses + 1,
-                        clientNonce: self.ids.transactionID().text
-                    )
-                )
-            )
+        var proof: String?
+        if let (challenge, uses) = self.challenge, let uri = self.relay.last?.text {
+            let count = uses + 1
+            let nonce = self.ids.transactionID().text
+            self.challenge = (challenge, count)
+            proof = challenge.proof(self.credentials, uri: uri, count: count, clientNonce: nonce)
+            let value = challenge.authorization(self.credentials, uri: uri, count: count, clientNonce: nonce)
+            headers.append(.init("Authorization", value))
         }
         self.state = .asking(
             Request(
                 id: id,
                 deadline: now + self.limits.transactionTimeout,
                 challenges: challenges,
-                isAdjusted: isAdjusted
+                isAdjusted: isAdjusted,
+                proof: proof
             )
         )
         return .send(

@@ -14,7 +14,7 @@ enum SIPAnswers {
             }
         guard let request else { return [] }
         // A PRACK alone matches no response that was sent.
-        let user = Self.refusal(Self.endpoint.check(reading) { _ in request.method != .prack })
+        let user = Self.refusal(ElementProfile.endpoint.check(reading) { _ in request.method != .prack })
         var fields = [
             JSONValue.Member("uas_response", Self.status(user)),
             .init("uas_unsupported", Self.unsupported(user)),
@@ -30,18 +30,6 @@ enum SIPAnswers {
         if request.method == .register { fields.append(.init("registrar_response", Self.registration(reading))) }
         return fields
     }
-
-    private static let endpoint: ElementProfile = {
-        var profile = ElementProfile(
-            methods: [
-                .invite, .ack, .bye, .cancel, .options, .message, .update, .prack, .refer, .subscribe, .notify, .info,
-            ]
-        )
-        profile.extensions = ["100rel", "timer", "replaces"]
-        profile.acceptedTypes = ["application/sdp", "text/plain", "message/cpim", "message/sipfrag"]
-        profile.eventPackages = ["reg", "dialog", "refer"]
-        return profile
-    }()
 
     private static let proxy = ProxyCore(sentBy: HostPort(host: "proxy.invalid"), ownAddresses: [], secret: "")
 

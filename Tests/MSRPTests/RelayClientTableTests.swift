@@ -138,6 +138,42 @@ import Testing
         #expect(client.nextDeadline == Self.zero + .seconds(50))
     }
 
+    @Test func theProofOfTheRelayIsCheckedAndItsNextNonceTaken() throws {
+        func answered(_ info: (_ proof: String) -> String) throws -> (RelayClient, RelayClient.Action) {
+            var (client, id) = try Self.client(.asking)
+            guard case .send(let frame) = client.received(try Self.answer(.challenge, id), now: Self.zero),
+                let value = frame.headers.first(where: { $0.name == "Authorization" })?.value,
+                let nonce = value.split(separator: "cnonce=\"").last?.split(separator: "\"").first
+            else { throw MSRPError(.refused, "no answer to the challenge") }
+            let challenge = try DigestChallenge(parsing: "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"")
+            let proof = challenge.proof(
+                .init(username: "alice", password: "secret"),
+                uri: Self.relay.text,
+                count: 1,
+                clientNonce: String(nonce)
+            )
+            let text =
+                "MSRP \(frame.transactionID.text) 200 OK\r\nTo-Path: \(MSRPURI.alice.text)\r\n"
+                + "From-Path: \(Self.relay.text)\r\nUse-Path: \(Self.granted.text)\r\nExpires: 100\r\n"
+                + "Authentication-Info: \(info(proof))\r\n-------\(frame.transactionID.text)$\r\n"
+            let head = try #require(Collected(Array(text.utf8), split: [.max]).complete.first).head
+            let action = client.received(head, now: Self.zero)
+            return (client, action)
+        }
+        let (_, forged) = try answered { _ in "rspauth=\"\(String(repeating: "0", count: 32))\", qop=auth" }
+        #expect(forged == .fail(.notAuthorized))
+        let (_, silent) = try answered { _ in "qop=auth" }
+        #expect(silent == .authorized([Self.granted]))
+        var (client, proved) = try answered { "nextnonce=\"other\", rspauth=\"\($0)\", qop=auth" }
+        #expect(proved == .authorized([Self.granted]))
+        guard case .send(let again) = client.timerFired(now: Self.zero + .seconds(100)) else {
+            Issue.record("it does not ask again")
+            return
+        }
+        let value = try #require(again.headers.first { $0.name == "Authorization" }?.value)
+        #expect(value.contains("nonce=\"other\"") && value.contains("nc=00000001"))
+    }
+
     @Test(arguments: ["MD5", "SHA-256"])
     func challengesAreRead(_ algorithm: String) throws {
         let challenge = try DigestChallenge(

@@ -278,4 +278,32 @@ struct DialogTests {
         dialog.terminate()
         #expect(try decide(dialog, header) == .reject(603))
     }
+
+    @Test("Join: every fate of the dialog that is named")
+    func join() throws {
+        let request = try Samples.invite()
+        var dialog = try #require(try Dialog(client: request, response: Samples.response(180, to: request, tag: "b")))
+        let incoming = try Dialog(server: request, localTag: "b", state: .early)
+        func decide(
+            _ dialog: Dialog?,
+            _ value: String,
+            isConference: Bool = false,
+            replaces: Bool = false
+        ) throws -> JoinVerdict? {
+            var invite = try Samples.invite(callID: "other@example.com")
+            invite.append(.join, value)
+            if replaces { invite.append(.replaces, value) }
+            return JoinVerdict.decide(invite, isConference: isConference) { $0 == dialog?.id ? dialog : nil }
+        }
+        let header = DialogReference(replacing: dialog.id).description
+        #expect(try decide(dialog, header) == .join(dialog.id))
+        #expect(try decide(incoming, DialogReference(replacing: incoming.id).description) == .join(incoming.id))
+        #expect(try decide(nil, header) == .reject(481))
+        #expect(try decide(nil, header, isConference: true) == .ignore)
+        #expect(try decide(dialog, header, replaces: true) == .reject(400))
+        #expect(try decide(dialog, "nonsense") == .reject(400))
+        #expect(JoinVerdict.decide(request) { _ in dialog } == nil)
+        dialog.terminate()
+        #expect(try decide(dialog, header) == .reject(603))
+    }
 }

@@ -137,6 +137,64 @@ struct DigestTests {
         #expect(check(request, at: start + .minutes(11)) == .refused(.wrongURI))
     }
 
+    @Test(
+        "A user name that goes by as a hash is found, and the server proves that it knows the password",
+        arguments: DigestAlgorithm.allCases
+    )
+    func hiddenNames(algorithm: DigestAlgorithm) throws {
+        var server = DigestServer(realm: "example.com", algorithms: [algorithm], hidesUsernames: true)
+        var client = DigestClient(credentials: .init(username: "bob", password: "zanzibar"))
+        var request = try Self.request()
+        let start = NIODeadline.uptimeNanoseconds(1)
+        let users = [algorithm.base.usernameHash("bob", realm: "example.com"): "bob"]
+        func secret(_ user: String, _ base: DigestAlgorithm) -> String {
+            base.credentialHash(username: user, realm: "example.com", password: "zanzibar")
+        }
+        var challenge = SIPMessage(401, to: request)
+        server.challenge(&challenge, nonce: "first", isStale: false, now: start)
+        #expect(client.received(challenge, answered: false) == .retry)
+        client.authorise(&request, clientNonce: "c1")
+        let text = try #require(request.text(.authorization))
+        #expect(text.contains("userhash=true") && !text.contains("bob"))
+        #expect(server.check(request, now: start, credentialHash: secret) == .refused(.wrongResponse))
+        let verdict = server.check(request, now: start, username: { hash, _ in users[hash] }, credentialHash: secret)
+        #expect(verdict == .accepted(username: "bob"))
+
+        var answer = SIPMessage(200, to: request)
+        server.prove(&answer, to: request, nextNonce: "second", now: start) { secret("bob", $0) }
+        var forged = answer
+        let info = try #require(answer.text(.authenticationInfo))
+        forged.set(.authenticationInfo, info.replacing("rspauth=\"", with: "rspauth=\"0"))
+        #expect(client.verify(forged, to: request) == .forged)
+        #expect(client.verify(answer, to: request) == .proved(realm: "example.com"))
+        #expect(client.verify(SIPMessage(200, to: request), to: request) == .none)
+        client.authorise(&request, clientNonce: "c2")
+        #expect(request.text(.authorization)?.contains("nonce=\"second\"") == true)
+        let again = server.check(request, now: start, username: { hash, _ in users[hash] }, credentialHash: secret)
+        #expect(again == .accepted(username: "bob"))
+        #expect(client.verify(answer, to: request) == .none, "the proof is of the request before")
+    }
+
+    @Test("A proof covers the body when the client asks for that; proxies prove themselves too")
+    func proofs() throws {
+        var server = DigestServer(realm: "r", algorithms: [.sha256])
+        var request = try Self.request()
+        let secret = DigestAlgorithm.sha256.credentialHash(username: "u", realm: "r", password: "p")
+        let challenge = DigestChallenge(realm: "r", nonce: "n", algorithm: .sha256, protections: [.authInt])
+        var unauthorised = SIPMessage(407, to: request)
+        unauthorised.append(.proxyAuthenticate, challenge.value.description)
+        var client = DigestClient(credentials: .init(username: "u", password: "p"))
+        #expect(client.received(unauthorised, answered: false) == .retry)
+        client.authorise(&request, clientNonce: "c")
+        var answer = SIPMessage(200, to: request)
+        answer.setBody(ByteBuffer(string: "body"), contentType: "text/plain")
+        server.prove(&answer, to: request, .proxyAuthorization, now: .uptimeNanoseconds(0)) { _ in secret }
+        #expect(answer.text(.proxyAuthenticationInfo)?.contains("qop=auth-int") == true)
+        #expect(client.verify(answer, to: request) == .proved(realm: "r"))
+        answer.setBody(ByteBuffer(string: "other"), contentType: "text/plain")
+        #expect(client.verify(answer, to: request) == .forged)
+    }
+
     @Test("The number of live nonces is bounded and old ones go")
     func nonceBound() throws {
         var server = DigestServer(realm: "r", lifetime: .seconds(60), capacity: 8)

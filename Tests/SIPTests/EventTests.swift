@@ -202,10 +202,32 @@ struct EventTests {
         #expect(
             try route("SIP/2.0/TLS h;received=192.0.2.1;rport=9") == .connection(fallbackHost: "192.0.2.1", port: 5061)
         )
-        var via = try Via("SIP/2.0/UDP 192.0.2.1;rport")
-        #expect(via.note(sourceAddress: "192.0.2.1", sourcePort: 7) == true)
-        #expect(via.description == "SIP/2.0/UDP 192.0.2.1;rport=7;received=192.0.2.1")
-        via = try Via("SIP/2.0/UDP 192.0.2.1")
-        #expect(via.note(sourceAddress: "192.0.2.1", sourcePort: 7) == false)
+    }
+
+    @Test(
+        "The source of a request is noted in its topmost Via, where every other octet stays",
+        arguments: [
+            ("Via: SIP/2.0/UDP 192.0.2.1;rport", "Via: SIP/2.0/UDP 192.0.2.1;rport=7;received=192.0.2.1"),
+            ("Via: SIP/2.0/UDP 192.0.2.1", "Via: SIP/2.0/UDP 192.0.2.1"),
+            ("v:SIP / 2.0 / UDP h ; branch = z", "v:SIP / 2.0 / UDP h ; branch = z;received=192.0.2.1"),
+            (
+                "Via: SIP/2.0/UDP h;x=\";rport\";received=192.0.2.9;RPORT=1 ;a , SIP/2.0/UDP b;rport",
+                "Via: SIP/2.0/UDP h;x=\";rport\";received=192.0.2.1;rport=7 ;a , SIP/2.0/UDP b;rport"
+            ),
+            (
+                "Via: SIP/2.0/UDP h;rport\r\n ;branch=z,\r\n SIP/2.0/UDP b",
+                "Via: SIP/2.0/UDP h;rport=7\r\n ;branch=z;received=192.0.2.1,\r\n SIP/2.0/UDP b"
+            ),
+        ]
+    )
+    func sourceNote(before: String, after: String) throws {
+        func text(_ via: String) -> String {
+            "OPTIONS sip:a@b SIP/2.0\r\nSubject: 1\r\n\(via)\r\nVia: SIP/2.0/UDP last\r\nContent-Length: 2\r\n\r\nhi"
+        }
+        var request = try SIPMessage(text(before))
+        request.noteSource(address: "192.0.2.1", port: 7, in: try request.topVia())
+        #expect(String(buffer: request.serialized()) == text(after))
+        #expect(try request.topVia() == SIPMessage(text(after)).topVia())
+        #expect(try request.vias().count == SIPMessage(text(before)).vias().count)
     }
 }

@@ -36,7 +36,8 @@ struct DNSTests {
     static let options =
         [
             "--host-record=a.example.test,192.0.2.1", "--host-record=b.example.test,192.0.2.2,2001:db8::2",
-            "--host-record=plain.test,192.0.2.9", "--cname=alias.test,plain.test",
+            "--host-record=plain.test,192.0.2.9", "--host-record=kept.test,192.0.2.10,2",
+            "--cname=alias.test,plain.test",
             "--srv-host=_sip._tcp.example.test,a.example.test,5070,10,5",
             "--srv-host=_sip._tcp.example.test,b.example.test,5071,20,5",
             "--srv-host=_sip._udp.example.test,a.example.test,5060,0,0",
@@ -94,6 +95,23 @@ struct DNSTests {
         }
     }
 
+    @Test("An answer is kept for the time that it says, and no longer")
+    func kept() async throws {
+        try await Self.withResolver { _, loop, server in
+            let client = DNSClient(
+                group: loop,
+                configuration: .init(servers: [server.address], timeout: .milliseconds(200), attempts: 1)
+            )
+            let found = try await client.query("kept.test", .a, on: loop).get()
+            #expect(found.map(\.data) == [.address([192, 0, 2, 10])])
+            server.stop()
+            #expect(try await client.query("KEPT.test", .a, on: loop).get() == found)
+            await #expect(throws: DNSError.self) { try await client.query("plain.test", .a, on: loop).get() }
+            try await Task.sleep(for: .milliseconds(2100))
+            await #expect(throws: DNSError.self) { try await client.query("kept.test", .a, on: loop).get() }
+        }
+    }
+
     @Test("A server that is silent is given up, and the next one is asked")
     func fallback() async throws {
         try await Self.withResolver { (_, loop, server) async throws in
@@ -125,6 +143,42 @@ struct DNSMessageTests {
         let message = try DNSMessage(parsing: ByteBuffer(bytes: Self.answer))
         #expect(message.questionName == "a.test")
         #expect(message.records == [DNSRecord(name: "a.test", timeToLive: 60, data: .address([192, 0, 2, 1]))])
+    }
+
+    @Test("The cache keeps answers by their life, and answers without records by that of the zone")
+    func cache() {
+        let start = NIODeadline.uptimeNanoseconds(0)
+        var cache = DNSCache()
+        let long = DNSRecord(name: "a.test", timeToLive: 300, data: .address([192, 0, 2, 1]))
+        let short = DNSRecord(name: "a.test", timeToLive: 60, data: .address([192, 0, 2, 2]))
+        cache.keep([long, short], "a.test", .a, now: start)
+        #expect(cache.records("A.Test", .a, now: start + .seconds(59)) == [long, short])
+        #expect(cache.records("a.test", .a, now: start + .seconds(60)) == nil)
+        #expect(cache.records("a.test", .aaaa, now: start) == nil)
+
+        let zone = DNSRecord(name: "test", timeToLive: 900, data: .authority(minimum: 30))
+        cache.keep([zone], "none.test", .naptr, now: start)
+        #expect(cache.records("none.test", .naptr, now: start + .seconds(29)) == [])
+        #expect(cache.records("none.test", .naptr, now: start + .seconds(30)) == nil)
+        cache.keep([], "unsaid.test", .naptr, now: start)
+        #expect(cache.records("unsaid.test", .naptr, now: start) == nil)
+        cache.keep([DNSRecord(name: "n", timeToLive: 0, data: long.data)], "never.test", .a, now: start)
+        #expect(cache.records("never.test", .a, now: start) == nil)
+
+        for number in 0..<(DNSCache.maximumAnswers * 2) { cache.keep([long], "\(number).test", .a, now: start) }
+        #expect(cache.count <= DNSCache.maximumAnswers)
+    }
+
+    @Test("The start of a zone is read, whatever its names are")
+    func zone() throws {
+        var buffer = ByteBuffer(bytes: [0, 1, 0x81, 0x83, 0, 1, 0, 0, 0, 1, 0, 0])
+        buffer.writeBytes([1, 0x61, 4, 0x74, 0x65, 0x73, 0x74, 0, 0, 1, 0, 1])
+        buffer.writeBytes([4, 0x74, 0x65, 0x73, 0x74, 0, 0, 6, 0, 1, 0, 0, 3, 0x84, 0, 26])
+        buffer.writeBytes([0, 3, 0x61, 0x2E, 0x62, 0])
+        buffer.writeRepeatingByte(0, count: 16)
+        buffer.writeInteger(UInt32(120))
+        let message = try DNSMessage(parsing: buffer)
+        #expect(message.records == [DNSRecord(name: "test", timeToLive: 900, data: .authority(minimum: 120))])
     }
 
     @Test("Inputs kept by the fuzzer are read within the bounds")

@@ -75,15 +75,7 @@ enum SIPp {
     }()
 
     /// Starts the echo on a free port, which it prints.
-    /// Starts the echo; again when the port that UDP was given is taken for TCP.
     static func startEcho(ringing: Int) async throws -> (process: Process, port: Int) {
-        for _ in 0..<5 {
-            if let echo = try? await startEchoOnce(ringing: ringing) { return echo }
-        }
-        return try await startEchoOnce(ringing: ringing)
-    }
-
-    private static func startEchoOnce(ringing: Int) async throws -> (process: Process, port: Int) {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("echo-\(UUID()).out")
         _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         defer { try? FileManager.default.removeItem(at: file) }

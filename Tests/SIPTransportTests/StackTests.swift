@@ -217,6 +217,48 @@ struct StackTests {
         try await deaf.close()
     }
 
+    @Test("Datagrams: STUN is answered with where it came from; a server that does not answer loses its flow")
+    func datagramKeepAlive() async throws {
+        let server = try await Node.make()
+        let client = try await Node.make { $0.stunTimeout = .milliseconds(5) }
+        let address = try await server.listen(.udp)
+        let own = try await client.listen(.udp)
+        let stack = client.stack
+        let flow = try await client.loop.flatSubmit {
+            stack.flow(to: Destination(transport: .udp, address: address))
+        }.get()
+        try await client.run { stack.keepAlive(flow, every: .milliseconds(50)) }
+        try await Task.sleep(for: .milliseconds(700))
+        #expect(try await client.run { stack.mappedAddress(flow) } == own)
+        #expect(try await client.run { client.agent.closedFlows } == [])
+        try await server.close()
+        try await Task.sleep(for: .milliseconds(700))
+        #expect(try await client.run { client.agent.closedFlows } == [flow])
+        #expect(try await client.run { stack.mappedAddress(flow) } == nil)
+        try await client.close()
+    }
+
+    @Test("A request that came over another way is refused, and one that came over many")
+    func merged() async throws {
+        let server = try await Node.make()
+        let client = try await Node.make()
+        let address = try await server.listen(.udp)
+        _ = try await client.listen(.udp)
+        let target = SIPStack.Target.destinations([Destination(transport: .udp, address: address)])
+        var request = Requests.make(.options)
+        // Each sending has a branch of its own, as if another proxy had forked it.
+        #expect(try await client.send(request, to: target).final.response?.status == 200)
+        #expect(try await client.send(request, to: target).final.response?.status == 482)
+        request.set(.cSeq, "77 OPTIONS")
+        request.set(.to, "<sip:b@127.0.0.1>;tag=known")
+        var statuses: [SIPStatus?] = []
+        for _ in 0..<18 { statuses.append(try await client.send(request, to: target).final.response?.status) }
+        #expect(statuses == Array(repeating: 200, count: 16) + [482, 482])
+        #expect(try await server.run { server.stack.transactionCount } == 17)
+        try await client.close()
+        try await server.close()
+    }
+
     @Test(
         "A connection is used for requests to its sent-by only if the peer asks for it and has shown a certificate",
         arguments: [(";alias", true), ("", true), (";alias", false)]

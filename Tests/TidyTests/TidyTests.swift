@@ -20,7 +20,7 @@ struct TidyTests {
         ],
         "SIPTransport": [
             "SIP", "ByteGrammar", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOWebSocket", "NIOConcurrencyHelpers",
-            "Synchronization", "Logging", "Crypto", "Glibc",
+            "Synchronization", "Logging", "Crypto", "Glibc", "Darwin",
         ],
         "MSRPTransport": [
             "MSRP", "ByteGrammar", "NIOCore", "NIOPosix", "NIOSSL", "NIOHTTP1", "NIOWebSocket", "NIOTLS",

@@ -3,16 +3,16 @@ import NIOCore
 
 /// How fast MSRP is in memory: frames off the wire and onto it.
 enum MSRPFigures {
-    static func run(_ runs: Int) throws -> [Figure] {
+    static func run(_ runs: Int) async throws -> [Figure] {
         let content = Self.content(Self.totalBytes)
         let small = try Self.stream(of: content, chunkBytes: 2048)
         let large = try Self.stream(of: content, chunkBytes: 64 * 1024)
         return [
-            try Self.measure("msrp.gb_per_second", runs) { try Self.parse(small) },
-            try Self.measure("msrp.parse_64k_chunks_gb_per_second", runs) { try Self.parse(large) },
-            try Self.measure("msrp.receive_gb_per_second", runs) { try Self.receive(small) },
-            try Self.measure("msrp.print_gb_per_second", runs) { try Self.print(content, chunkBytes: 2048) },
-            try Self.measure("msrp.print_64k_chunks_gb_per_second", runs) {
+            try await Self.measure("msrp.gb_per_second", runs) { try Self.parse(small) },
+            try await Self.measure("msrp.parse_64k_chunks_gb_per_second", runs) { try Self.parse(large) },
+            try await Self.measure("msrp.receive_gb_per_second", runs) { try Self.receive(small) },
+            try await Self.measure("msrp.print_gb_per_second", runs) { try Self.print(content, chunkBytes: 2048) },
+            try await Self.measure("msrp.print_64k_chunks_gb_per_second", runs) {
                 try Self.print(content, chunkBytes: 64 * 1024)
             },
         ]
@@ -20,16 +20,8 @@ enum MSRPFigures {
 
     private static let totalBytes = 64 * 1024 * 1024
 
-    private static func measure(_ name: String, _ runs: Int, _ body: () throws -> Int) rethrows -> Figure {
-        let clock = ContinuousClock()
-        var results: [Double] = []
-        // The first one warms up.
-        for run in 0...runs {
-            var bytes = 0
-            let time = try clock.measure { bytes = try body() }
-            if run > 0 { results.append(Double(bytes) / time.seconds / 1e9) }
-        }
-        return Figure(name, "GB/s", results)
+    private static func measure(_ name: String, _ runs: Int, _ body: () throws -> Int) async rethrows -> Figure {
+        try await Figure.measure(name, "GB/s", runs, { Double($1) / $0 / 1e9 }, of: body)
     }
 
     /// Content in which line ends and hyphens are as frequent as any other octet.

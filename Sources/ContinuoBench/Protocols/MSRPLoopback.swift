@@ -30,14 +30,10 @@ enum MSRPLoopback {
         _ runs: Int,
         _ body: () async throws -> Void
     ) async throws -> Figure {
-        let clock = ContinuousClock()
-        var results: [Double] = []
-        for run in 0...runs {
-            let start = clock.now
+        try await Figure.measure(name, "MB/s", runs, { Double($1) / $0 / 1e6 }) {
             try await body()
-            if run > 0 { results.append(Double(Self.totalBytes) / (clock.now - start).seconds / 1e6) }
+            return Self.totalBytes
         }
-        return Figure(name, "MB/s", results)
     }
 
     // MARK: MSRP

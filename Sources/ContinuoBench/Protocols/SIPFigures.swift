@@ -3,12 +3,12 @@ import SIP
 
 /// What the SIP library costs in memory, one message after another on one thread.
 enum SIPFigures {
-    static func run(_ runs: Int) -> [Figure] {
+    static func run(_ runs: Int) async -> [Figure] {
         [
-            Self.measure("sip.parse_us", runs, count: 200_000, Self.parse),
-            Self.measure("sip.typed_us", runs, count: 50_000, Self.typed),
-            Self.measure("sip.forward_us", runs, count: 50_000, Self.forward),
-            Self.measure("sip.message_200_us", runs, count: 50_000, Self.answer),
+            await Self.measure("sip.parse_us", runs, count: 200_000, Self.parse),
+            await Self.measure("sip.typed_us", runs, count: 50_000, Self.typed),
+            await Self.measure("sip.forward_us", runs, count: 50_000, Self.forward),
+            await Self.measure("sip.message_200_us", runs, count: 50_000, Self.answer),
         ]
     }
 
@@ -68,17 +68,12 @@ enum SIPFigures {
         return response.serialized().readableBytes + (key == key ? 1 : 0)
     }
 
-    private static func measure(_ name: String, _ runs: Int, count: Int, _ body: () -> Int) -> Figure {
-        let clock = ContinuousClock()
-        // The first one warms up.
-        let times = (0...runs).map { _ in
+    private static func measure(_ name: String, _ runs: Int, count: Int, _ body: () -> Int) async -> Figure {
+        await Figure.measure(name, "us", runs, { seconds, _ in seconds * 1e6 / Double(count) }) {
             var sum = 0
-            let time = clock.measure {
-                for _ in 0..<count { sum &+= body() }
-            }
+            for _ in 0..<count { sum &+= body() }
             precondition(sum > count, "the work was not done")
-            return time.seconds * 1e6 / Double(count)
+            return sum
         }
-        return Figure(name, "us", Array(times.dropFirst()))
     }
 }

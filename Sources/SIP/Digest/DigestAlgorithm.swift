@@ -57,6 +57,12 @@ public enum DigestAlgorithm: String, Sendable, Hashable, CaseIterable {
     public func credentialHash(username: String, realm: String, password: String) -> String {
         self.hash(Array("\(username):\(realm):\(password)".utf8))
     }
+
+    /// H(user ":" realm): what a client sends in the place of its user name when the server asks for that
+    /// (RFC 7616 section 3.4.4).
+    public func usernameHash(_ username: String, realm: String) -> String {
+        self.hash(Array("\(username):\(realm)".utf8))
+    }
 }
 
 /// The quality of protection (RFC 7616 section 3.3).

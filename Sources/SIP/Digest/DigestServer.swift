@@ -1,4 +1,3 @@
-import ByteGrammar
 public import NIOCore
 
 /// Checks the credentials of requests, and keeps track of nonces and their counts (RFC 7616 section 3.3, RFC 3261
@@ -59,6 +58,8 @@ public struct DigestServer: Sendable {
     public let lifetime: TimeAmount
     /// How many nonces may be live.
     public let capacity: Int
+    /// Whether clients are asked to send a hash in the place of their user name (RFC 7616 section 3.4.4).
+    public let hidesUsernames: Bool
     private var nonces: [String: Nonce] = [:]
     private var order: [String] = []
     private var oldest = 0
@@ -68,12 +69,14 @@ public struct DigestServer: Sendable {
         realm: String,
         algorithms: [DigestAlgorithm] = [.sha256, .md5],
         lifetime: TimeAmount = .minutes(10),
-        capacity: Int = 65_536
+        capacity: Int = 65_536,
+        hidesUsernames: Bool = false
     ) {
         self.realm = realm
         self.algorithms = algorithms
         self.lifetime = lifetime
         self.capacity = max(1, capacity)
+        self.hidesUsernames = hidesUsernames
     }
 
     /// The number of live nonces.
@@ -83,13 +86,18 @@ public struct DigestServer: Sendable {
     ///
     /// - Parameter nonce: A fresh random text of at least 128 bits.
     public mutating func challenge(_ response: inout SIPMessage, nonce: String, isStale: Bool, now: NIODeadline) {
-        if self.nonces.updateValue(Nonce(issued: now), forKey: nonce) == nil { self.order.append(nonce) }
-        while self.nonces.count > self.capacity, self.oldest < self.order.count { self.dropOldest() }
+        self.issue(nonce, now)
         let name: HeaderName = response.status == 407 ? .proxyAuthenticate : .wwwAuthenticate
         for algorithm in self.algorithms {
-            let challenge = DigestChallenge(realm: self.realm, nonce: nonce, algorithm: algorithm, isStale: isStale)
+            var challenge = DigestChallenge(realm: self.realm, nonce: nonce, algorithm: algorithm, isStale: isStale)
+            challenge.hidesUsername = self.hidesUsernames
             response.append(name, challenge.value.description)
         }
+    }
+
+    private mutating func issue(_ nonce: String, _ now: NIODeadline) {
+        if self.nonces.updateValue(Nonce(issued: now), forKey: nonce) == nil { self.order.append(nonce) }
+        while self.nonces.count > self.capacity, self.oldest < self.order.count { self.dropOldest() }
     }
 
     private mutating func dropOldest() {
@@ -117,42 +125,62 @@ public struct DigestServer: Sendable {
     ///
     /// - Parameters:
     ///   - name: Authorization or Proxy-Authorization.
+    ///   - username: The user whose name has this hash (``DigestAlgorithm/usernameHash(_:realm:)``), nil for none; needed
+    ///     with ``hidesUsernames`` only.
     ///   - credentialHash: H(user:realm:password) of a user under a base algorithm, nil for one that is not known.
     ///     It must not touch this value again, which is being changed while it runs.
     public mutating func check(
         _ request: SIPMessage,
         _ name: HeaderName = .authorization,
         now: NIODeadline,
+        username: (_ hash: String, _ algorithm: DigestAlgorithm) -> String? = { _, _ in nil },
         credentialHash: (_ username: String, _ algorithm: DigestAlgorithm) -> String?
     ) -> Verdict {
-        let values = request.credentials(name).filter { $0.isDigest && $0.parameters["realm"] == self.realm }
-        guard let value = values.first else { return .challenge }
-        guard let username = value.parameters["username"], let nonce = value.parameters["nonce"],
-            let uri = value.parameters["uri"], let response = value.parameters["response"],
-            let algorithm = DigestAlgorithm(name: value.parameters["algorithm"] ?? "MD5"),
-            self.algorithms.contains(algorithm),
-            value.parameters["qop"] == "auth" || value.parameters["qop"] == "auth-int",
-            let clientNonce = value.parameters["cnonce"], let countText = value.parameters["nc"],
-            countText.utf8.count == 8, let count = UInt32(countText, radix: 16), count > 0,
-            let method = request.method
+        guard let value = self.value(of: request, name) else { return .challenge }
+        guard let credentials = DigestCredentials(value), self.algorithms.contains(credentials.algorithm),
+            self.hidesUsernames || !credentials.isNameHashed, let method = request.method
         else { return .refused(.malformed) }
-        guard Self.isSame(uri, request) else { return .refused(.wrongURI) }
-        guard let secret = credentialHash(username, algorithm.base) else { return .refused(.wrongResponse) }
-        let computation = DigestComputation(
-            algorithm: algorithm,
-            credentialHash: secret,
-            nonce: nonce,
-            protection: value.parameters["qop"].flatMap(DigestProtection.init),
-            clientNonce: clientNonce,
-            nonceCount: countText
-        )
-        let body = computation.protection == .authInt ? Array(request.body.readableBytesView) : []
-        guard Self.isEqual(computation.response(method: method.rawValue, uri: uri, body: body), response) else {
-            return .refused(.wrongResponse)
+        guard Self.isSame(credentials.uri, request) else { return .refused(.wrongURI) }
+        let base = credentials.algorithm.base
+        let user = credentials.isNameHashed ? username(credentials.username, base) : credentials.username
+        guard let user, let secret = credentialHash(user, base),
+            credentials.isRight(secret, method, body: request.body)
+        else { return .refused(.wrongResponse) }
+        guard let known = self.nonces[credentials.nonce], known.issued + self.lifetime > now else { return .stale }
+        guard self.nonces[credentials.nonce]?.use(credentials.count) == true else { return .refused(.replayed) }
+        return .accepted(username: user)
+    }
+
+    /// Adds Authentication-Info (or Proxy-Authentication-Info) to the answer to a request that was accepted: the proof
+    /// that we know the password too (RFC 7616 section 3.5).
+    ///
+    /// - Parameters:
+    ///   - response: The answer with its body, which the proof covers when the client asked for that.
+    ///   - name: Where the credentials of the request are: Authorization or Proxy-Authorization.
+    ///   - nextNonce: A fresh random text that the client shall use from now on, nil to keep the nonce.
+    ///   - credentialHash: H(user:realm:password) of the accepted user under a base algorithm.
+    public mutating func prove(
+        _ response: inout SIPMessage,
+        to request: SIPMessage,
+        _ name: HeaderName = .authorization,
+        nextNonce: String? = nil,
+        now: NIODeadline,
+        credentialHash: (_ algorithm: DigestAlgorithm) -> String?
+    ) {
+        guard let credentials = self.value(of: request, name).flatMap(DigestCredentials.init),
+            let secret = credentialHash(credentials.algorithm.base)
+        else { return }
+        var info = credentials.info(secret, body: response.body)
+        if let nextNonce {
+            self.issue(nextNonce, now)
+            info.parameters.items.insert(Parameter("nextnonce", nextNonce, quoted: true), at: 0)
         }
-        guard let known = self.nonces[nonce], known.issued + self.lifetime > now else { return .stale }
-        guard self.nonces[nonce]?.use(count) == true else { return .refused(.replayed) }
-        return .accepted(username: username)
+        response.append(name == .authorization ? .authenticationInfo : .proxyAuthenticationInfo, info.description)
+    }
+
+    /// The credentials for our realm.
+    private func value(of request: SIPMessage, _ name: HeaderName) -> AuthenticationValue? {
+        request.credentials(name).first { $0.isDigest && $0.parameters["realm"] == self.realm }
     }
 
     /// Whether `uri` is the Request-URI; proxies may have rewritten it into an equivalent form.
@@ -160,13 +188,5 @@ public struct DigestServer: Sendable {
         if uri == request.uriText { return true }
         guard let left = try? URI(uri), let right = try? request.requestURI() else { return false }
         return left.isEquivalent(to: right)
-    }
-
-    /// Compares in a time that does not tell where the texts differ.
-    private static func isEqual(_ left: String, _ right: String) -> Bool {
-        let left = Array(left.utf8)
-        let right = Array(right.utf8)
-        guard left.count == right.count else { return false }
-        return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ ASCII.lowercased($1.1)) } == 0
     }
 }

@@ -28,6 +28,19 @@ public struct ElementProfile: Sendable, Hashable {
     /// Makes a profile with these methods.
     public init(methods: [SIPMethod]) { self.methods = methods }
 
+    /// An endpoint with calls and messages that is no registrar: what most phones can do, to start from.
+    public static let endpoint: Self = {
+        var profile = Self(
+            methods: [
+                .invite, .ack, .bye, .cancel, .options, .message, .update, .prack, .refer, .subscribe, .notify, .info,
+            ]
+        )
+        profile.extensions = ["100rel", "timer", "replaces"]
+        profile.acceptedTypes = ["application/sdp", "text/plain", "message/cpim", "message/sipfrag"]
+        profile.eventPackages = ["reg", "dialog", "refer"]
+        return profile
+    }()
+
     /// The methods that have a meaning in some RFC, so that an element knows them without allowing them.
     static let knownMethods: Set<SIPMethod> = [
         .invite, .ack, .bye, .cancel, .options, .register, .message, .update, .prack, .refer, .subscribe, .notify,

@@ -58,30 +58,3 @@ public struct Refer: Sendable, Hashable {
         return SIPStatus(rawValue: number)
     }
 }
-
-/// What to do with an INVITE that carries Replaces (RFC 3891 section 3).
-public enum ReplacesVerdict: Sendable, Hashable {
-    /// Answer the new dialog, then end the old one: BYE, or CANCEL/487 for an early one that we started.
-    case replace(DialogID)
-    /// Answer with this status: 400, 481, 486 or 603.
-    case reject(SIPStatus)
-
-    /// Decides on an INVITE.
-    ///
-    /// - Parameter lookup: Finds a dialog by its identifier.
-    /// - Returns: nil when the INVITE carries no Replaces.
-    public static func decide(_ request: SIPMessage, lookup: (DialogID) -> Dialog?) -> Self? {
-        guard request.contains(.replaces) else { return nil }
-        guard request.method == .invite, !request.contains(.join),
-            let value = try? request.value(.replaces, as: DialogReference.self),
-            let id = value.dialogID(.replacesOrJoin)
-        else { return .reject(400) }
-        guard let dialog = lookup(id) else { return .reject(481) }
-        switch dialog.state {
-        case .terminated: return .reject(603)
-        case .confirmed: return value.isEarlyOnly ? .reject(486) : .replace(id)
-        // Only the side that sent the INVITE may have its early dialog replaced.
-        case .early: return dialog.isInitiator ? .replace(id) : .reject(481)
-        }
-    }
-}

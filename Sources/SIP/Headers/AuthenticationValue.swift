@@ -18,11 +18,7 @@ public struct AuthenticationValue: HeaderValue {
 
     /// The value as it is printed.
     public var description: String {
-        let items = self.parameters.items.map { item in
-            guard let value = item.value else { return item.name }
-            return item.isQuoted ? "\(item.name)=\(Quoting.quoted(value))" : "\(item.name)=\(value)"
-        }
-        return "\(self.scheme) \(items.joined(separator: ", "))"
+        "\(self.scheme) \(self.parameters.commaSeparated)"
     }
 
     /// Takes one value with all of its parameters.
@@ -36,8 +32,43 @@ public struct AuthenticationValue: HeaderValue {
         self.parameters = []
         cursor.skipWhitespace()
         guard !cursor.isAtEnd else { return }
+        self.parameters = try Parameters(commaSeparated: &cursor)
+    }
+}
+
+/// What a server says of itself once it has accepted credentials: Authentication-Info (RFC 7616 section 3.5) and
+/// Proxy-Authentication-Info (RFC 7615).
+public struct AuthenticationInfo: HeaderValue {
+    /// `nextnonce`, `qop`, `rspauth`, `cnonce`, `nc`.
+    public var parameters: Parameters
+
+    /// Makes a value.
+    public init(parameters: Parameters) { self.parameters = parameters }
+
+    /// The value as it is printed.
+    public var description: String { self.parameters.commaSeparated }
+
+    /// Takes one value with all of its parameters.
+    ///
+    /// - Throws: ``SIPError/Code/malformedHeaderValue``, ``SIPError/Code/tooManyItems``.
+    public init(parsing cursor: inout ByteCursor) throws(SIPError) {
+        self.parameters = try Parameters(commaSeparated: &cursor)
+    }
+}
+
+extension Parameters {
+    /// The parameters with commas between them.
+    fileprivate var commaSeparated: String {
+        self.items.map { item in
+            guard let value = item.value else { return item.name }
+            return item.isQuoted ? "\(item.name)=\(Quoting.quoted(value))" : "\(item.name)=\(value)"
+        }.joined(separator: ", ")
+    }
+
+    fileprivate init(commaSeparated cursor: inout ByteCursor) throws(SIPError) {
+        self.items = []
         repeat {
-            guard self.parameters.items.count < SIPLimits.parameters else {
+            guard self.items.count < SIPLimits.parameters else {
                 throw SIPError(.tooManyItems, "more than \(SIPLimits.parameters) parameters", offset: cursor.offset)
             }
             guard let name = cursor.token() else {
@@ -49,17 +80,17 @@ public struct AuthenticationValue: HeaderValue {
                     parameter.value = cursor.unescaped(quoted)
                     parameter.isQuoted = true
                 } else {
-                    let range = cursor.take(until: Self.valueEnd)
+                    let range = cursor.take(until: Self.bareValueEnd)
                     guard !range.isEmpty else {
                         throw SIPError(.malformedHeaderValue, "a parameter without a value", offset: cursor.offset)
                     }
                     parameter.value = cursor.text(range)
                 }
             }
-            self.parameters.items.append(parameter)
+            self.items.append(parameter)
         } while cursor.separator(0x2C)
         cursor.skipWhitespace()
     }
 
-    private static let valueEnd = ByteSet(", \t\r\n\"".utf8)
+    private static let bareValueEnd = ByteSet(", \t\r\n\"".utf8)
 }

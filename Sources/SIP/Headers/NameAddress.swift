@@ -135,7 +135,11 @@ public struct NameAddress: HeaderValue {
         guard cursor.take(0x3E) else {
             throw SIPError(.malformedHeaderValue, "an angle bracket is not closed", offset: inside.lowerBound)
         }
-        return try Parameters(parsing: &cursor)["tag"]
+        var tag: Parameters.Place?
+        while let place = try Parameters.Place(parsing: &cursor) {
+            if tag == nil, place.isNamed("tag", cursor) { tag = place }
+        }
+        return tag?.text(cursor)
     }
 
     private static func bare(_ cursor: inout ByteCursor) throws(SIPError) -> URI {

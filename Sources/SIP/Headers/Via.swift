@@ -1,4 +1,5 @@
 public import ByteGrammar
+import NIOCore
 
 /// One value of Via: the path of the answer (RFC 3261 section 20.42).
 public struct Via: HeaderValue {
@@ -60,14 +61,70 @@ public struct Via: HeaderValue {
         self.parameters = try Parameters(parsing: &cursor)
     }
 
-    /// Notes where a request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4).
-    ///
-    /// - Returns: Whether anything was noted.
-    public mutating func note(sourceAddress: String, sourcePort: UInt16) -> Bool {
-        let differs = !Host.areEquivalent(Host.unbracketed(self.sentBy.host), sourceAddress)
-        guard differs || self.asksForPort else { return false }
-        self.received = sourceAddress
-        if self.asksForPort { self.parameters["rport"] = "\(sourcePort)" }
-        return true
+    /// Whether a server notes where a request of this Via came from: when that is another place than the sent-by, or
+    /// when `rport` asks for it.
+    func mustNote(sourceAddress: String) -> Bool {
+        self.asksForPort || !Host.areEquivalent(Host.unbracketed(self.sentBy.host), sourceAddress)
     }
+}
+
+extension SIPMessage {
+    /// Notes in the topmost Via where a request really came from (RFC 3261 section 18.2.1, RFC 3581 section 4):
+    /// `received`, and the value of `rport` if that is there. All other octets stay as they were written.
+    ///
+    /// - Parameter via: The topmost Via of this message.
+    public mutating func noteSource(address: String, port: UInt16, in via: Via) {
+        guard via.mustNote(sourceAddress: address), let index = self.index(of: .via) else { return }
+        let field = self.fields[index]
+        let places = ViaPlaces(self.storage.readableBytesUInt8Span, field.value)
+        let received = places.received ?? places.end..<places.end
+        let rport = places.rport ?? places.end..<places.end
+        let start = UInt32(self.storage.readableBytes)
+        var copied = field.line.lowerBound
+        for isPort in rport.lowerBound < received.lowerBound ? [true, false] : [false, true] {
+            let place = isPort ? rport : received
+            self.copyWithin(copied..<place.lowerBound)
+            copied = place.upperBound
+            if isPort {
+                guard places.rport != nil else { continue }
+                self.storage.writeStaticString("rport=")
+                self.storage.writeString(String(port))
+            } else {
+                self.storage.writeStaticString(places.received == nil ? ";received=" : "received=")
+                self.storage.writeString(address)
+            }
+        }
+        self.copyWithin(copied..<field.line.upperBound)
+        let end = UInt32(self.storage.readableBytes)
+        self.fields[index] = FieldLine(
+            start: start,
+            end: end,
+            valueStart: start + (field.valueStart - field.start),
+            valueEnd: end - (field.end - field.valueEnd),
+            nameLength: field.nameLength,
+            id: field.id
+        )
+    }
+}
+
+/// Where the parameters of a topmost Via are that a server changes.
+private struct ViaPlaces {
+    private(set) var received: Range<Int>?
+    private(set) var rport: Range<Int>?
+    /// The end of the first value.
+    private(set) var end: Int
+
+    init(_ bytes: Span<UInt8>, _ value: Range<Int>) {
+        var cursor = ByteCursor(bytes.extracting(value))
+        _ = cursor.take(until: Self.sentByEnd)
+        self.end = value.lowerBound + cursor.offset
+        while let parameter = try? Parameters.Place(parsing: &cursor) {
+            self.end = value.lowerBound + cursor.offset
+            let place = (value.lowerBound + parameter.name.lowerBound)..<self.end
+            if parameter.isNamed("received", cursor) { self.received = self.received ?? place }
+            if parameter.isNamed("rport", cursor) { self.rport = self.rport ?? place }
+        }
+    }
+
+    private static let sentByEnd = ByteSet(";,".utf8)
 }

@@ -93,6 +93,8 @@ extension HeaderName {
     public static var priority: Self { Self(id: 45) }
     /// `Privacy`.
     public static var privacy: Self { Self(id: 46) }
+    /// `Proxy-Authentication-Info` (RFC 7615); too rare to be among the known ones.
+    public static let proxyAuthenticationInfo: Self = "Proxy-Authentication-Info"
     /// `Proxy-Authenticate`.
     public static var proxyAuthenticate: Self { Self(id: 47) }
     /// `Proxy-Authorization`.

@@ -1,4 +1,5 @@
 import ByteGrammar
+import NIOCore
 
 /// The name of a header field, compared without case; a compact form is the same name as its long form.
 ///
@@ -31,6 +32,14 @@ public struct HeaderName: Sendable, Hashable {
     /// The name as it is printed: the long form of a well-known name, the lower-case text of any other.
     public var text: String {
         self.id == Self.otherID ? self.other : "\(Self.known[Int(self.id)])"
+    }
+
+    /// Writes the printed name.
+    ///
+    /// - Returns: Its number of bytes.
+    func write(into buffer: inout ByteBuffer) -> Int {
+        self.id == Self.otherID
+            ? buffer.writeString(self.other) : buffer.writeStaticString(Self.known[Int(self.id)])
     }
 }
 

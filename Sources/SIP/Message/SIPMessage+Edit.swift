@@ -6,16 +6,14 @@ extension SIPMessage {
     ///
     /// A space or line break in the URI would end it or the start line; it is left out.
     public init(method: SIPMethod, uri: String) {
-        var storage = ByteBuffer()
-        storage.reserveCapacity(512)
+        var storage = ByteBufferAllocator().buffer(capacity: 512)
         let range = Self.write(Self.withoutBlanks(uri), into: &storage)
         self.init(storage: storage, start: .request(method, uri: range), fields: [], bodyRange: 0..<0)
     }
 
     /// Makes a response without header fields.
     public init(status: SIPStatus, reason: String? = nil) {
-        var storage = ByteBuffer()
-        storage.reserveCapacity(512)
+        var storage = ByteBufferAllocator().buffer(capacity: 512)
         let range = Self.write(reason ?? status.reasonPhrase, into: &storage)
         self.init(storage: storage, start: .response(status, reason: range), fields: [], bodyRange: 0..<0)
     }
@@ -95,19 +93,38 @@ extension SIPMessage {
     }
 
     private mutating func makeLine(_ name: HeaderName, _ value: String) -> FieldLine {
+        self.makeLine(name) { _ = Self.write(value, into: &$0) }
+    }
+
+    /// Writes the line of a header field behind what is there; `write` writes its value.
+    mutating func makeLine(_ name: HeaderName, _ write: (inout ByteBuffer) -> Void) -> FieldLine {
         let start = UInt32(self.storage.readableBytes)
-        let nameLength = self.storage.writeString(name.text)
+        let nameLength = name.write(into: &self.storage)
         self.storage.writeStaticString(": ")
-        let range = Self.write(value, into: &self.storage)
+        let valueStart = UInt32(self.storage.readableBytes)
+        write(&self.storage)
+        let valueEnd = UInt32(self.storage.readableBytes)
         self.storage.writeStaticString("\r\n")
         return FieldLine(
             start: start,
             end: UInt32(self.storage.readableBytes),
-            valueStart: range.lowerBound,
-            valueEnd: range.upperBound,
+            valueStart: valueStart,
+            valueEnd: valueEnd,
             nameLength: UInt16(truncatingIfNeeded: nameLength),
             id: name.id
         )
+    }
+
+    /// Copies a part of the storage behind the rest of it.
+    mutating func copyWithin(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let end = self.storage.writerIndex
+        let count = try? self.storage.copyBytes(
+            at: self.storage.readerIndex + range.lowerBound,
+            to: end,
+            length: range.count
+        )
+        self.storage.moveWriterIndex(to: end + (count ?? 0))
     }
 }
 
@@ -140,7 +157,12 @@ extension SIPMessage {
     /// Whether every line feed of a field stands behind a carriage return.
     private func endsEveryLineWell(_ field: FieldLine) -> Bool {
         let bytes = self.storage.readableBytesUInt8Span
-        return field.line.allSatisfy { bytes[$0] != 0x0A || ($0 > field.line.lowerBound && bytes[$0 - 1] == 0x0D) }
+        var index = field.line.lowerBound
+        while let feed = ByteSearch.firstOffset(of: 0x0A, in: bytes.bytes, from: index, to: field.line.upperBound) {
+            guard feed > field.line.lowerBound, bytes[feed - 1] == 0x0D else { return false }
+            index = feed + 1
+        }
+        return true
     }
 
     private func name(of field: FieldLine) -> HeaderName {

@@ -1,4 +1,5 @@
 import ByteGrammar
+import NIOCore
 
 extension SIPMessage {
     /// Makes the response to a request (RFC 3261 section 8.2.6): Via, From, To, Call-ID, CSeq and Timestamp (for 100)
@@ -21,7 +22,7 @@ extension SIPMessage {
                     self.copy(field, from: request)
                     continue
                 }
-                self.append(.to, "\(request.valueText(field));tag=\(toTag)")
+                self.appendTo(field, of: request, tag: toTag)
             case .timestamp where status == 100:
                 self.copy(field, from: request)
             default:
@@ -29,6 +30,21 @@ extension SIPMessage {
             }
         }
         self.append(.contentLength, "0")
+    }
+
+    /// Adds the To of a request with a tag.
+    private mutating func appendTo(_ field: FieldLine, of request: SIPMessage, tag: String) {
+        let bytes = request.storage.readableBytesUInt8Span
+        guard
+            ByteSearch.firstOffset(of: 0x0A, in: bytes.bytes, from: field.value.lowerBound, to: field.value.upperBound)
+                == nil
+        else { return self.append(.to, "\(request.valueText(field));tag=\(tag)") }
+        let line = self.makeLine(.to) { buffer in
+            buffer.writeBytes(request.storage.readableBytesSpan.extracting(field.value))
+            buffer.writeStaticString(";tag=")
+            buffer.writeString(tag)
+        }
+        self.fields.append(line)
     }
 
     /// Whether To has a tag, or looks so when it cannot be read.

@@ -45,6 +45,11 @@ extension SIPMessage {
     /// - Throws: ``SIPError/Code/missingHeader``, ``SIPError/Code/repeatedHeader``,
     ///   ``SIPError/Code/malformedHeaderValue``.
     public func callID() throws(SIPError) -> String {
+        let range = try self.callIDRange()
+        return self.storage.readableBytesUInt8Span.text(range)
+    }
+
+    func callIDRange() throws(SIPError) -> Range<Int> {
         guard let index = self.index(of: .callID) else { throw SIPError(.missingHeader, "no Call-ID") }
         if let second = self.index(of: .callID, from: index + 1) {
             throw SIPError(.repeatedHeader, "Call-ID stands twice", offset: self.fields[second].line.lowerBound)
@@ -54,7 +59,7 @@ extension SIPMessage {
         guard cursor.token(.word) != nil, !cursor.take(0x40) || cursor.token(.word) != nil, cursor.isAtEnd else {
             throw SIPError(.malformedHeaderValue, "malformed Call-ID", offset: field.value.lowerBound + cursor.offset)
         }
-        return cursor.text(0..<cursor.offset)
+        return field.value.lowerBound..<(field.value.lowerBound + cursor.offset)
     }
 
     /// Max-Forwards, nil when it is absent.

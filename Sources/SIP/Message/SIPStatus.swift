@@ -31,7 +31,9 @@ public struct SIPStatus: RawRepresentable, Sendable, Hashable, Comparable, Expre
 
     /// The phrase that the defining RFC gives the code, or that of the x00 code of its family (RFC 3261 section 8.1.3.2).
     public var reasonPhrase: String {
-        Self.phrases[self.rawValue] ?? Self.phrases[self.rawValue / 100 * 100] ?? "Unknown"
+        // Most answers are this one.
+        if self.rawValue == 200 { return "OK" }
+        return Self.phrases[self.rawValue] ?? Self.phrases[self.rawValue / 100 * 100] ?? "Unknown"
     }
 
     private static let phrases: [UInt16: String] = [

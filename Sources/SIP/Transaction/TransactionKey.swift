@@ -1,4 +1,5 @@
 import ByteGrammar
+import NIOCore
 
 /// What a server matches requests by (RFC 3261 section 17.2.3).
 ///
@@ -6,9 +7,11 @@ import ByteGrammar
 /// one it is the Request-URI, From tag, Call-ID, CSeq number and topmost Via, as RFC 2543 asks; the To tag is left out
 /// because the ACK to a failure carries one that the INVITE did not have.
 public struct ServerTransactionKey: Sendable, Hashable {
+    /// The method that it is found under.
+    public let method: SIPMethod
+    private let host: String
+    private let port: UInt16?
     private let text: String
-    private let sentBy: String
-    private let method: SIPMethod
 
     /// Makes the key of a request.
     ///
@@ -16,18 +19,27 @@ public struct ServerTransactionKey: Sendable, Hashable {
     /// - Throws: What the header fields throw.
     public init(_ request: SIPMessage, via: Via, method: SIPMethod) throws(SIPError) {
         self.method = method
-        if via.hasUniqueBranch, let branch = via.branch {
-            // Branches are tokens, which compare without case (RFC 3261 section 7.3.1).
-            self.text = ASCII.lowercased(branch)
-            self.sentBy = ASCII.lowercased(via.sentBy.description)
+        self.host = via.sentBy.host
+        self.port = via.sentBy.port
+        if let branch = via.branch, branch.hasPrefix(Via.cookie) {
+            self.text = branch
         } else {
             let callID = try request.callID()
-            let tag = try request.from().tag ?? ""
+            let tag = try request.tag(of: .from) ?? ""
             let number = try request.cSeq().number
-            self.text = "\(request.uriText ?? "") \(tag) \(callID) \(number)"
-            self.sentBy = via.description
+            self.text = "\(request.uriText ?? "") \(tag) \(callID) \(number) \(via)"
         }
     }
+
+    /// Whether two requests are of one transaction; branches are tokens, which compare without case (RFC 3261 section
+    /// 7.3.1).
+    public static func == (left: Self, right: Self) -> Bool {
+        left.method == right.method && left.port == right.port && ASCII.equalIgnoringCase(left.text, right.text)
+            && ASCII.equalIgnoringCase(left.host, right.host)
+    }
+
+    /// Hashes the branch.
+    public func hash(into hasher: inout Hasher) { hasher.combine(ASCII.lowercased(self.text)) }
 
     /// Makes the key of a request under its own method, ACK under INVITE.
     ///
@@ -65,23 +77,23 @@ public struct ClientTransactionKey: Sendable, Hashable {
     }
 }
 
-/// What tells a request apart from the same request over another path: Call-ID, CSeq and From tag.
+/// What a request has in common with its retransmissions, with its ACK and CANCEL, and with copies of it that took another
+/// way: Call-ID, From tag and CSeq number.
 ///
-/// A request without a To tag that has the identity of one in progress but no transaction was merged on its way, and gets
-/// a 482 (RFC 3261 section 8.2.2.2).
-public struct MergeIdentity: Sendable, Hashable {
-    private let callID: String
-    private let fromTag: String
-    private let sequence: CSeq
+/// A request without To tag that has the identity and method of one in progress, but another key, was forked and merged
+/// on its way, and gets a 482 (RFC 3261 section 8.2.2.2).
+public struct RequestIdentity: Sendable, Hashable {
+    private let fingerprint: Fingerprint
 
     /// Makes the identity of a request.
     ///
-    /// - Returns: nil for a request with a To tag.
     /// - Throws: What the header fields throw.
-    public init?(_ request: SIPMessage) throws(SIPError) {
-        guard try request.tag(of: .to) == nil else { return nil }
-        self.callID = try request.callID()
-        self.fromTag = try request.tag(of: .from) ?? ""
-        self.sequence = try request.cSeq()
+    public init(_ request: SIPMessage) throws(SIPError) {
+        var maker = Fingerprint.Maker()
+        let callID = try request.callIDRange()
+        maker.add(request.storage.readableBytesUInt8Span, callID)
+        maker.add(try request.tag(of: .from) ?? "")
+        maker.add(UInt64(try request.cSeq().number))
+        self.fingerprint = maker.finish()
     }
 }

@@ -79,24 +79,44 @@ extension Parameters {
     /// - Throws: ``SIPError/Code/malformedHeaderValue``, ``SIPError/Code/tooManyItems``.
     public init(parsing cursor: inout ByteCursor) throws(SIPError) {
         self.items = []
-        while cursor.separator(0x3B) {
+        while let place = try Place(parsing: &cursor) {
             guard self.items.count < SIPLimits.parameters else {
                 throw SIPError(.tooManyItems, "more than \(SIPLimits.parameters) parameters", offset: cursor.offset)
             }
+            self.items.append(Parameter(cursor.text(place.name), place.text(cursor), quoted: place.isQuoted))
+        }
+    }
+
+    /// Where one parameter is; no text is made of it.
+    struct Place {
+        let name: Range<Int>
+        /// The value, without its quotes if it has some; nil when there is no equals sign.
+        private(set) var value: Range<Int>?
+        private(set) var isQuoted = false
+
+        /// Takes one parameter with the semicolon before it; nil when there is no semicolon.
+        init?(parsing cursor: inout ByteCursor) throws(SIPError) {
+            guard cursor.separator(0x3B) else { return nil }
             guard let name = cursor.token() else {
                 throw SIPError(.malformedHeaderValue, "a semicolon without a parameter", offset: cursor.offset)
             }
-            var parameter = Parameter(cursor.text(name))
-            if cursor.separator(0x3D) {
-                if let quoted = cursor.quotedString() {
-                    parameter.value = cursor.unescaped(quoted)
-                    parameter.isQuoted = true
-                } else {
-                    // Phones send `tag=` with nothing behind it.
-                    parameter.value = cursor.text(cursor.take(while: Self.valueBytes))
-                }
+            self.name = name
+            guard cursor.separator(0x3D) else { return }
+            if let quoted = cursor.quotedString() {
+                self.value = quoted
+                self.isQuoted = true
+            } else {
+                // Phones send `tag=` with nothing behind it.
+                self.value = cursor.take(while: Parameters.valueBytes)
             }
-            self.items.append(parameter)
+        }
+
+        func isNamed(_ name: StaticString, _ cursor: borrowing ByteCursor) -> Bool {
+            ASCII.equal(cursor.bytes, self.name, ignoringCase: name)
+        }
+
+        func text(_ cursor: borrowing ByteCursor) -> String? {
+            self.value.map { self.isQuoted ? cursor.unescaped($0) : cursor.text($0) }
         }
     }
 

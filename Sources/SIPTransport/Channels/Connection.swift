@@ -311,14 +311,16 @@ final class DatagramHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = self.unwrapInboundIn(data)
         let source = envelope.data
-        // Empty lines and single bytes keep a NAT open; STUN starts with a byte below any letter.
-        guard source.readableBytes > 4, let first = source.getInteger(at: source.readerIndex, as: UInt8.self), first > 3
-        else {
+        // Empty lines and single bytes keep a NAT open.
+        guard source.readableBytes > 4, let first = source.getInteger(at: source.readerIndex, as: UInt8.self) else {
             return
         }
         let flow = Flow(number: self.number, transport: .udp, local: self.local, remote: envelope.remoteAddress)
-        // A copy of its own size, so that the large buffer of the socket can be used again.
-        let bytes = ByteBuffer(bytes: source.readableBytesView)
+        // STUN starts with a byte below any letter.
+        guard first > 3 else { return self.stack.received(stun: source, on: flow) }
+        // A copy, so that the large buffer of the socket can be used again, with room for the note of its source.
+        var bytes = ByteBufferAllocator().buffer(capacity: source.readableBytes + 96)
+        bytes.writeImmutableBuffer(source)
         self.stack.readingNumber = self.number
         self.stack.received(SIPMessage.read(bytes, limits: self.stack.configuration.limits), on: flow)
     }

@@ -1,10 +1,11 @@
 public import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Asks DNS servers over UDP, and over TCP when an answer was cut (RFC 1035, RFC 5452, RFC 7766).
 ///
 /// A query goes from a socket of its own with a random port and identifier, and only an answer from the server that was
-/// asked, to the very question, counts. Everything runs on one event loop.
+/// asked, to the very question, counts. Answers are kept for as long as they say.
 public final class DNSClient: Sendable {
     /// Where and how to ask.
     public struct Configuration: Sendable {
@@ -38,6 +39,12 @@ public final class DNSClient: Sendable {
 
     private let group: any EventLoopGroup
     private let configuration: Configuration
+    private let state = Mutex(State())
+
+    private struct State {
+        var cache = DNSCache()
+        var pending = 0
+    }
 
     /// Makes a client.
     public init(group: any EventLoopGroup, configuration: Configuration) {
@@ -49,8 +56,31 @@ public final class DNSClient: Sendable {
     ///
     /// - Returns: A future that fails with a ``DNSError``.
     public func query(_ name: String, _ type: DNSRecordType, on loop: any EventLoop) -> EventLoopFuture<[DNSRecord]> {
+        enum Step {
+            case known([DNSRecord])
+            case full
+            case ask
+        }
+        let step = self.state.withLock { state -> Step in
+            if let records = state.cache.records(name, type, now: .now()) { return .known(records) }
+            guard state.pending < Self.maximumPending else { return .full }
+            state.pending += 1
+            return .ask
+        }
+        switch step {
+        case .known(let records): return loop.makeSucceededFuture(records)
+        case .full: return loop.makeFailedFuture(DNSError(.tooManyQueries, "too many queries wait"))
+        case .ask: break
+        }
         let rounds = Array(repeating: self.configuration.servers, count: self.configuration.attempts).flatMap { $0 }
-        return self.ask(name, type, rounds[...], on: loop)
+        let answer = self.ask(name, type, rounds[...], on: loop)
+        answer.whenComplete { result in
+            self.state.withLock { state in
+                state.pending -= 1
+                if case .success(let records) = result { state.cache.keep(records, name, type, now: .now()) }
+            }
+        }
+        return answer.map { $0.filter { !$0.isAuthority } }
     }
 
     private func ask(
@@ -84,7 +114,8 @@ public final class DNSClient: Sendable {
             guard message.responseCode == 0 || message.responseCode == 3 else {
                 throw DNSError(.serverFailure, "the DNS server answered with code \(message.responseCode)")
             }
-            return message.responseCode == 3 ? [] : message.records
+            // Of a name that does not exist, only how long that may be believed.
+            return message.responseCode == 3 ? message.records.filter(\.isAuthority) : message.records
         }
     }
 

@@ -7,6 +7,8 @@ public enum DNSRecordType: UInt16, Sendable, Hashable {
     case a = 1
     /// Another name of the same thing.
     case cname = 5
+    /// The start of a zone, which comes with answers that hold nothing.
+    case soa = 6
     /// IPv6 address.
     case aaaa = 28
     /// Host and port of a service.
@@ -23,6 +25,8 @@ public struct DNSRecord: Sendable, Hashable {
         case address([UInt8])
         /// Another name.
         case alias(String)
+        /// A zone: for how many seconds it may be believed that something is not in it.
+        case authority(minimum: UInt32)
         /// A service: lower priority first, then at random by weight.
         case service(priority: UInt16, weight: UInt16, port: UInt16, target: String)
         /// A rule: lower order first, then lower preference.
@@ -35,6 +39,9 @@ public struct DNSRecord: Sendable, Hashable {
     public var timeToLive: UInt32
     /// What it says.
     public var data: Data
+
+    /// Whether it says something of the zone and nothing of the name.
+    var isAuthority: Bool { if case .authority = self.data { true } else { false } }
 
     /// Makes a record.
     public init(name: String, timeToLive: UInt32, data: Data) {
@@ -248,6 +255,11 @@ private struct DNSReader {
             return .address(try self.take(16))
         case .cname:
             return .alias(try self.name())
+        case .soa:
+            // Names that nobody asks for stand before five numbers.
+            guard length >= 22 else { throw DNSError(.malformed, "the start of a zone of \(length) bytes") }
+            _ = try self.take(length - 4)
+            return .authority(minimum: UInt32(try self.integer()) << 16 | UInt32(try self.integer()))
         case .srv:
             let priority = try self.integer()
             let weight = try self.integer()

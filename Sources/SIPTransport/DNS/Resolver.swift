@@ -229,13 +229,3 @@ public struct DNSResolver: Resolver {
         }
     }
 }
-
-/// Addresses as text.
-enum AddressText {
-    static func text(_ bytes: [UInt8]) -> String {
-        if bytes.count == 4 { return bytes.map { String($0) }.joined(separator: ".") }
-        return stride(from: 0, to: bytes.count - 1, by: 2).map { index in
-            String(UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1]), radix: 16)
-        }.joined(separator: ":")
-    }
-}

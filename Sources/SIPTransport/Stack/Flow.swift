@@ -40,6 +40,9 @@ public struct SIPStackConfiguration: Sendable {
     public var messageTimeout: TimeAmount = .seconds(32)
     /// How long to wait for the answer to a ping (RFC 5626 section 4.4.1).
     public var pongTimeout: TimeAmount = .seconds(10)
+    /// How long to wait for the first answer to a STUN request on a flow of datagrams; 7 are sent, each after twice the
+    /// time (RFC 5389 section 7.2.1).
+    public var stunTimeout: TimeAmount = .milliseconds(500)
     /// How many connections may be open.
     public var maximumConnections = 10_000
     /// How many connections one address may open.
@@ -76,7 +79,7 @@ public protocol SIPStackHandler: AnyObject {
     func received(stray response: SIPMessage, on flow: Flow)
     /// The ACK to a failure response never came, or a response could not be sent.
     func failed(_ transaction: ServerTransaction)
-    /// A connection was closed, by whomever.
+    /// A connection was closed, by whomever; or a flow of datagrams with keep-alives broke.
     func closed(_ flow: Flow)
 }
 

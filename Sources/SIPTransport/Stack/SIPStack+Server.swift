@@ -3,8 +3,8 @@ import SIP
 
 extension SIPStack {
     /// A datagram, a WebSocket message or a piece of a stream was read.
-    func received(_ reading: SIPMessage.Reading, on flow: Flow) {
-        switch reading {
+    func received(_ reading: consuming SIPMessage.Reading, on flow: Flow) {
+        switch consume reading {
         case .message(let message):
             if message.isRequest {
                 self.received(request: message, on: flow)
@@ -19,29 +19,24 @@ extension SIPStack {
         }
     }
 
-    func received(request: SIPMessage, on flow: Flow) {
+    private func received(request: consuming SIPMessage, on flow: Flow) {
         var request = request
-        guard var via = try? request.topVia() else { return }
-        if via.note(sourceAddress: flow.remote.ipAddress ?? "", sourcePort: UInt16(flow.remote.port ?? 0)) {
-            request.replaceFirstValue(.via, via.description)
-        }
+        guard let via = try? request.topVia() else { return }
+        request.noteSource(address: AddressText.text(flow.remote), port: UInt16(flow.remote.port ?? 0), in: via)
         self.noteAlias(via, flow)
-        guard let method = request.method,
+        guard let method = request.method, let identity = try? RequestIdentity(request),
             let key = try? ServerTransactionKey(request, via: via, method: method == .ack ? .invite : method)
         else {
             if request.method != .ack { self.answerStateless(request, 400, on: flow) }
             return
         }
-        if let known = self.servers[key] {
+        if let known = self.servers.find(identity, key) {
             return self.again(request, known, on: flow)
         }
-        switch method {
-        case .ack:
+        if method == .ack {
             self.handler?.received(acknowledgement: request, for: nil, on: flow)
-        case .cancel:
-            self.cancel(request, via, key, on: flow)
-        default:
-            self.begin(request, via, key, on: flow)
+        } else if let transaction = self.make(request, via, key, identity, on: flow) {
+            self.begin(transaction)
         }
     }
 
@@ -68,11 +63,13 @@ extension SIPStack {
         }
     }
 
-    private func begin(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
-        guard let transaction = self.make(request, via, key, on: flow) else { return }
-        if request.method == .invite {
+    private func begin(_ transaction: ServerTransaction) {
+        switch transaction.request.method {
+        case .cancel: return self.cancel(transaction)
+        case .invite:
             transaction.record.tryingDeadline = .now() + self.configuration.tryingDelay
             self.schedule(transaction.record)
+        default: break
         }
         guard let handler = self.handler else {
             transaction.respond(503)
@@ -86,22 +83,16 @@ extension SIPStack {
         _ request: SIPMessage,
         _ via: Via,
         _ key: ServerTransactionKey,
+        _ identity: RequestIdentity,
         on flow: Flow
     ) -> ServerTransaction? {
         guard self.transactionCount < self.configuration.maximumTransactions else {
             self.answerStateless(request, 503, on: flow)
             return nil
         }
-        let identity: MergeIdentity?
-        do throws(SIPError) {
-            identity =
-                request.method == .cancel || !self.configuration.refusesMergedRequests
-                ? nil : try MergeIdentity(request)
-        } catch {
-            self.answerStateless(request, error.responseStatus, on: flow)
-            return nil
-        }
-        if let identity, let other = self.merges[identity], other != key {
+        let copies = self.servers.copies(identity, of: key.method)
+        let isMerged = copies.sameMethod > 0 && key.method != .cancel && (try? request.to())?.tag == nil
+        if (isMerged && self.configuration.refusesMergedRequests) || copies.all >= ServerTable.maximumCopies {
             self.answerStateless(request, 482, on: flow)
             return nil
         }
@@ -110,26 +101,24 @@ extension SIPStack {
             via: via,
             flow: flow,
             key: key,
-            mergeIdentity: identity,
+            identity: identity,
             timers: self.configuration.timers
         )
         let transaction = ServerTransaction(stack: self, request: request, record: record)
         record.transaction = transaction
-        self.servers[key] = record
-        if let identity { self.merges[identity] = key }
+        self.servers.insert(record)
         return transaction
     }
 
-    private func cancel(_ request: SIPMessage, _ via: Via, _ key: ServerTransactionKey, on flow: Flow) {
-        guard let own = self.make(request, via, key, on: flow) else { return }
-        guard let target = try? ServerTransactionKey(cancelledBy: request),
-            let invite = self.servers[target]?.transaction
+    private func cancel(_ own: ServerTransaction) {
+        guard let target = try? ServerTransactionKey(cancelledBy: own.request),
+            let invite = self.servers.find(own.record.identity, target)?.transaction
         else {
             own.respond(481)
             return
         }
-        own.respond(SIPMessage(200, to: request, toTag: invite.localTag))
-        if !invite.isAnswered { self.handler?.cancelled(invite, by: request) }
+        own.respond(SIPMessage(200, to: own.request, toTag: invite.localTag))
+        if !invite.isAnswered { self.handler?.cancelled(invite, by: own.request) }
     }
 
     func respond(_ record: ServerRecord, _ response: SIPMessage) -> Bool {
@@ -149,16 +138,14 @@ extension SIPStack {
         record.tryingDeadline = nil
         let bytes = response.serialized()
         record.lastResponse = bytes
-        self.send(bytes, route: record.route, on: record.flow) { [transaction = record.transaction] in
-            self.transportFailed(record, transaction)
-        }
+        self.send(bytes, record)
         self.settle(record)
         return true
     }
 
     private func resend(_ record: ServerRecord) {
         guard let bytes = record.lastResponse else { return }
-        self.send(bytes, route: record.route, on: record.flow) { self.transportFailed(record, record.transaction) }
+        self.send(bytes, record)
     }
 
     private func transportFailed(_ record: ServerRecord, _ transaction: ServerTransaction?) {
@@ -197,50 +184,54 @@ extension SIPStack {
     private func settle(_ record: ServerRecord) {
         record.releaseIfDone()
         guard record.machine.isTerminated else { return self.schedule(record) }
-        guard self.servers[record.key] === record else { return }
-        self.servers[record.key] = nil
-        if let identity = record.mergeIdentity { self.merges[identity] = nil }
+        self.servers.remove(record)
     }
 
     /// Answers without a transaction: a retransmission gets the same answer again.
     func answerStateless(_ request: SIPMessage, _ status: SIPStatus, on flow: Flow) {
         var response = SIPMessage(status, to: request, toTag: RandomText.token(16))
         if status == 503 { response.append(.retryAfter, "5") }
-        let host = flow.remote.ipAddress ?? ""
-        let port = UInt16(flow.remote.port ?? 0)
-        let source: ResponseRoute =
-            flow.transport.isReliable
-            ? .connection(fallbackHost: host, port: port) : .datagram(host: host, port: port)
-        let route = (try? request.topVia()).map { ResponseRoute(via: $0) } ?? source
-        self.send(response.serialized(), route: route, on: flow) {}
+        let via = try? request.topVia()
+        let address = via.map { ServerRecord.returnAddress($0, flow) } ?? flow.remote
+        _ = self.send(response.serialized(), to: address, on: flow) {}
     }
 
-    /// Sends a response on its way (RFC 3261 section 18.2.2).
+    private func send(_ bytes: ByteBuffer, _ record: ServerRecord) {
+        let transaction = record.transaction
+        let isSent = self.send(bytes, to: record.returnAddress, on: record.flow) {
+            self.transportFailed(record, transaction)
+        }
+        if !isSent { self.transportFailed(record, transaction) }
+    }
+
+    /// Sends a response on its way (RFC 3261 section 18.2.2): datagrams to the address, others on the connection of the
+    /// request, or on one to the address when that is gone.
+    ///
+    /// - Returns: Whether it can be sent as far as is known; `onFailure` is called when that turns out wrong.
     private func send(
         _ bytes: ByteBuffer,
-        route: ResponseRoute,
+        to address: SocketAddress,
         on flow: Flow,
         onFailure: @escaping () -> Void
-    ) {
-        switch route {
-        case .connection(let host, let port):
-            if let connection = self.connections[flow.number] { return connection.send(bytes) }
-            guard let address = try? SocketAddress(ipAddress: host, port: Int(port)), flow.transport != .ws,
-                flow.transport != .wss
-            else { return onFailure() }
-            let destination = Destination(transport: flow.transport, address: address)
-            self.connection(to: destination).assumeIsolated().whenComplete { result in
-                guard case .success(let number) = result, let connection = self.connections[number] else {
-                    return onFailure()
-                }
-                connection.send(bytes)
-            }
-        case .datagram(let host, let port):
-            guard let listener = self.listeners[flow.number] else { return onFailure() }
-            let address = try? SocketAddress(ipAddress: host, port: Int(port))
-            let envelope = AddressedEnvelope(remoteAddress: address ?? flow.remote, data: bytes)
-            self.write(envelope, to: listener, number: flow.number)
+    ) -> Bool {
+        if flow.transport == .udp {
+            guard let listener = self.listeners[flow.number] else { return false }
+            self.write(AddressedEnvelope(remoteAddress: address, data: bytes), to: listener, number: flow.number)
+            return true
         }
+        if let connection = self.connections[flow.number] {
+            connection.send(bytes)
+            return true
+        }
+        guard flow.transport != .ws, flow.transport != .wss else { return false }
+        let destination = Destination(transport: flow.transport, address: address)
+        self.connection(to: destination).assumeIsolated().whenComplete { result in
+            guard case .success(let number) = result, let connection = self.connections[number] else {
+                return onFailure()
+            }
+            connection.send(bytes)
+        }
+        return true
     }
 
     /// Remembers that requests to the sent-by of this peer may go over its connection (RFC 5923).

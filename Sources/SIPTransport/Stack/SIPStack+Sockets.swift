@@ -188,9 +188,10 @@ extension SIPStack {
         }.nonisolated()
     }
 
-    /// Keeps a connection alive from our side (RFC 5626 section 4.4): pings at the interval, and closes the connection
-    /// when no pong comes, which the handler hears of.
+    /// Keeps a flow alive from our side (RFC 5626 section 4.4), with pings, or for datagrams with STUN: at the interval,
+    /// for datagrams up to a fifth earlier. When the answers stop a connection is closed, and the handler hears of it.
     public func keepAlive(_ flow: Flow, every interval: TimeAmount) {
+        guard flow.transport != .udp else { return self.startAsking(flow, every: interval) }
         self.connections[flow.number]?.startPinging(every: interval)
     }
 

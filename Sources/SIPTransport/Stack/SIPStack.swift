@@ -28,9 +28,9 @@ public final class SIPStack: @unchecked Sendable {
     var aliases: [Destination: UInt64] = [:]
     var nextNumber: UInt64 = 1
 
-    var servers: [ServerTransactionKey: ServerRecord] = [:]
-    var merges: [MergeIdentity: ServerTransactionKey] = [:]
+    var servers = ServerTable()
     var clients: [ClientTransactionKey: ClientTransaction] = [:]
+    var keepAlives: [Flow: DatagramKeepAlive] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
     var wheelTime = NIODeadline.now()
@@ -87,10 +87,8 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
-        // Record and transaction hold each other.
-        for record in self.servers.values { record.transaction = nil }
-        self.servers = [:]
-        self.merges = [:]
+        for flow in self.keepAlives.keys { self.stopAsking(flow) }
+        self.servers.removeAll()
         self.clients = [:]
         let channels = self.listeners.values.map(\.channel) + self.connections.values.map(\.channel)
         return EventLoopFuture.andAllComplete(channels.map { $0.close() }, on: self.eventLoop)
@@ -111,10 +109,11 @@ public final class SIPStack: @unchecked Sendable {
         flow.transport == .udp ? self.listeners[flow.number] != nil : self.connections[flow.number] != nil
     }
 
-    /// Closes the connection of a flow.
-    ///
-    /// Does nothing for datagrams.
-    public func close(_ flow: Flow) { self.connections[flow.number]?.channel.close(promise: nil) }
+    /// Closes the connection of a flow; for datagrams, ends its keep-alives.
+    public func close(_ flow: Flow) {
+        self.stopAsking(flow)
+        self.connections[flow.number]?.channel.close(promise: nil)
+    }
 }
 
 extension SIPStack {

@@ -71,8 +71,10 @@ final class ServerRecord {
 
     let flow: Flow
     let key: ServerTransactionKey
-    let mergeIdentity: MergeIdentity?
-    let route: ResponseRoute
+    let identity: RequestIdentity
+    /// The next transaction of the same identity in the stack's table.
+    var next: ServerRecord?
+    let returnAddress: SocketAddress
     /// What the user has in hand, as long as the stack has something to tell about it.
     var transaction: ServerTransaction?
     var machine: Machine
@@ -86,18 +88,34 @@ final class ServerRecord {
         via: Via,
         flow: Flow,
         key: ServerTransactionKey,
-        mergeIdentity: MergeIdentity?,
+        identity: RequestIdentity,
         timers: TransactionTimers
     ) {
         self.flow = flow
         self.key = key
-        self.mergeIdentity = mergeIdentity
-        self.route = ResponseRoute(via: via)
+        self.identity = identity
+        self.returnAddress = Self.returnAddress(via, flow)
         let isReliable = flow.transport.isReliable
         self.machine =
             isInvite
             ? .invite(InviteServerTransaction(isReliable: isReliable, timers: timers))
             : .nonInvite(NonInviteServerTransaction(isReliable: isReliable, timers: timers))
+    }
+
+    /// Where responses go (RFC 3261 section 18.2.2, RFC 3581 section 4): to where the request came from, and there to the
+    /// port that it came from when it asks for that, else to the one of its sent-by.
+    ///
+    /// What the sender says about its own address does not count, so that nobody can have answers sent to others; only
+    /// `maddr` of a datagram does.
+    static func returnAddress(_ via: Via, _ flow: Flow) -> SocketAddress {
+        let isDatagram = flow.transport == .udp
+        let maddr = isDatagram ? via.parameters["maddr"] : nil
+        if maddr == nil, isDatagram, via.asksForPort { return flow.remote }
+        var address = flow.remote
+        let port = Int(via.sentBy.port ?? flow.transport.defaultPort)
+        if let maddr, let other = try? SocketAddress(ipAddress: Host.unbracketed(maddr), port: port) { return other }
+        address.port = port
+        return address
     }
 
     /// The earliest of the deadlines of the machine and of the 100.
