@@ -160,6 +160,12 @@ class Hostile(BrowserTest):
             answer = window.goto(self.demo.url + source)
             self.assertEqual(answer.status, 401)
             self.assertEqual(window.evaluate("document.scripts.length"), 0)
+            # By way of the device's worker it is saved, and the window stays empty.
+            window.goto("about:blank")
+            with window.expect_download() as saving, self.assertRaisesRegex(Exception, "Download is starting"):
+                window.goto(f"{laptop.url.split('#')[0]}content{source}")
+            self.assertEqual(saving.value.suggested_filename, name)
+            self.assertEqual(window.url, "about:blank")
             window.close()
         # Nor is it a script or a worker of a page of ours.
         source = received.locator("a.file", has_text="script.js").get_attribute("href")
