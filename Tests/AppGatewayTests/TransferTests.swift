@@ -72,6 +72,26 @@ struct TransferTests {
         }
     }
 
+    @Test(
+        "what a page could run or be styled by is bytes without a type",
+        arguments: [
+            "text/javascript", "application/x-javascript", "Text/ECMAScript; charset=utf-8", "text/jscript", "text/css",
+        ]
+    )
+    func programs(_ type: String) async throws {
+        try await TestGateway.run { gateway in
+            let alice = try await gateway.user("alice")
+            let id = messageID()
+            let parts = "[{\"text\":\"alert(1)\",\"type\":\"\(type)\",\"name\":\"a.js\"}]"
+            let body = "{\"id\":\"\(id)\",\"to\":[\"alice@a.example\"],\"parts\":\(parts)}"
+            #expect(try await gateway.request("POST", "/v1/messages", alice, json: body).status == 201)
+            let reply = try await gateway.request("GET", "/v1/messages/\(id)/parts/0", alice)
+            #expect(reply.status == 200 && reply.text == "alert(1)")
+            #expect(reply.fields["content-type"] == "application/octet-stream")
+            #expect(reply.fields["x-content-type-options"] == "nosniff")
+        }
+    }
+
     @Test("text parts are served as bytes too")
     func textPart() async throws {
         try await TestGateway.run { gateway in

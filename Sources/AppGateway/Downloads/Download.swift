@@ -50,13 +50,20 @@ struct Download: Sendable {
     /// What a user sent may be a page with a script in it: it is saved, not shown, and shown it could do nothing.
     private static func safeFields(type: String, name: String?) -> HTTPFields {
         [
-            .contentType: canonicalMediaType(type).map { $0.hasPrefix("text/") ? $0 + "; charset=utf-8" : $0 }
-                ?? "application/octet-stream",
+            .contentType: servedType(type),
             .contentDisposition: ContentDisposition.attachment(name: name),
             .xContentTypeOptions: "nosniff",
             .contentSecurityPolicy: "sandbox; default-src 'none'",
             .cacheControl: "private, no-cache",
         ]
+    }
+
+    /// Scripts and styles are bytes without a type: a page that is made to load one by its address does not take it.
+    private static func servedType(_ type: String) -> String {
+        guard let type = canonicalMediaType(type), type != "text/css",
+            !["javascript", "ecmascript", "jscript", "livescript"].contains(where: { type.contains($0) })
+        else { return "application/octet-stream" }
+        return type.hasPrefix("text/") ? type + "; charset=utf-8" : type
     }
 
     private func body(_ source: PartSource, _ range: Range<Int64>) -> ResponseBody {

@@ -36,15 +36,18 @@ async function ownToken() {
 
 const attachments = /^\/v1\/(messages\/[^/]+\/parts\/\d+|files\/[^/]+\/content)$/;
 
+/** What a page may do with an attachment beside saving it: never run it, nor take its looks from it. */
+const shown = new Set(["", "image", "audio", "video"]);
+
 /** Where a page goes to save something: within its scope, since only there the worker is asked. */
 const saving = new URL("content", worker.registration.scope).pathname;
 
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (url.origin !== worker.location.origin) return;
-  const isSaved = url.pathname.startsWith(saving);
+  const isSaved = event.request.destination === "document" && url.pathname.startsWith(saving);
   const path = isSaved ? url.pathname.slice(saving.length) : url.pathname;
-  if (!attachments.test(path)) return;
+  if (!attachments.test(path) || !(isSaved || shown.has(event.request.destination))) return;
   event.respondWith((async () => {
     const headers = new Headers(event.request.headers);
     headers.set("authorization", `Bearer ${await ownToken()}`);

@@ -41,7 +41,7 @@ export function showShell(device) {
 
   let asked = 0;
   const route = async () => {
-    const [, name, ...rest] = location.hash.split("/").map(decodeURIComponent);
+    const [, name, ...rest] = location.hash.split("/").map(decoded);
     const page = pages.some(([one]) => one === name) ? name : "messages";
     for (const link of links) {
       if (link.dataset.page === page) link.setAttribute("aria-current", "page");
@@ -94,4 +94,16 @@ export function showShell(device) {
   navigator.serviceWorker?.addEventListener("message", (event) => {
     if (event.data.open) location.hash = `#/messages/${encodeURIComponent(event.data.open)}`;
   });
+}
+
+/**
+ * A piece of the page's address; one that nobody encoded stands for itself.
+ * @param {string} piece
+ */
+function decoded(piece) {
+  try {
+    return decodeURIComponent(piece);
+  } catch {
+    return piece;
+  }
 }
