@@ -171,6 +171,8 @@ export const de = {
   everybody: "Alle",
   listWithCount: "{name} ({count})",
   listOf: "Liste mit {count}",
+  "rule.while": "bei Erreichbarkeit: {states}",
+  "rule.whileField": "Bei meiner Erreichbarkeit",
   "rule.fromLists": "von der Liste {lists}",
   "rule.fromListsField": "Von Personen auf meinen Listen",
   canDo: "Kann: {features}",

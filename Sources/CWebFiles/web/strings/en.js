@@ -170,6 +170,8 @@ export const en = {
   everybody: "Everybody",
   listWithCount: "{name} ({count})",
   listOf: "List of {count}",
+  "rule.while": "while I am: {states}",
+  "rule.whileField": "While I am",
   "rule.fromLists": "from the list {lists}",
   "rule.fromListsField": "From people on my lists",
   canDo: "Can do: {features}",

@@ -6,19 +6,20 @@ import { listsOf } from "./contacts.js";
 
 /**
  * @typedef {import("../contract.js").Deliver} Deliver
- * @typedef {{to?: string[], from?: string[], fromLists?: string[], media?: string[], atLeastBytes?: number, deviceKinds?: string[]}} Conditions
+ * @typedef {{to?: string[], from?: string[], fromLists?: string[], availability?: string[], media?: string[], atLeastBytes?: number, deviceKinds?: string[]}} Conditions
  * @typedef {{name: string, when: Conditions, unless?: Conditions, then: {deliver: Deliver, silent?: boolean}}} Rule
  * @typedef {{rules?: Rule[], otherwise?: {deliver: Deliver, silent?: boolean}}} RuleList
  * @typedef {{revision?: number, incoming?: RuleList}} RuleBook
  */
 
 const kinds = /** @type {const} */ (["mobile", "fixed-phone", "computer", "pda", "tablet", "other"]);
+const states = /** @type {const} */ (["available", "busy", "do-not-disturb"]);
 const media = /** @type {const} */ (["image/*", "video/*", "audio/*", "application/*", "text/*"]);
 /** What a trial sends of each. */
 const examples = { "image/*": "image/jpeg", "video/*": "video/mp4", "audio/*": "audio/mpeg", "application/*": "application/pdf", "text/*": "text/plain" };
 const outcomes = /** @type {const} */ (["whole", "notification", "nothing"]);
 /** What the form can say; a rule that says more is shown, moved and removed, but written elsewhere. */
-const editable = new Set(["to", "from", "fromLists", "media", "atLeastBytes", "deviceKinds"]);
+const editable = new Set(["to", "from", "fromLists", "availability", "media", "atLeastBytes", "deviceKinds"]);
 
 /**
  * @param {Element} place
@@ -95,6 +96,7 @@ function sentence(rule) {
     when.to && t("rule.to", { addresses: when.to.map(plainAddress).join(", ") }),
     when.from && t("rule.from", { addresses: when.from.map(plainAddress).join(", ") }),
     when.fromLists && t("rule.fromLists", { lists: when.fromLists.join(", ") }),
+    when.availability && t("rule.while", { states: when.availability.map(stateName).join(", ") }),
     when.media && t("rule.media", { media: when.media.map(mediaName).join(", ") }),
     when.atLeastBytes !== undefined && t("rule.size", { size: bytes(when.atLeastBytes) }),
     when.deviceKinds && t("rule.on", { kinds: when.deviceKinds.map(kindName).join(", ") }),
@@ -107,6 +109,11 @@ function sentence(rule) {
 /** @param {string} kind */
 function kindName(kind) {
   return t(/** @type {"kind.mobile"} */ (`kind.${kind}`));
+}
+
+/** @param {string} state */
+function stateName(state) {
+  return t(/** @type {"availability.busy"} */ (`availability.${state}`));
 }
 
 /** @param {string} pattern */
@@ -156,6 +163,7 @@ function form(device, rule, save, close) {
   // A list that nobody is on any more stays in the rule until it is taken out.
   const names = [...new Set([...listsOf(device).keys(), ...(rule?.when.fromLists ?? [])])];
   const lists = boxes(t("rule.fromListsField"), names, (one) => one, rule?.when.fromLists);
+  const during = boxes(t("rule.whileField"), states, stateName, rule?.when.availability);
   const parts = boxes(t("rule.mediaField"), media, mediaName, rule?.when.media);
   const size = h("input", { type: "number", min: "0", step: "any", value: rule?.when.atLeastBytes === undefined ? "" : String(rule.when.atLeastBytes / 1e6) });
   const mode = choice("mode", /** @type {const} */ (["only", "except"]), (one) => t(`rule.${one}Mode`), rule?.unless?.deviceKinds ? "except" : "only");
@@ -168,6 +176,7 @@ function form(device, rule, save, close) {
     if (own.values().length > 0) when.to = own.values();
     if (addresses(from.value).length > 0) when.from = addresses(from.value);
     if (lists.values().length > 0) when.fromLists = lists.values();
+    if (during.values().length > 0) when.availability = during.values();
     if (parts.values().length > 0) when.media = parts.values();
     if (size.value !== "") when.atLeastBytes = Math.round(Number(size.value) * 1e6);
     const chosen = on.values();
@@ -181,7 +190,7 @@ function form(device, rule, save, close) {
   };
   return h("form", { class: "card", onsubmit: submit },
     h("label", {}, t("rule.name"), name), own.set, h("label", {}, t("rule.fromField"), from),
-    names.length > 0 && lists.set, parts.set,
+    names.length > 0 && lists.set, during.set, parts.set,
     h("label", {}, t("rule.sizeField"), size), h("label", {}, t("rule.mode"), mode), on.set,
     h("label", {}, t("rule.then"), then),
     h("div", { class: "row" }, h("button", { class: "primary" }, t("save")), h("button", { type: "button", onclick: close }, t("cancel"))));
