@@ -123,18 +123,21 @@ let protocolTools: [Target] = [
 let serverLibraries: [Target] = [
     target("MessagingCore"),
     target("SessionCore", ["MessagingCore"]),
-    target("ClientWire", ["MessagingCore"]),
-    target("Store", ["MessagingCore", "SessionCore"]),
-    target("MemoryStore", ["MessagingCore", "SessionCore", "Store"]),
-    target("StoreConformance", ["MessagingCore", "SessionCore", "Store"]),
+    target("ClientWire", ["MessagingCore", "SessionCore"]),
+    target("Store", ["MessagingCore"]),
+    target("MemoryStore", ["MessagingCore", "Store"]),
+    target("StoreConformance", ["MessagingCore", "Store"]),
     target(
         "SQLiteStore",
         [
-            "MessagingCore", "SessionCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
+            "MessagingCore", "Store", .product(name: "GRDB", package: "GRDB.swift"),
             .product(name: "GRDBSQLite", package: "GRDB.swift"),
         ]
     ),
-    target("MessagingService", ["ClientWire", "MessagingCore", "Store", crypto, cryptoExtras, logging]),
+    target(
+        "MessagingService",
+        ["ClientWire", "MessagingCore", "SessionCore", "Store", crypto, cryptoExtras, logging]
+    ),
     target("BlobStore", ["MessagingCore", "Store", crypto]),
     .target(
         name: "CWebFiles",
@@ -189,7 +192,7 @@ let serverTests: [Target] = [
     tests(
         of: "Store",
         [
-            "MemoryStore", "MessagingCore", "SessionCore", "SQLiteStore", "Store", "StoreConformance",
+            "MemoryStore", "MessagingCore", "SQLiteStore", "Store", "StoreConformance",
             "store-crash-writer",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]
@@ -197,8 +200,8 @@ let serverTests: [Target] = [
     tests(
         of: "MessagingService",
         [
-            "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store",
-            logging,
+            "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SQLiteStore", "SessionCore",
+            "Store", logging,
         ]
     ),
     tests(

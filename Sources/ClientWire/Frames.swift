@@ -27,6 +27,9 @@ public struct ClientFrame: Sendable, Codable {
     public var read: ReadRequest?
     public var delete: DeleteRequest?
     public var fetch: MessageID?
+    /// Hints: they carry no `ref` and are not answered.
+    public var typing: TypingHint?
+    public var signal: MediaSignal?
 
     /// An empty frame, to be filled with one thing.
     public init() {}
@@ -115,6 +118,8 @@ public struct ServerFrame: Sendable, Codable {
     public var done: CountAnswer?
     public var item: ItemDocument?
     public var problem: Problem?
+    public var typing: TypingHint?
+    public var signal: MediaSignal?
 
     /// An empty frame, to be filled with one thing.
     public init() {}

@@ -71,6 +71,16 @@ public struct SendRequest: Hashable, Sendable, Codable {
     public var conversation: ConversationID?
     public var inReplyTo: MessageID?
     public var expires: Timestamp?
+    /// The live conversation that a text belongs to; `to` stays empty then, and so do `conversation` and `kind`.
+    public var session: SessionID?
+
+    /// A text of a live conversation.
+    public init(id: MessageID, session: SessionID, parts: [PartRequest]) {
+        self.id = id
+        self.session = session
+        self.parts = parts
+        to = []
+    }
 
     /// A message with what it must have.
     public init(id: MessageID, to: [Address], subject: String? = nil, parts: [PartRequest], reports: [Report]? = nil) {
@@ -82,7 +92,7 @@ public struct SendRequest: Hashable, Sendable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, from, to, subject, parts, reports, kind, conversation, inReplyTo, expires
+        case id, from, to, subject, parts, reports, kind, conversation, inReplyTo, expires, session
     }
 
     public init(from decoder: any Decoder) throws {
@@ -90,7 +100,11 @@ public struct SendRequest: Hashable, Sendable, Codable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         id = try values.decode(MessageID.self, forKey: .id)
         from = try values.decodeIfPresent(Address.self, forKey: .from)
-        to = try values.decode([Address].self, forKey: .to)
+        session = try values.decodeIfPresent(SessionID.self, forKey: .session)
+        to =
+            session == nil
+            ? try values.decode([Address].self, forKey: .to)
+            : try values.decodeIfPresent([Address].self, forKey: .to) ?? []
         subject = try values.decodeIfPresent(String.self, forKey: .subject)
         parts = try values.decodeIfPresent([PartRequest].self, forKey: .parts) ?? []
         reports = try values.decodeIfPresent([Report].self, forKey: .reports)
@@ -127,6 +141,8 @@ public struct SendAnswer: Hashable, Sendable, Codable {
     public var conversation: ConversationID
     public var receivers: [ReceiverDocument]
     public var balance: Int64
+    /// A text's place in its live conversation.
+    public var ordinal: Ordinal?
     /// The message was accepted earlier; nothing was done now.
     public var repeated: Bool
 
@@ -137,6 +153,7 @@ public struct SendAnswer: Hashable, Sendable, Codable {
         conversation: ConversationID,
         receivers: [ReceiverDocument],
         balance: Int64,
+        ordinal: Ordinal? = nil,
         repeated: Bool
     ) {
         self.id = id
@@ -144,6 +161,7 @@ public struct SendAnswer: Hashable, Sendable, Codable {
         self.conversation = conversation
         self.receivers = receivers
         self.balance = balance
+        self.ordinal = ordinal
         self.repeated = repeated
     }
 }

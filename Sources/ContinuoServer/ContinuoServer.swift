@@ -141,6 +141,7 @@ private struct Workers: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await service.runOutbox() }
                 group.addTask { await service.runHousekeeping() }
+                group.addTask { await service.runSessions() }
             }
         }
     }

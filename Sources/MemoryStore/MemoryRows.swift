@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 /// Everything that is stored, as one value.

@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 /// One job's changes, on a copy of its own.

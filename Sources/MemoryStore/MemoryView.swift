@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 /// Reads of one state.
@@ -48,6 +47,14 @@ class MemoryView: ReadView {
     func sessions(of account: AccountID, limit: Int) -> [SessionRecord] {
         let live = rows.sessions.filter { $0.key.account == account && $0.key.role == .participant && !$0.value.isOver }
         return page(live.sorted { $0.key < $1.key }.map(\.value), limit)
+    }
+
+    func openSessions(after: (AccountID, SessionID)?, limit: Int) -> [SessionRecord] {
+        let open = rows.sessions.filter { key, record in
+            guard key.role == .participant, !record.isOver else { return false }
+            return after.map { (key.account, key.session) > $0 } ?? true
+        }
+        return page(open.sorted { $0.key < $1.key }.map(\.value), limit)
     }
 
     func sessions(dueBy time: Timestamp, limit: Int) -> [SessionRecord] {

@@ -27,6 +27,9 @@ public final class MessagingService: Sendable {
     let router: any OutboundRouter
     let uploadsInHand = UploadLocks()
     let outboxSignal = Signal()
+    let sessionAlarm = SessionAlarm()
+    /// Accounts that may be in a conversation: only for them does it matter who connects.
+    let talking = Mutex<Set<AccountID>>([])
     /// How many want no blob to be buried.
     let keepers = Keepers()
 
@@ -98,6 +101,8 @@ public struct ServiceConfiguration: Sendable {
     /// How long a notification's link is good.
     public var linkLifeMilliseconds: Int64
     public var window: WindowLimits
+    /// How long a user may be away from a conversation with every device before it counts as leaving.
+    public var sessionGraceMilliseconds: Int64
     /// Names this process when it claims lanes.
     public var node: String
 
@@ -109,6 +114,7 @@ public struct ServiceConfiguration: Sendable {
         cachedUsers: Int = 100_000,
         linkLifeMilliseconds: Int64 = 7 * 86_400_000,
         window: WindowLimits = WindowLimits(),
+        sessionGraceMilliseconds: Int64 = 120_000,
         node: String = "single"
     ) {
         self.domains = domains
@@ -117,6 +123,7 @@ public struct ServiceConfiguration: Sendable {
         self.cachedUsers = cachedUsers
         self.linkLifeMilliseconds = linkLifeMilliseconds
         self.window = window
+        self.sessionGraceMilliseconds = sessionGraceMilliseconds
         self.node = node
     }
 }

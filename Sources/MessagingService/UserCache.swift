@@ -14,8 +14,13 @@ final class UserCache: @unchecked Sendable {
     private var batchNews: [AccountID: UserChange] = [:]
     private var batchOrder: [AccountID] = []
     private var jobNews: [UserChange] = []
+    /// Sides of live conversations, in the same layers.
+    var sessions: Layers<SessionKey, SessionSide>
 
-    init(capacity: Int) { self.capacity = capacity }
+    init(capacity: Int) {
+        self.capacity = capacity
+        sessions = Layers(capacity: capacity)
+    }
 
     func user(_ id: AccountID) -> UserState? { job[id] ?? batch[id] ?? committed[id] }
 
@@ -41,9 +46,11 @@ final class UserCache: @unchecked Sendable {
     func begin() {
         job.removeAll(keepingCapacity: true)
         jobNews.removeAll(keepingCapacity: true)
+        sessions.begin()
     }
 
     func succeed() {
+        sessions.succeed()
         for (id, user) in job { batch[id] = user }
         for change in jobNews {
             if batchNews[change.account] == nil {
@@ -69,6 +76,7 @@ final class UserCache: @unchecked Sendable {
             batchNews.removeAll(keepingCapacity: true)
             batchOrder.removeAll(keepingCapacity: true)
         }
+        sessions.batchEnded(outcome)
         switch outcome {
         case .committed:
             for (id, user) in batch { committed[id] = user }

@@ -11,7 +11,12 @@ import Synchronization
 final class Work {
     let transaction: any WriteTransaction
     let now: Timestamp
-    private let cache: UserCache
+    let cache: UserCache
+    /// Sides of sessions that were looked at, and how they are stored.
+    var sides: [SessionKey: SessionSide] = [:]
+    var storedSides: [SessionKey: SessionSide] = [:]
+    /// When the first of them must be looked at again.
+    var earliestDue: Timestamp?
     private var staged: [AccountID: UserState] = [:]
     private var bases: [AccountID: ChangeNumber] = [:]
     private var changed: [AccountID: [ChangedItem]] = [:]
@@ -97,6 +102,7 @@ final class Work {
 
     /// Ends the command: writes the users it changed and hands its news to the cache's overlay.
     func finish() throws {
+        try finishSides()
         for (id, user) in staged {
             guard let base = bases[id] else { continue }
             let before = cache.user(id)
@@ -160,12 +166,14 @@ extension MessagingService {
             do {
                 result.value = try command(work)
                 try work.finish()
+                result.sessionsDue = work.earliestDue
                 users.succeed()
             } catch {
                 users.fail()
                 throw error
             }
-        }) { [figures] outcome in
+        }) { [figures, self] outcome in
+            if let due = result.sessionsDue { sessionsAreDue(at: due) }
             figures.committed(microseconds: Int64((DispatchTime.now().uptimeNanoseconds - asked) / 1000))
             completion(outcome.flatMap { result.outcome }.mapError(Self.refusal))
         }
@@ -203,6 +211,7 @@ extension MessagingService {
 /// Carries a command's value to its completion: written and read on the writer's thread alone.
 private final class CommandResult<T: Sendable>: @unchecked Sendable {
     var value: T?
+    var sessionsDue: Timestamp?
 
     var outcome: Result<T, any Error> {
         guard let value else { return .failure(Refusal(.internalError, "a command ended without an answer")) }

@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 extension SQLiteView {
@@ -36,6 +35,19 @@ extension SQLiteView {
             WHERE account = ? AND role = 2 AND over = 0 ORDER BY id LIMIT ?
             """,
             .integer(account.rawValue),
+            .integer(Int64(limit)),
+            map: session
+        )
+    }
+
+    func openSessions(after: (AccountID, SessionID)?, limit: Int) throws -> [SessionRecord] {
+        try connection.rows(
+            """
+            SELECT \(Self.sessionColumns) FROM session INDEXED BY session_live
+            WHERE (account, id) > (?, ?) AND role = 2 AND over = 0 ORDER BY account, id LIMIT ?
+            """,
+            .integer(after?.0.rawValue ?? 0),
+            .text(after?.1.description ?? ""),
             .integer(Int64(limit)),
             map: session
         )

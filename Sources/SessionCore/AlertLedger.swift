@@ -6,7 +6,7 @@ public import MessagingCore
 ///   issued --shown--> shown --silence--> silenced
 ///      \________________\_________________\--withdraw--> withdrawing --acknowledged--> withdrawn
 /// ```
-public enum Alert: Hashable, Sendable {
+public enum Alert: String, Hashable, Sendable, Codable {
     /// Sent, or to be sent when the device connects.
     case issued
     case shown
@@ -52,7 +52,7 @@ public enum Alert: Hashable, Sendable {
 }
 
 /// The alerts of one request, a line for each device: so that no withdrawal is lost.
-public struct AlertLedger: Hashable, Sendable {
+public struct AlertLedger: Hashable, Sendable, Codable {
     public private(set) var alerts: [DeviceID: Alert]
 
     /// Alerts these devices.

@@ -1,7 +1,7 @@
 public import MessagingCore
 
 /// What a participant's server says to the owner, in order and each once.
-public enum ToOwner: Hashable, Sendable {
+public enum ToOwner: Hashable, Sendable, Codable {
     case answered(InvitationAnswer)
     case text(MessageID)
     case propose(MediaProposal)
@@ -14,11 +14,15 @@ public enum ToOwner: Hashable, Sendable {
     /// An accepted medium never ran.
     case mediumFailed(MediumID)
     case invite(Address)
+    /// Whoever asked for the session takes another user out of it.
+    case remove(Address)
+    /// Plays, pauses or seeks a stored video, for all.
+    case play(MediumID, Playback.Wish)
     case leave
 }
 
 /// What the owner says to a participant's server, in order and each once.
-public enum FromOwner: Hashable, Sendable {
+public enum FromOwner: Hashable, Sendable, Codable {
     /// The caller or the clock wants the request back.
     case cancelled
     /// The user takes part from this ordinal on.
@@ -40,16 +44,16 @@ public enum FromOwner: Hashable, Sendable {
 ///   calling --somebody accepts--> open --left, or one remains--> over
 ///      \--all refuse, cancel------------------------------------> over
 /// ```
-public struct HostedSession: Hashable, Sendable {
+public struct HostedSession: Hashable, Sendable, Codable {
     /// Where it stands.
-    public enum Phase: Hashable, Sendable {
+    public enum Phase: Hashable, Sendable, Codable {
         case calling
         case open
         case over(SessionEnd)
     }
 
     /// One user's place.
-    public enum Seat: Hashable, Sendable {
+    public enum Seat: Hashable, Sendable, Codable {
         case called(Call)
         case present(first: Ordinal)
         case gone(SessionEnd)
@@ -89,10 +93,13 @@ public struct HostedSession: Hashable, Sendable {
         self.id = id
         self.creator = creator
         self.firstText = firstText
-        let call = Call.calling(until: now.advanced(by: SessionLimits.alertingMilliseconds))
+        let call = Call.calling(until: now.advanced(by: SessionLimits.callingMilliseconds))
         seats = Dictionary(uniqueKeysWithValues: invited.map { ($0, .called(call)) })
         seats[creator] = .present(first: 1)
     }
+
+    /// Takes up the order where the stored texts leave off: a text alone writes no state.
+    public mutating func resume(at stored: Ordinal) { head = max(head, stored) }
 
     /// Who takes part, in order.
     public var present: [Address] {
@@ -108,26 +115,31 @@ public struct HostedSession: Hashable, Sendable {
         case (.called, .answered(let answer)): return call(sender, .answer(answer), now)
         case (.present, .text(let id)) where phase == .open: return order(id, sender)
         case (.present, .invite(let address)): return invite(address, now)
+        case (.present, .remove(let address)) where sender == creator && address != creator:
+            return remove(address, now)
+        case (.present, .play(let id, let wish)): return changeMedia { $0.play(id, wish, now: now) }
         case (.present, .leave): return leave(sender, now)
         case (.present, .propose(let proposal)) where phase == .open:
             do throws(Refusal) {
                 let others = Set(present).subtracting([sender])
-                return spread(try media.propose(proposal, by: sender, others: others, now: now))
+                return try changeMedia { media throws(Refusal) in
+                    try media.propose(proposal, by: sender, others: others, now: now)
+                }
             } catch {
                 return [Sent(to: sender, message: .refused(proposal.id, error.code)), description(to: sender)]
             }
         case (.present, .consent(let id, let device)):
-            return spread(
+            return changeMedia { media in
                 device.map { media.accept(id, by: sender, on: $0) } ?? media.reject(id, by: sender)
-            )
-        case (.present, .connected(let id)): return spread(media.connected(id, by: sender, now: now))
+            }
+        case (.present, .connected(let id)): return changeMedia { $0.connected(id, by: sender, now: now) }
         case (.present, .withdraw(let id, let outcome)):
-            return spread(media.withdraw(id, by: sender, outcome, now: now))
-        case (.present, .mediumFailed(let id)): return spread(media.fail(id))
+            return changeMedia { $0.withdraw(id, by: sender, outcome, now: now) }
+        case (.present, .mediumFailed(let id)): return changeMedia { $0.fail(id) }
         case (_, .text(let id)): return [Sent(to: sender, message: .refused(id, .conflict))]
         case (_, .propose(let proposal)): return [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case (_, .answered), (_, .consent), (_, .connected), (_, .withdraw), (_, .mediumFailed), (_, .invite),
-            (_, .leave):
+            (_, .remove), (_, .play), (_, .leave):
             return []
         }
     }
@@ -138,7 +150,7 @@ public struct HostedSession: Hashable, Sendable {
         case .text(let id): [Sent(to: sender, message: .refused(id, .conflict))]
         case .propose(let proposal): [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case .answered(.accepted): [Sent(to: sender, message: .ended(end))]
-        case .answered, .consent, .connected, .withdraw, .mediumFailed, .invite, .leave: []
+        case .answered, .consent, .connected, .withdraw, .mediumFailed, .invite, .remove, .play, .leave: []
         }
     }
 
@@ -156,7 +168,7 @@ public struct HostedSession: Hashable, Sendable {
         case nil, .gone: break
         }
         guard seats.count < SessionLimits.participants else { return [] }
-        seats[address] = .called(.calling(until: now.advanced(by: SessionLimits.alertingMilliseconds)))
+        seats[address] = .called(.calling(until: now.advanced(by: SessionLimits.callingMilliseconds)))
         return []
     }
 
@@ -207,12 +219,25 @@ public struct HostedSession: Hashable, Sendable {
 
     private mutating func leave(_ address: Address, _ now: Timestamp) -> [Sent] {
         if phase == .calling { return cancel(now) }
-        seats[address] = .gone(.left)
-        var sent = [Sent(to: address, message: .ended(.left))]
+        return part(address, .left, now)
+    }
+
+    /// Takes a user out who is in, or whose devices still ring.
+    private mutating func remove(_ address: Address, _ now: Timestamp) -> [Sent] {
+        switch seats[address] {
+        case .called: call(address, .cancel, now)
+        case .present: part(address, .removed, now)
+        case .gone, nil: []
+        }
+    }
+
+    private mutating func part(_ address: Address, _ end: SessionEnd, _ now: Timestamp) -> [Sent] {
+        seats[address] = .gone(end)
+        var sent = [Sent(to: address, message: .ended(end))]
         let remaining = present
-        guard remaining.count > 1 else { return sent + end(.left) }
+        guard remaining.count > 1 else { return sent + self.end(.left) }
         sent += remaining.map { Sent(to: $0, message: .participants(remaining)) }
-        return sent + spread(media.leave(address, now: now))
+        return sent + changeMedia { $0.leave(address, now: now) }
     }
 
     /// The caller does not want any more: every server that was asked has to answer first.
@@ -244,6 +269,19 @@ public struct HostedSession: Hashable, Sendable {
 
     // MARK: Media
 
+    /// Changes the description first, and then tells everybody what it is.
+    private mutating func changeMedia(
+        _ change: (inout MediaDescription) throws(Refusal) -> [MediaDescription.Action]
+    ) throws(Refusal) -> [Sent] {
+        let actions = try change(&media)
+        return spread(actions)
+    }
+
+    private mutating func changeMedia(_ change: (inout MediaDescription) -> [MediaDescription.Action]) -> [Sent] {
+        let actions = change(&media)
+        return spread(actions)
+    }
+
     private func spread(_ actions: [MediaDescription.Action]) -> [Sent] {
         actions.flatMap { action in
             switch action {
@@ -263,7 +301,7 @@ public struct HostedSession: Hashable, Sendable {
     /// What ran out of time.
     public mutating func clock(_ now: Timestamp) -> [Sent] {
         if case .over = phase { return [] }
-        return seats.keys.sorted().flatMap { call($0, .clock(now), now) } + spread(media.clock(now))
+        return seats.keys.sorted().flatMap { call($0, .clock(now), now) } + changeMedia { $0.clock(now) }
     }
 
     /// When it must be looked at again.

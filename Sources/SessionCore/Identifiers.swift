@@ -1,33 +1,5 @@
 public import MessagingCore
 
-/// A session's identity, chosen by the device that asks for it (the Contribution-ID of RCC.07, section 2.4).
-///
-/// The same alphabet as a message id; ordered, so that of two requests that cross the lower one stays.
-public struct SessionID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
-    public let description: String
-
-    /// Checks and wraps an identifier.
-    /// - Throws: ``Refusal`` with code `invalid-id`.
-    public init(_ text: String) throws(Refusal) { description = try MessageID(text).description }
-
-    /// Wraps an identifier read back from the store.
-    public init(stored text: String) { description = text }
-
-    public init(from decoder: any Decoder) throws {
-        try self.init(decoder.singleValueContainer().decode(String.self))
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
-
-    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.description < rhs.description }
-}
-
-/// A text's place in its session, from 1 without gaps; given by the owner.
-public typealias Ordinal = Int64
-
 /// The state of the media description; each change that the owner takes adds one.
 public typealias Revision = Int64
 
@@ -58,9 +30,11 @@ public struct MediumID: RawRepresentable, Hashable, Comparable, Sendable, Codabl
 }
 
 /// Why a session, or a user's part in it, is over.
-public enum SessionEnd: Hashable, Sendable, Codable {
+public enum SessionEnd: String, Hashable, Sendable, Codable, CaseIterable {
     /// Somebody ended it, or left it.
     case left
+    /// Who asked for the session took the user out of it.
+    case removed
     case rejected
     case cancelled
     /// Nobody answered in time.
@@ -73,6 +47,9 @@ public enum SessionEnd: Hashable, Sendable, Codable {
 public enum SessionLimits {
     /// How long a request alerts.
     public static let alertingMilliseconds: Int64 = 60_000
+    /// How long the owner waits for a user's answer: longer than that user's devices ring, so that it is the user's own
+    /// server that says "missed".
+    public static let callingMilliseconds: Int64 = 65_000
     /// How long a target may take to get ready, and to catch up.
     public static let handOverMilliseconds: Int64 = 20_000
     /// How long an old leg may take to close.
@@ -82,6 +59,8 @@ public enum SessionLimits {
     /// A target this close to the head goes live.
     public static let ordinalsBehind: Ordinal = 8
     public static let participants = 32
+    /// Conversations of one user at a time.
+    public static let sessionsPerUser = 64
     /// Media among several users are a mesh: every device sends to every other.
     public static let meshParticipants = 4
     public static let media = 16

@@ -7,7 +7,7 @@ public import MessagingCore
 ///            --cancel--> cancelled     --time----> missed
 /// ```
 /// The commit that leaves `alerting` makes the winner; everyone later is told who it was.
-public enum Invitation: Hashable, Sendable {
+public enum Invitation: Hashable, Sendable, Codable {
     case alerting(until: Timestamp)
     /// The device that joins, and the one on which the person accepted: it may name another of the same user.
     case accepted(on: DeviceID, by: DeviceID)
@@ -78,7 +78,7 @@ public enum InvitationAnswer: Hashable, Sendable, Codable {
 /// A conversation request at the owner, for one invited user.
 ///
 /// The caller's wish to cancel is only a wish until the callee's server has answered: an acceptance may have come first.
-public enum Call: Hashable, Sendable {
+public enum Call: Hashable, Sendable, Codable {
     case calling(until: Timestamp)
     /// The callee's server was asked to withdraw its alerts, because the caller or the clock said so.
     case cancelling(SessionEnd)

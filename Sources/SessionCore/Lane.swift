@@ -1,9 +1,9 @@
 /// The sending end of a durable lane between two servers: in order, each once, over links that lose and repeat.
 ///
 /// What is put is kept until the other end says that it has it.
-public struct LaneSender<Payload: Hashable & Sendable>: Hashable, Sendable {
+public struct LaneSender<Payload: Hashable & Sendable & Codable>: Hashable, Sendable, Codable {
     /// A payload under its number, from 1.
-    public struct Entry: Hashable, Sendable {
+    public struct Entry: Hashable, Sendable, Codable {
         public var number: Int64
         public var payload: Payload
     }
@@ -27,7 +27,7 @@ public struct LaneSender<Payload: Hashable & Sendable>: Hashable, Sendable {
 }
 
 /// The receiving end of a lane.
-public struct LaneReceiver: Hashable, Sendable {
+public struct LaneReceiver: Hashable, Sendable, Codable {
     /// What to do with what came.
     public enum Verdict: Hashable, Sendable {
         /// It is the next one: take it.

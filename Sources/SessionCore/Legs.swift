@@ -25,9 +25,9 @@ public enum History: Hashable, Sendable, Codable {
 ///   preparing --ready--> replaying --close to the head--> live --replaced--> draining --closed--> (gone)
 ///       \_____________________\__failed, or time__> (gone: the old leg never noticed)
 /// ```
-public struct Leg: Hashable, Sendable {
+public struct Leg: Hashable, Sendable, Codable {
     /// Where it stands.
-    public enum State: Hashable, Sendable {
+    public enum State: Hashable, Sendable, Codable {
         /// The device was asked to join; nothing of the session is its own yet.
         case preparing(History, until: Timestamp)
         /// It is given what was said: it has everything up to its position.
@@ -43,6 +43,8 @@ public struct Leg: Hashable, Sendable {
     public let generation: Generation
     /// The leg that this one is to replace; nil for one that is added.
     public let replaces: Generation?
+    /// Its history begins after this ordinal; nil while that is open.
+    public internal(set) var start: Ordinal?
     public internal(set) var state: State
 
     /// Whether texts and control are its own.
@@ -68,7 +70,7 @@ public struct Leg: Hashable, Sendable {
 /// All legs of one participant, and every hand-over among them.
 ///
 /// Push and pull are the same: a leg is asked for on a target, replacing another or beside it.
-public struct Legs: Hashable, Sendable {
+public struct Legs: Hashable, Sendable, Codable {
     /// What became of a leg.
     public enum Action: Hashable, Sendable {
         case none
@@ -101,7 +103,7 @@ public struct Legs: Hashable, Sendable {
     /// The first leg, of the device that called or accepted: live at once.
     public mutating func attach(_ device: DeviceID, at head: Ordinal) -> Generation {
         let generation = take()
-        legs.append(Leg(device: device, generation: generation, replaces: nil, state: .live(fence: head)))
+        legs.append(Leg(device: device, generation: generation, replaces: nil, start: head, state: .live(fence: head)))
         return generation
     }
 
@@ -145,6 +147,7 @@ public struct Legs: Hashable, Sendable {
     ) -> [Action] {
         guard let index = index(generation), case .preparing(let history, _) = legs[index].state else { return [] }
         let start = history.start(first: first, head: head)
+        legs[index].start = start
         legs[index].state = .replaying(
             position: start,
             until: now.advanced(by: SessionLimits.handOverMilliseconds)

@@ -35,6 +35,10 @@ public struct Medium: Hashable, Sendable, Codable {
     public var direction: MediumDirection
     /// The file of the personal area that a stored video or a file is; nil for the others.
     public let source: String?
+    /// Whose personal area that is in; nil without a source.
+    public let owner: Address?
+    /// Where a stored video stands, the same for all; nil for the others.
+    public var playback: Playback?
     /// Who has it on hold; while anybody has, nothing flows.
     public var held: Set<Address> = []
     /// One device for each participant that takes part in it.
@@ -42,6 +46,31 @@ public struct Medium: Hashable, Sendable, Codable {
 
     /// Whether it flows.
     public var flows: Bool { held.isEmpty && placements.count > 1 }
+}
+
+/// Where a stored video stands: at `position` at the time `at`, going on from there if it plays.
+public struct Playback: Hashable, Sendable, Codable {
+    /// What somebody wants of it; the owner says from when on.
+    public struct Wish: Hashable, Sendable, Codable {
+        public var isPlaying: Bool
+        /// Milliseconds from the beginning.
+        public var position: Int64
+        /// Thousandths of the natural speed.
+        public var rate: Int32
+
+        /// A wish.
+        public init(isPlaying: Bool, position: Int64, rate: Int32 = 1000) {
+            self.isPlaying = isPlaying
+            self.position = position
+            self.rate = rate
+        }
+    }
+
+    public var state: Wish
+    /// On the owner's clock.
+    public var at: Timestamp
+    /// Each change adds one: of two the later one counts, on all sides.
+    public var revision: Int64
 }
 
 /// What somebody wants changed. Adding needs the other side's consent; the rest does not.
@@ -106,7 +135,7 @@ public enum ChangeOutcome: Hashable, Sendable, Codable {
 ///
 /// A modification is `proposed -> accepted(device) | rejected | expired | superseded`. At most one is pending for a
 /// medium; several media may have one each. A rejected one leaves no trace: the revision does not move.
-public struct MediaDescription: Hashable, Sendable {
+public struct MediaDescription: Hashable, Sendable, Codable {
     /// What the owner tells the participants.
     public enum Action: Hashable, Sendable {
         /// All sides get the new description.
@@ -262,12 +291,23 @@ public struct MediaDescription: Hashable, Sendable {
                     kind: kind,
                     direction: direction,
                     source: source,
+                    owner: source.map { _ in change.by },
                     placements: [change.by: Placement(device: own, generation: .first), address: placement]
                 )
             )
         }
         revision += 1
         return settleIfAnswered(index) + [.publish]
+    }
+
+    /// Plays, pauses or seeks, for all: the last one to arrive counts. It is no change to the description.
+    public mutating func play(_ id: MediumID, _ wish: Playback.Wish, now: Timestamp) -> [Action] {
+        guard let index = media.firstIndex(where: { $0.id == id && $0.kind == .storedVideo }), wish.position >= 0,
+            (125...8000).contains(wish.rate)
+        else { return [] }
+        let revision = (media[index].playback?.revision ?? 0) + 1
+        media[index].playback = Playback(state: wish, at: now, revision: revision)
+        return [.publish]
     }
 
     /// A participant does not want it.

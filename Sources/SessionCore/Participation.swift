@@ -8,9 +8,9 @@ public import MessagingCore
 ///       \--answered otherwise-------------------------------------> over
 ///   calling ----------------------admitted--> present
 /// ```
-public struct Participation: Hashable, Sendable {
+public struct Participation: Hashable, Sendable, Codable {
     /// Where the user stands.
-    public enum Phase: Hashable, Sendable {
+    public enum Phase: Hashable, Sendable, Codable {
         /// The user asked for the session, on this device.
         case calling(DeviceID)
         case alerting
@@ -21,7 +21,7 @@ public struct Participation: Hashable, Sendable {
     }
 
     /// The request as it came, and what became of it.
-    public struct Request: Hashable, Sendable {
+    public struct Request: Hashable, Sendable, Codable {
         public internal(set) var invitation: Invitation
         public internal(set) var ledger: AlertLedger
     }
@@ -98,6 +98,9 @@ public struct Participation: Hashable, Sendable {
         phase = .alerting
         alert(devices, now: now)
     }
+
+    /// Takes up the order where the stored texts leave off: a text alone writes no state.
+    public mutating func resume(at stored: Ordinal) { head = max(head, stored) }
 
     public var isOver: Bool { if case .over = phase { true } else { false } }
 
@@ -223,7 +226,32 @@ public struct Participation: Hashable, Sendable {
         return [.send(isConnected ? .connected(id) : .withdraw(id, .failed))]
     }
 
+    /// A device could not make a medium run that is placed on it.
+    /// - Throws: ``Refusal`` `conflict` when the medium is not placed there.
+    public func mediumFailed(_ id: MediumID, on device: DeviceID) throws(Refusal) -> [Effect] {
+        guard phase == .present, media.contains(where: { $0.id == id && $0.placements[user]?.device == device }) else {
+            throw Refusal(.conflict, "this medium is not on this device")
+        }
+        return [.send(.mediumFailed(id))]
+    }
+
+    /// The user plays, pauses or seeks a stored video, for all.
+    /// - Throws: ``Refusal`` `not-found` when there is no such video.
+    public func play(_ id: MediumID, _ wish: Playback.Wish) throws(Refusal) -> [Effect] {
+        guard phase == .present, media.contains(where: { $0.id == id && $0.kind == .storedVideo }) else {
+            throw Refusal(.notFound, "there is no such video in the session")
+        }
+        return [.send(.play(id, wish))]
+    }
+
     // MARK: Others
+
+    /// The user takes another one out.
+    /// - Throws: ``Refusal`` `conflict` when the user is not in the session.
+    public func remove(_ address: Address) throws(Refusal) -> [Effect] {
+        guard phase == .present else { throw Refusal(.conflict, "you are not in this session") }
+        return [.send(.remove(address))]
+    }
 
     /// The user asks another one to join.
     /// - Throws: ``Refusal`` `conflict` when the user is not in the session.

@@ -1,5 +1,4 @@
 public import MessagingCore
-public import SessionCore
 
 /// One side of a live conversation as stored: what the owner knows of it, or one user's part in it.
 public struct SessionRecord: Hashable, Sendable {
@@ -53,6 +52,8 @@ public protocol SessionReads {
     func session(_ account: AccountID, _ session: SessionID, _ role: SessionRecord.Role) throws -> SessionRecord?
     /// The account's parts in sessions that are not over, in order of session.
     func sessions(of account: AccountID, limit: Int) throws -> [SessionRecord]
+    /// Users' parts in sessions that are not over, in order of account and session, above `after`.
+    func openSessions(after: (AccountID, SessionID)?, limit: Int) throws -> [SessionRecord]
     /// Sides that are due at or before `time`, the longest ago first; then in order of account, session and role.
     func sessions(dueBy time: Timestamp, limit: Int) throws -> [SessionRecord]
     /// Texts of a user's part with ordinals above `after`, in order.

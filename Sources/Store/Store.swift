@@ -1,5 +1,4 @@
 public import MessagingCore
-public import SessionCore
 
 /// Bounds that every store keeps.
 public enum StoreLimits {

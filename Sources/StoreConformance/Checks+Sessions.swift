@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 extension SessionRecord {

@@ -91,6 +91,8 @@ public enum Because: Hashable, Sendable {
     case sentFromHere
     case deletedHere
     case fetchedHere
+    /// The device takes part in the conversation that the text belongs to.
+    case takesPart
 }
 
 /// What a device gets, and why.

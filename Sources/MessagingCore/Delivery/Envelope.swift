@@ -50,6 +50,18 @@ public struct Part: Hashable, Sendable, Codable {
     }
 }
 
+/// Where a text stands in a live conversation.
+public struct SessionPlace: Hashable, Sendable, Codable {
+    public var id: SessionID
+    public var ordinal: Ordinal
+
+    /// A place as the session's owner gave it.
+    public init(id: SessionID, ordinal: Ordinal) {
+        self.id = id
+        self.ordinal = ordinal
+    }
+}
+
 /// What a message says and to whom; stored once per provider, shown by the sender's and the receivers' items.
 ///
 /// Its Codable form is the document that devices get.
@@ -64,6 +76,8 @@ public struct Envelope: Hashable, Sendable, Codable {
     public var inReplyTo: MessageID?
     public var expires: Timestamp?
     public var parts: [Part]
+    /// The place of a text in its live conversation.
+    public var session: SessionPlace?
 
     /// A message as submitted.
     public init(

@@ -32,12 +32,18 @@ public struct LocalDelivery: Sendable {
         guard var receiver = user else { return .notFound }
         guard !receiver.account.suspended else { return .notFound }
         let envelope = submission.envelope
-        if receiver.account.settings.refuseBlocked, receiver.preferences.blocked.contains(envelope.from) {
+        if submission.session == nil, receiver.account.settings.refuseBlocked,
+            receiver.preferences.blocked.contains(envelope.from)
+        {
             return .forbidden
         }
         let facts = MessageFacts(envelope, ownAddresses: [address])
         var decisions = receiver.decisions(facts, .incoming, policy: policy, now: now)
-        if receiver.account.settings.muted.contains(envelope.conversation) { decisions.silence() }
+        if let session = submission.session {
+            decisions.follow(session.legs[account] ?? [])
+        } else if receiver.account.settings.muted.contains(envelope.conversation) {
+            decisions.silence()
+        }
 
         if var item = items[account] ?? existing {
             // A tombstoned item stays dead, and somebody else's message of that id is not joined.
@@ -48,7 +54,7 @@ public struct LocalDelivery: Sendable {
             item.changed = receiver.account.nextNumber()
             remember(item)
         } else {
-            guard receiver.account.hasRoom(for: bytes) else {
+            guard receiver.account.hasRoom(for: bytes) || submission.session?.isPaid == true else {
                 return .quotaExceeded
             }
             receiver.account.used += bytes
@@ -98,6 +104,10 @@ public struct LocalDelivery: Sendable {
             now: now,
             sentFrom: submission.device
         )
+        if let session = submission.session {
+            decisions.follow(session.legs[sender.account.id] ?? [])
+            decisions.silence()
+        }
         if !toSelf.isEmpty {
             flags.insert(.received)
             if submission.reports.contains(.delivered) { flags.insert(.wantsDelivered) }
@@ -139,6 +149,19 @@ public struct LocalDelivery: Sendable {
 }
 
 extension PackedDecisions {
+    /// Devices that take part get the text whole; on the others it never makes a sound.
+    mutating func follow(_ legs: Set<DeviceID>) {
+        for index in entries.indices {
+            let device = entries[index].device
+            guard legs.contains(device) else {
+                entries[index].result |= 4
+                continue
+            }
+            guard entries[index].decision?.because != .sentFromHere else { continue }
+            entries[index] = Entry(device, Decision(.whole, because: .takesPart))
+        }
+    }
+
     /// Makes every decision silent: the conversation is muted.
     mutating func silence() {
         for index in entries.indices { entries[index].result |= 4 }

@@ -1,15 +1,41 @@
+/// How a text of a live conversation goes: to all who take part or to nobody, loud on the devices that do.
+public struct SessionDelivery: Sendable {
+    /// The devices of each user that are given the text.
+    public var legs: [AccountID: Set<DeviceID>]
+    /// The text came with the request and was paid for then: it is in, whatever has changed meanwhile.
+    public var isPaid: Bool
+
+    /// A delivery to these devices.
+    public init(legs: [AccountID: Set<DeviceID>], isPaid: Bool = false) {
+        self.legs = legs
+        self.isPaid = isPaid
+    }
+}
+
 /// A message that a user's device wants sent.
 public struct Submission: Sendable {
     public var envelope: Envelope
     /// The device that sends it; nil for a sender without one.
     public var device: DeviceID?
     public var reports: [Report]
+    /// How a text of a live conversation goes; nil for a message by itself.
+    public var session: SessionDelivery?
+    /// What makes a repetition the same request.
+    public var digest: [UInt8]
 
     /// A message with the reports its sender asks for.
-    public init(envelope: Envelope, device: DeviceID?, reports: [Report]) {
+    public init(
+        envelope: Envelope,
+        device: DeviceID?,
+        reports: [Report],
+        session: SessionDelivery? = nil,
+        digest: [UInt8] = []
+    ) {
         self.envelope = envelope
         self.device = device
         self.reports = reports
+        self.session = session
+        self.digest = digest
     }
 }
 
@@ -102,16 +128,20 @@ public func submit(
     try envelope.validate()
     guard var from = users[sender] else { throw Refusal(.notFound, "no such account") }
     let bytes = envelope.bytes
-    let price = try check(envelope, bytes: bytes, sender: from.account, tariff: tariff)
+    let isPaid = submission.session?.isPaid ?? false
+    let price = isPaid ? 0 : try check(envelope, bytes: bytes, sender: from.account, tariff: tariff)
 
     var result = Submitted(items: [], ledger: [], outbox: [], created: 0, receivers: [], references: 0)
     var delivery = LocalDelivery(submission: submission, content: content, bytes: bytes, policy: policy, now: now)
     var inCommit = 0
     for address in envelope.to {
         var state = ReceiverState(address: address, disposition: .pending, since: now)
-        result.ledger.append(
-            from.account.book(.message, -price, at: now, message: envelope.id, receiver: address)
-        )
+        // A text that costs nothing leaves no line: there are too many of them.
+        if submission.session == nil || price > 0 {
+            result.ledger.append(
+                from.account.book(.message, -price, at: now, message: envelope.id, receiver: address)
+            )
+        }
         switch resolve(address) {
         case .unknown:
             _ = state.raise(to: .failed, at: now, failure: .notFound)
@@ -122,13 +152,16 @@ public func submit(
         case .local(let account) where account == sender:
             delivery.toSelf.append(address)
         case .local(let account):
-            guard inCommit < Limits.receiversInCommit || delivery.items[account] != nil else {
+            guard
+                inCommit < Limits.receiversInCommit || delivery.items[account] != nil || submission.session != nil
+            else {
                 result.outbox.append(
                     outbox(submission, sender, content, address, lane: "local", price: price, now: now)
                 )
                 break
             }
             if let failure = delivery.deliver(to: account, address, &users[account], existing(account)) {
+                guard submission.session == nil else { throw Refusal(failure, "the text cannot reach everybody") }
                 _ = state.raise(to: .failed, at: now, failure: failure)
             } else {
                 inCommit += 1

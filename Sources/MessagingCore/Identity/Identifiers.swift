@@ -108,6 +108,34 @@ public struct ConversationID: Hashable, Sendable, Codable, CustomStringConvertib
     }
 }
 
+/// A session's identity, chosen by the device that asks for it (the Contribution-ID of RCC.07, section 2.4).
+///
+/// The same alphabet as a message id; ordered, so that of two requests that cross the lower one stays.
+public struct SessionID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    public let description: String
+
+    /// Checks and wraps an identifier.
+    /// - Throws: ``Refusal`` with code `invalid-id`.
+    public init(_ text: String) throws(Refusal) { description = try MessageID(text).description }
+
+    /// Wraps an identifier read back from the store.
+    public init(stored text: String) { description = text }
+
+    public init(from decoder: any Decoder) throws {
+        try self.init(decoder.singleValueContainer().decode(String.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.description < rhs.description }
+}
+
+/// A text's place in its session, from 1 without gaps; given by the owner.
+public typealias Ordinal = Int64
+
 @inline(__always)
 func isAlphanumeric(_ byte: UInt8) -> Bool {
     switch byte {

@@ -10,6 +10,7 @@ public enum ItemKind: UInt8, Sendable, Hashable, CaseIterable, Codable {
     case blocked = 8
     case file = 9
     case account = 10
+    case session = 11
 }
 
 /// One object of a mailbox with the number of its making and of its last change.
@@ -156,7 +157,7 @@ public struct PackedDecisions: Hashable, Sendable {
 extension PackedDecisions.Entry {
     private static let fixed: [Because] = [
         .operatorProhibits, .blockedSender, .otherwise, .cannotShow, .deviceSizeLimit, .operatorMedia,
-        .operatorSizeLimit, .sentFromHere, .deletedHere, .fetchedHere,
+        .operatorSizeLimit, .sentFromHere, .deletedHere, .fetchedHere, .takesPart,
     ]
     private static let firstRule: UInt8 = 16
 

@@ -23,12 +23,23 @@ public struct Entitlement: Hashable, Sendable, Codable {
     }
 }
 
+/// What somebody shows of the own devices to those in the same conversation.
+public enum TellDevices: String, Hashable, Sendable, Codable, CaseIterable {
+    case nothing
+    /// What they can do, all together.
+    case capabilities
+    /// Each by name and kind.
+    case devices
+}
+
 /// The user's own switches; telling senders and synchronising devices are different wishes.
 public struct AccountSettings: Hashable, Sendable, Codable {
     public var tellDelivered: Bool
     public var tellDisplayed: Bool
     /// A blocked sender is told so (true), or not (false).
     public var refuseBlocked: Bool
+    /// What those one talks to may see of one's devices.
+    public var tellDevices: TellDevices
     /// Conversations whose messages arrive silently.
     public var muted: [ConversationID]
 
@@ -37,12 +48,24 @@ public struct AccountSettings: Hashable, Sendable, Codable {
         tellDelivered: Bool = true,
         tellDisplayed: Bool = true,
         refuseBlocked: Bool = false,
+        tellDevices: TellDevices = .capabilities,
         muted: [ConversationID] = []
     ) {
         self.tellDelivered = tellDelivered
         self.tellDisplayed = tellDisplayed
         self.refuseBlocked = refuseBlocked
+        self.tellDevices = tellDevices
         self.muted = muted
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        tellDelivered = try values.decode(Bool.self, forKey: .tellDelivered)
+        tellDisplayed = try values.decode(Bool.self, forKey: .tellDisplayed)
+        refuseBlocked = try values.decode(Bool.self, forKey: .refuseBlocked)
+        muted = try values.decode([ConversationID].self, forKey: .muted)
+        // Settings of before conversations do not say.
+        tellDevices = try values.decodeIfPresent(TellDevices.self, forKey: .tellDevices) ?? .capabilities
     }
 }
 

@@ -30,6 +30,10 @@ public struct LedgerLine: Hashable, Sendable {
         case message
         case refund
         case credit
+        /// A conversation that somebody was asked for.
+        case request
+        /// A medium of a conversation.
+        case medium
     }
 
     public var account: AccountID

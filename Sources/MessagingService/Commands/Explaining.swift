@@ -115,6 +115,7 @@ extension Decision {
         case .sentFromHere: "it was sent from this device"
         case .deletedHere: "it was deleted on this device only"
         case .fetchedHere: "it was fetched by this device"
+        case .takesPart: "the device takes part in the conversation"
         case .rule(let index):
             if list.rules.indices.contains(index) {
                 "rule '\(list.rules[index].name)' matched: \(list.rules[index].matched(facts, device))"

@@ -82,7 +82,7 @@ extension MessagingService {
     }
 
     /// Reads a listing for a device; what arrives there by it is delivered.
-    private func listed<T: Sendable>(
+    func listed<T: Sendable>(
         _ who: DeviceIdentity,
         _ body: @escaping @Sendable (PageReader) throws -> (T, arrived: [ChangeNumber])
     ) async throws -> T {
@@ -137,7 +137,7 @@ extension MessagingService {
 
     // MARK: Projection
 
-    private func page(
+    func page(
         _ reader: PageReader,
         _ items: [Item],
         limit: Int

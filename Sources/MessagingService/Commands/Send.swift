@@ -54,6 +54,11 @@ extension MessagingService {
         let sender = try work.user(who.account)
         guard sender.device(who.device) != nil else { throw Refusal(.unauthenticated, "the device was revoked") }
         let parts = try PartResolver(work: work, account: who.account).resolve(request.parts)
+        if let session = request.session {
+            let answer = try say(work, who, session, request, parts, digest)
+            try spendUploads(work, request)
+            return answer
+        }
         let from = try Self.from(request, sender)
         let envelope = Envelope(
             id: request.id,
@@ -67,26 +72,28 @@ extension MessagingService {
             expires: request.expires,
             parts: parts
         )
-        let answer = try commit(
+        let (answer, _) = try commit(
             work,
-            Submission(envelope: envelope, device: who.device, reports: request.reports ?? []),
-            sender: who.account,
-            digest: digest
+            Submission(envelope: envelope, device: who.device, reports: request.reports ?? [], digest: digest),
+            sender: who.account
         )
+        try spendUploads(work, request)
+        return answer
+    }
+
+    private func spendUploads(_ work: Work, _ request: SendRequest) throws {
         // The message holds the bytes now: a handle that stayed would count against the account until its lease ends.
         for id in Set(request.parts.compactMap(\.upload)) {
             if let upload = try work.transaction.upload(id) { try Self.drop(upload, work) }
         }
-        return answer
     }
 
     /// Decides in the core, then writes what it decided.
-    private func commit(
+    func commit(
         _ work: Work,
         _ submission: Submission,
-        sender: AccountID,
-        digest: [UInt8]
-    ) throws -> SendAnswer {
+        sender: AccountID
+    ) throws -> (answer: SendAnswer, items: [Item]) {
         let envelope = submission.envelope
         var resolutions: [Address: Resolution] = [:]
         var concerned: [AccountID: UserState] = [sender: try work.user(sender)]
@@ -143,18 +150,20 @@ extension MessagingService {
             .key(
                 sender,
                 envelope.id,
-                SubmissionKey(digest: digest, created: submitted.created, time: work.now)
+                SubmissionKey(digest: submission.digest, created: submitted.created, time: work.now)
             )
         )
         if !submitted.outbox.isEmpty { outboxHasWork() }
-        return SendAnswer(
+        let answer = SendAnswer(
             id: envelope.id,
             created: submitted.created,
             conversation: envelope.conversation,
             receivers: submitted.receivers.map(ReceiverDocument.init),
             balance: concerned[sender]?.account.balance ?? 0,
+            ordinal: envelope.session?.ordinal,
             repeated: false
         )
+        return (answer, submitted.items)
     }
 
     /// The answer to a message that was accepted before.
@@ -166,6 +175,11 @@ extension MessagingService {
     ) throws -> SendAnswer {
         let user = try work.user(account)
         let message = try work.transaction.item(account, created: created)?.message
+        let envelope =
+            try request.session == nil
+            ? nil
+            : message.flatMap { try work.transaction.content($0.content) }
+                .map { try Documents.decode(Envelope.self, $0.document) }
         return SendAnswer(
             id: request.id,
             created: created,
@@ -173,6 +187,7 @@ extension MessagingService {
                 ?? Self.conversation(of: request, from: Self.from(request, user)),
             receivers: message?.receivers.map(ReceiverDocument.init) ?? [],
             balance: user.account.balance,
+            ordinal: envelope?.session?.ordinal,
             repeated: true
         )
     }
@@ -193,7 +208,7 @@ extension MessagingService {
     }
 
     /// An id is a UUID of version 7, so that it has an age; beyond the horizon of the keys it is never taken as new.
-    private static func checkAge(_ id: MessageID, now: Timestamp) throws(Refusal) {
+    static func checkAge(_ id: MessageID, now: Timestamp) throws(Refusal) {
         guard let made = id.creationTime else {
             throw Refusal(.invalidID, "a message id is a UUID of version 7")
         }
@@ -208,9 +223,13 @@ extension MessagingService {
 
     /// The conversation that the client names, or that of the participants: the same from every side.
     private static func conversation(of request: SendRequest, from: Address) -> ConversationID {
-        if let given = request.conversation { return given }
+        request.conversation ?? conversation(of: [from] + request.to)
+    }
+
+    /// The conversation of these participants.
+    static func conversation(of participants: [Address]) -> ConversationID {
         var hash = SHA256()
-        for address in Set([from] + request.to).sorted() {
+        for address in Set(participants).sorted() {
             hash.update(data: Array(address.description.utf8))
             hash.update(data: [0])
         }
@@ -242,6 +261,7 @@ extension MessagingService {
         add(request.conversation?.description)
         add(request.inReplyTo?.description)
         add(request.expires?.description)
+        add(request.session?.description)
         return Array(hash.finalize())
     }
 }

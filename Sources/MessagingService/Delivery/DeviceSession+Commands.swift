@@ -19,6 +19,7 @@ extension DeviceSession {
     func handle(_ frame: ClientFrame) {
         guard case .open(let identity) = phase else { return end(CloseCode.badFrame, "wait for welcome") }
         if let number = frame.ack { return acknowledge(identity, number, frame.level) }
+        if frame.typing != nil || frame.signal != nil { return relay(identity, frame) }
         guard let ref = frame.ref else { return end(CloseCode.badFrame, "a command has a ref") }
         guard commands < Self.commandsInFlight else {
             return answer(ref, .failure(Refusal(.rateLimited, "wait for answers before sending more commands")))
@@ -49,6 +50,14 @@ extension DeviceSession {
         } else {
             answer(ref, .failure(Refusal(.invalidRequest, "the frame holds no command that this server knows")))
         }
+    }
+
+    /// Hints are not answered; beyond so many between two ticks they are dropped.
+    private func relay(_ identity: DeviceIdentity, _ frame: ClientFrame) {
+        hints += 1
+        guard hints <= Self.hintsPerTick else { return }
+        if let typing = frame.typing { service.typing(identity, typing) }
+        if let signal = frame.signal { service.signal(identity, signal) }
     }
 
     private func command<T: Sendable>(

@@ -8,6 +8,13 @@ extension DeviceSession {
 
     func revoked() { end(CloseCode.unauthenticated, "the device was revoked") }
 
+    /// A hint is worth nothing later: what the link does not take now is dropped.
+    func hint(_ frame: [UInt8]) {
+        guard case .open = phase, link.isWritable else { return }
+        link.write(frame)
+        link.flush()
+    }
+
     func changed(_ change: UserChange, _ rendering: ChangeRendering) {
         guard case .open(let identity) = phase else {
             if case .opening = phase { _ = stream.changed(base: change.base, head: change.head) }

@@ -19,6 +19,7 @@ extension DeviceSession {
         phase = .opening(identity)
         // Before the head is read: a change committed after that read finds this session waiting.
         service.hub.attach(identity, self, inbox: inbox)
+        service.attendance(of: identity)
         readStore { [stream] reader in
             let account = reader.user.account
             let catchUp = CatchUp.decide(

@@ -24,6 +24,8 @@ public final class DeviceSession: @unchecked Sendable {
 
     /// Commands under way for one device; more are refused until some are answered.
     public static let commandsInFlight = 64
+    /// Hints of one device within a second: an offer with its candidates is some dozens.
+    static let hintsPerTick = 200
 
     let service: MessagingService
     let link: any DeviceLink
@@ -32,6 +34,7 @@ public final class DeviceSession: @unchecked Sendable {
     var stream: DeviceStream
     var epoch: Epoch?
     var commands = 0
+    var hints = 0
     var progressIsDue = false
     /// While there are any the cursor is not kept: what it covers and was not noted is found at the next connection.
     var uncommittedDeliveries = 0
@@ -72,6 +75,7 @@ public final class DeviceSession: @unchecked Sendable {
     /// About once a second: persists what was acknowledged and renews the lease.
     public func tick() {
         guard case .open(let identity) = phase else { return }
+        hints = 0
         let now = service.clock()
         let leaseIsDue = now.milliseconds(since: lastProgress) > Limits.leaseMilliseconds / 4
         guard progressIsDue || leaseIsDue else { return }
@@ -97,6 +101,7 @@ public final class DeviceSession: @unchecked Sendable {
             return
         }
         service.hub.detach(identity, self)
+        service.attendance(of: identity)
         if case .open = phase, progressIsDue { saveProgress(identity, service.clock()) }
         stream.close()
         phase = .closed

@@ -38,6 +38,13 @@ extension ItemWriter {
             text(",\"expires\":")
             time(expires)
         }
+        if let place = envelope.session {
+            text(",\"session\":{\"id\":")
+            safe(place.id.description)
+            text(",\"ordinal\":")
+            number(place.ordinal)
+            text("}")
+        }
         text(",\"parts\":[")
         for (index, part) in envelope.parts.enumerated() {
             if index > 0 { text(",") }

@@ -65,6 +65,14 @@ final class Hub: Sendable {
         for entry in gone { entry.inbox.post { entry.session.revoked() } }
     }
 
+    /// Sends a frame that is not stored to some devices of an account, if they are connected and keep up.
+    func send(_ frame: [UInt8], to devices: [DeviceID], of account: AccountID) {
+        let some = entries.withLock { entries in
+            (entries[account] ?? []).filter { devices.contains($0.device) }
+        }
+        for entry in some { entry.inbox.post { entry.session.hint(frame) } }
+    }
+
     func connectedDevices(_ account: AccountID) -> Set<DeviceID> {
         entries.withLock { Set(($0[account] ?? []).map(\.device)) }
     }

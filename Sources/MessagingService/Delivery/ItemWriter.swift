@@ -168,6 +168,10 @@ struct ItemWriter {
         receivers(answer.receivers)
         text(",\"balance\":")
         number(answer.balance)
+        if let ordinal = answer.ordinal {
+            text(",\"ordinal\":")
+            number(ordinal)
+        }
         text(answer.repeated ? ",\"repeated\":true}}" : ",\"repeated\":false}}")
     }
 
@@ -209,6 +213,7 @@ extension ItemKind {
         case .blocked: "blocked"
         case .file: "file"
         case .account: "account"
+        case .session: "session"
         }
     }
 }

@@ -121,7 +121,15 @@ final class World: Sendable {
             LoginRequest(
                 address: person.address,
                 password: Self.password,
-                device: DeviceDescription(kind: kind, label: "\(kind.rawValue)", capabilities: capabilities)
+                device: DeviceDescription(
+                    kind: kind,
+                    label: "\(kind.rawValue)",
+                    capabilities: capabilities
+                        ?? Capabilities(
+                            accepts: Capabilities.everything.accepts,
+                            features: ["text", "audio", "video"]
+                        )
+                )
             )
         )
         return Person.Device(

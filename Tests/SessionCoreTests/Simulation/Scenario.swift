@@ -275,6 +275,17 @@ struct Scenario {
                 let place = "\(part.session) revision \(part.revision)"
                 if media[place, default: part.media] != part.media { world.violate("two descriptions at \(place)") }
                 media[place] = part.media
+                checkDescription(part)
+            }
+        }
+    }
+
+    /// Everything has arrived: who takes part knows the media as the owner does.
+    private func checkDescription(_ part: Participation) {
+        for server in world.servers.values {
+            guard let host = server.hosted[part.session], host.present.contains(part.user) else { continue }
+            if part.revision != host.media.revision || part.media != host.media.media {
+                world.violate("\(part.user) has \(part.session) at \(part.revision), not \(host.media.revision)")
             }
         }
     }

@@ -49,7 +49,7 @@ struct LaneKey: Hashable {
     var isToOwner: Bool
 }
 
-enum Line: Hashable {
+enum Line: Hashable, Codable {
     case request
     case toOwner(ToOwner)
     case fromOwner(FromOwner)

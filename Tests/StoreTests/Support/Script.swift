@@ -1,5 +1,4 @@
 import MessagingCore
-import SessionCore
 import Store
 
 /// Random changes over a few names, so that they meet.
