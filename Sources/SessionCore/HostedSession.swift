@@ -122,9 +122,8 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case (.present, .propose(let proposal)) where phase == .open:
             do throws(Refusal) {
                 let others = Set(present).subtracting([sender])
-                return try changeMedia { media throws(Refusal) in
-                    try media.propose(proposal, by: sender, others: others, now: now)
-                }
+                let actions = try media.propose(proposal, by: sender, others: others, now: now)
+                return spread(actions)
             } catch {
                 return [Sent(to: sender, message: .refused(proposal.id, error.code)), description(to: sender)]
             }
@@ -270,13 +269,6 @@ public struct HostedSession: Hashable, Sendable, Codable {
     // MARK: Media
 
     /// Changes the description first, and then tells everybody what it is.
-    private mutating func changeMedia(
-        _ change: (inout MediaDescription) throws(Refusal) -> [MediaDescription.Action]
-    ) throws(Refusal) -> [Sent] {
-        let actions = try change(&media)
-        return spread(actions)
-    }
-
     private mutating func changeMedia(_ change: (inout MediaDescription) -> [MediaDescription.Action]) -> [Sent] {
         let actions = change(&media)
         return spread(actions)

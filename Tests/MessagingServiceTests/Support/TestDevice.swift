@@ -23,6 +23,8 @@ final class TestDevice: DeviceLink, Inbox {
         /// Numbers of content frames that were sent twice for the same item.
         var contents: [ChangeNumber: Int] = [:]
         var closed: UInt16?
+        /// Hints in the order they came.
+        var hints: [String] = []
         fileprivate var welcome: ServerFrame.Welcome?
         fileprivate var listing: [ChangeNumber: ItemDocument] = [:]
         fileprivate var answers: [Int: ServerFrame] = [:]
@@ -217,6 +219,10 @@ extension TestDevice.Mirror {
             if let level = frame.level { cursor?.level = level }
         }
         if let item = frame.item { merge(item) }
+        if let typing = frame.typing { hints.append("typing \(typing.from?.description ?? "?")") }
+        if let signal = frame.signal, case .text(let payload) = signal.payload {
+            hints.append("signal \(signal.from?.description ?? "?") \(payload)")
+        }
         if let ref = frame.ref { answers[ref] = frame }
     }
 
