@@ -148,7 +148,7 @@ let serverLibraries: [Target] = [
     target(
         "AppGateway",
         [
-            "ClientWire", "MessagingCore", "MessagingService", "Store", "WebFiles", crypto, httpTypes,
+            "ClientWire", "MessagingCore", "MessagingService", "SessionCore", "Store", "WebFiles", crypto, httpTypes,
             .product(name: "Hummingbird", package: "hummingbird"), logging, metrics,
             nio("NIOCore"), nio("NIOHTTP1"), nio("NIOWebSocket"),
             .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -168,8 +168,8 @@ let serverLibraries: [Target] = [
     target(
         "ContinuoClient",
         [
-            "ClientWire", "MessagingCore", crypto, httpClient, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
-            nio("NIOWebSocket"), nioSSL,
+            "ClientWire", "MessagingCore", "SessionCore", crypto, httpClient, nio("NIOCore"), nio("NIOPosix"),
+            nio("NIOHTTP1"), nio("NIOWebSocket"), nioSSL,
         ]
     ),
 ]
@@ -224,7 +224,7 @@ let executables: [Target] = [
         "continuo",
         [
             "AppGateway", "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore",
-            "MessagingService", "ProtocolDecoding", "WebFiles",
+            "MessagingService", "ProtocolDecoding", "SessionCore", "WebFiles",
             arguments, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
         ]
     )

@@ -1,6 +1,6 @@
-import ClientWire
+public import ClientWire
 import FoundationEssentials
-import MessagingCore
+public import MessagingCore
 import NIOCore
 
 /// What a session tells.
@@ -11,6 +11,10 @@ public enum SessionEvent: Sendable {
     case mailbox(LocalMailbox.Event)
     /// The device has everything there is.
     case upToDate
+    /// Somebody types in a live conversation.
+    case typing(TypingHint)
+    /// An offer, an answer or a candidate for a medium on this device.
+    case signal(MediaSignal)
     /// The connection ended; it is tried again after the wait.
     case disconnected(reason: String, retryIn: Duration)
 }
@@ -22,6 +26,7 @@ public actor DeviceSession {
     private let client: ContinuoClient
     private let journal: MailboxJournal
     private var backoff: Backoff
+    private var link: WebSocketLink?
     /// Frames stored by one sync, so that catching up does not wait for the disk at every frame.
     static let framesPerSync = 64
 
@@ -34,6 +39,20 @@ public actor DeviceSession {
 
     /// What the device holds.
     public var mailbox: LocalMailbox { journal.mailbox }
+
+    /// Tells the others in a live conversation that this user types; nothing while there is no connection.
+    public func type(in session: SessionID) throws {
+        var frame = ClientFrame()
+        frame.typing = TypingHint(session: session)
+        link?.send(try StrictJSON.encode(frame))
+    }
+
+    /// Sends a signal to the leg that it names; nothing while there is no connection.
+    public func send(_ signal: MediaSignal) throws {
+        var frame = ClientFrame()
+        frame.signal = signal
+        link?.send(try StrictJSON.encode(frame))
+    }
 
     /// Runs until cancelled, telling `onEvent` everything in order; waits for it, so that nothing piles up.
     /// - Throws: ``ClientError`` when the device was revoked, another program took its place, or its disk failed.
@@ -57,7 +76,11 @@ public actor DeviceSession {
     private func connection(_ onEvent: @Sendable (SessionEvent) async throws -> Void) async throws -> String {
         guard let token = client.token else { throw ClientError.storage("this device has not logged in") }
         let link = try await WebSocketLink.open(client.server, path: "/v1/socket")
-        defer { link.close() }
+        self.link = link
+        defer {
+            link.close()
+            self.link = nil
+        }
         var hello = ClientFrame()
         hello.hello = ClientFrame.Hello(token: token, cursor: journal.mailbox.cursor)
         link.send(try StrictJSON.encode(hello))
@@ -94,6 +117,14 @@ public actor DeviceSession {
                 frame = try StrictJSON.decode(ServerFrame.self, from: Data(buffer.readableBytesView))
             } catch {
                 throw ClientError.unexpected(error.detail)
+            }
+            if let typing = frame.typing {
+                events.append(.typing(typing))
+                continue
+            }
+            if let signal = frame.signal {
+                events.append(.signal(signal))
+                continue
             }
             if frame.welcome != nil {
                 backoff.reset()

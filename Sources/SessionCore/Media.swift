@@ -71,6 +71,12 @@ public struct Playback: Hashable, Sendable, Codable {
     public var at: Timestamp
     /// Each change adds one: of two the later one counts, on all sides.
     public var revision: Int64
+
+    /// Where it stands at a time on the owner's clock, in milliseconds; not bounded by the video's length.
+    public func position(at now: Timestamp) -> Int64 {
+        guard state.isPlaying else { return state.position }
+        return state.position + max(0, now.milliseconds(since: at)) * Int64(state.rate) / 1000
+    }
 }
 
 /// What somebody wants changed. Adding needs the other side's consent; the rest does not.

@@ -16,6 +16,7 @@ struct Continuo: AsyncParsableCommand {
                     Me.self,
                 ]
             ),
+            CommandGroup(name: "Conversations", subcommands: [ChatCommand.self, SessionsCommand.self]),
             CommandGroup(
                 name: "Server",
                 subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self]

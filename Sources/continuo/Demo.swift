@@ -68,6 +68,7 @@ private final class Failure: Sendable {
 
 /// Says what to try, in commands that can be pasted.
 private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses, token: String) {
+    let data = folder.hasPrefix("/") ? folder : "$PWD/\(folder)"
     print(
         """
 
@@ -79,12 +80,12 @@ private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses, t
 
         The same from terminals, from this folder:
 
-          export XDG_DATA_HOME="$PWD/\(folder)" PATH="$PWD/.build/debug:$PATH"
+          export XDG_DATA_HOME="\(data)" PATH="$PWD/.build/debug:$PATH"
           continuo watch --device alice-mobile          # leave it running; more terminals: alice-phone, alice-laptop
 
         and in a third one:
 
-          export XDG_DATA_HOME="$PWD/\(folder)" PATH="$PWD/.build/debug:$PATH"
+          export XDG_DATA_HOME="\(data)" PATH="$PWD/.build/debug:$PATH"
           continuo send alice@demo.example --device bob-laptop --text "Look at this" --file docs/demo/harbour.png
           continuo inbox --device alice-laptop          # the message, with its id
           continuo rules why MESSAGE-ID --device alice-laptop
@@ -92,6 +93,13 @@ private func printGuide(folder: String, _ addresses: ContinuoServer.Addresses, t
           continuo delete MESSAGE-ID --device alice-laptop        # gone everywhere; --here: on this device only
           continuo send alice.work@demo.example --device bob-laptop --text "The contract"   # laptop only
           continuo trace MESSAGE-ID --data \(folder)/data --url http://\(addresses.operators)
+
+        A conversation that moves, one terminal each (/help shows what can be done in it):
+
+          continuo chat --device bob-pda
+          continuo chat --device alice-mobile
+          continuo chat bob@demo.example --device alice-laptop --subject "Lunch?"
+          # on the PDA: /accept     then, on the laptop: /move mobile     and go on typing on the mobile
 
         Passwords are '\(DemoPeople.password)'. Stop with Ctrl-C; what happened stays in \(folder).
         """
@@ -113,6 +121,8 @@ private struct DemoPeople: Sendable {
         ("alice", "alice-mobile", "Alice's mobile", .mobile),
         ("alice", "alice-phone", "Alice's fixed phone", .fixedPhone),
         ("alice", "alice-laptop", "Alice's laptop", .computer),
+        ("bob", "bob-mobile", "Bob's mobile", .mobile),
+        ("bob", "bob-pda", "Bob's PDA", .pda),
     ]
 
     /// The devices that the demo page shows: each logs in by itself, beside those of the command line.
@@ -164,7 +174,11 @@ private struct DemoPeople: Sendable {
                 ),
                 token: answer.token
             )
-            if one.name == "alice-laptop" { _ = try await profile.client().putRules(try Self.aliceRules()) }
+            if one.name == "alice-laptop" {
+                let client = try profile.client()
+                _ = try await client.putRules(try Self.aliceRules())
+                _ = try await client.putSettings(AccountSettings(tellDevices: .devices))
+            }
         }
     }
 

@@ -47,14 +47,16 @@ struct TidyTests {
         ],
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "AppGateway": [
-            "ClientWire", "MessagingCore", "MessagingService", "Store", "WebFiles", "Hummingbird", "HummingbirdCore",
+            "ClientWire", "MessagingCore", "MessagingService", "SessionCore", "Store", "WebFiles", "Hummingbird",
+            "HummingbirdCore",
             "HummingbirdTLS", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "NIOTLS", "HTTPTypes",
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "Metrics", "ServiceLifecycle", "Crypto", "Synchronization",
             "FoundationEssentials", "Foundation", "NIOConcurrencyHelpers", "COpenAPI", "AsyncAlgorithms", "Glibc",
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "ContinuoClient": [
-            "ClientWire", "MessagingCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket",
+            "ClientWire", "MessagingCore", "SessionCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1",
+            "NIOWebSocket",
             "NIOSSL", "NIOFoundationCompat", "Crypto", "Synchronization", "FoundationEssentials", "Foundation",
             "Logging", "Glibc", "NIOConcurrencyHelpers",
         ],

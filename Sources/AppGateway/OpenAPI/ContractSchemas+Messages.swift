@@ -10,9 +10,10 @@ extension ContractSchemas {
             ]
         ),
         "SendRequest": .record(
-            "A message to be sent.",
-            ["id": "MessageID", "to": "[GivenAddress]"],
+            "A message to be sent; with `session` a text of a live conversation, which goes to all who take part.",
+            ["id": "MessageID"],
             optional: [
+                "to": "[GivenAddress]", "session": "SessionID",
                 "parts": "[PartRequest]", "from": "GivenAddress", "subject": "Text", "reports": "[Report]",
                 "kind": "MessageKind", "conversation": "ConversationID", "inReplyTo": "MessageID",
                 "expires": "Timestamp",
@@ -28,7 +29,8 @@ extension ContractSchemas {
             [
                 "id": "MessageID", "created": "ChangeNumber", "conversation": "ConversationID",
                 "receivers": "[ReceiverDocument]", "balance": "Number", "repeated": "Flag",
-            ]
+            ],
+            optional: ["ordinal": "Ordinal"]
         ),
         "ReadRequest": .record(
             "Either `ids`, or a conversation up to the number that was shown.",
@@ -48,7 +50,9 @@ extension ContractSchemas {
                 "id": "MessageID", "from": "Address", "to": "[Address]", "date": "Timestamp",
                 "kind": "MessageKind", "conversation": "ConversationID", "parts": "[Part]",
             ],
-            optional: ["subject": "Text", "inReplyTo": "MessageID", "expires": "Timestamp"]
+            optional: [
+                "subject": "Text", "inReplyTo": "MessageID", "expires": "Timestamp", "session": "SessionPlace",
+            ]
         ),
         "Notice": .record(
             "Who, what about, and a signed link to the rest.",

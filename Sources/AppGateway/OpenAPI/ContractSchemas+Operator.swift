@@ -90,6 +90,7 @@ extension ContractSchemas {
             optional: [
                 "hello": "Hello", "ack": "ChangeNumber", "level": "ChangeNumber", "ref": "Number",
                 "send": "SendRequest", "read": "ReadRequest", "delete": "DeleteRequest", "fetch": "MessageID",
+                "typing": "TypingHint", "signal": "MediaSignal",
             ]
         ),
         "Welcome": .record(
@@ -119,7 +120,8 @@ extension ContractSchemas {
             optional: [
                 "welcome": "Welcome", "digest": "Digest", "reset": "Reset", "changes": "[ItemDocument]",
                 "upTo": "ChangeNumber", "level": "ChangeNumber", "ref": "Number", "sent": "SendAnswer",
-                "done": "CountAnswer", "item": "ItemDocument", "problem": "Problem",
+                "done": "CountAnswer", "item": "ItemDocument", "problem": "Problem", "typing": "TypingHint",
+                "signal": "MediaSignal",
             ]
         ),
     ]

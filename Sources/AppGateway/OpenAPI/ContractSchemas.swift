@@ -15,6 +15,7 @@ enum ContractSchemas {
         .merging(files) { first, _ in first }
         .merging(operations) { first, _ in first }
         .merging(frames) { first, _ in first }
+        .merging(sessions) { first, _ in first }
 
     /// The schemas named, and those that they refer to.
     static func closure(of names: Set<String>) -> [String: Schema] {
@@ -63,6 +64,7 @@ enum ContractSchemas {
         "Report": .oneOf(Report.allCases.map(\.rawValue), "A report that a sender can ask for."),
         "Disposition": .oneOf(Disposition.allCases.map(\.name), "How far a message has come with a receiver."),
         "AvailabilityState": .oneOf(Availability.State.allCases.map(\.rawValue), "What a person chose."),
+        "TellDevices": .oneOf(TellDevices.allCases.map(\.rawValue), "What others may see of one's devices."),
         "LedgerReason": .oneOf(LedgerLine.Reason.allCases.map(\.rawValue), "What a movement of credit was for."),
         "DeleteScope": .oneOf(DeleteRequest.Scope.allCases.map(\.rawValue), "Where a deletion holds."),
         "Box": .oneOf(["inbox", "sent"], "One of the two views of messages."),
@@ -147,7 +149,8 @@ enum ContractSchemas {
             [
                 "tellDelivered": "Flag", "tellDisplayed": "Flag", "refuseBlocked": "Flag",
                 "muted": "[ConversationID]",
-            ]
+            ],
+            optional: ["tellDevices": "TellDevices"]
         ),
         "Contact": .record(
             "A person in the contact list.",

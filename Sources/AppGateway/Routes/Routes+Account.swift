@@ -23,7 +23,7 @@ struct ClientRoutes: Sendable {
 
     /// Everything but the document itself, which is made of these.
     var all: [Route] {
-        session + account + devices + messages + reading + preferences + contacts + uploads + files + links
+        session + account + devices + messages + reading + preferences + contacts + uploads + files + links + sessions
     }
 
     var session: [Route] {

@@ -140,14 +140,16 @@ extension SessionTurn {
     func check(_ kind: MediumKind, on device: DeviceID, _ account: AccountID) throws {
         guard let device = try work.user(account).device(device) else { throw Refusal(.notFound, "no such device") }
         let features = device.capabilities.features
-        let needed: String? =
+        let isAble: Bool =
             switch kind {
-            case .text, .file: nil
-            case .audio: "audio"
-            case .video, .storedVideo: "video"
+            case .text, .file: true
+            case .audio: features.contains("audio")
+            case .video: features.contains("video")
+            // It takes a screen to look at it, and no camera.
+            case .storedVideo: features.contains { $0 == "video" || $0.hasPrefix("screen-") }
             }
-        guard let needed, !features.contains(needed) else { return }
-        throw Refusal(.conflict, "\(device.label) cannot do \(needed)")
+        guard !isAble else { return }
+        throw Refusal(.conflict, "\(device.label) cannot do \(kind.rawValue)")
     }
 
     private func check(_ source: String, _ kind: MediumKind, _ account: AccountID) throws {

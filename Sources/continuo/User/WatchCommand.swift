@@ -100,6 +100,7 @@ private struct WatchPrinter: Sendable {
     func show(_ event: SessionEvent) throws {
         switch event {
         case .connected: try line("connected", "connected")
+        case .typing, .signal: break
         case .upToDate: if json { try line("up-to-date", "") }
         case .disconnected(let reason, let wait):
             let seconds = String(format: "%.1f", wait / .seconds(1))
