@@ -259,7 +259,9 @@ struct SessionMediaTests {
         }
         _ = try await world.service.answer(alice.who, id, voice, MediaAnswer(accept: true))
 
-        func seen() async throws -> CounterpartDocument? { try await world.service.counterparts(bob.who, id).users.first }
+        func seen() async throws -> CounterpartDocument? {
+            try await world.service.counterparts(bob.who, id).users.first
+        }
         #expect(try await seen()?.features == ["audio", "text", "video"])
         #expect(try await seen()?.devices == nil)
         _ = try await world.service.putSettings(alice.who, AccountSettings(tellDevices: .devices))

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -24,6 +25,9 @@ BOB = "bob@demo.example"
 
 expect.set_options(timeout=15_000)
 
+# A page that hangs must not hang the tests: what is asked of a page by `evaluate` has no limit of its own.
+TEST_SECONDS = 150
+
 
 class Demo:
     """One server of the demo, on ports and in a folder of its own."""
@@ -36,10 +40,12 @@ class Demo:
     def start(self) -> None:
         # While one works on the client, without building the program anew.
         web = ["--web", os.environ["CONTINUO_WEB"]] if "CONTINUO_WEB" in os.environ else []
+        # Into a file: a pipe that nobody reads would fill, and the server wait for ever.
+        self.log = open(pathlib.Path(self.folder.name) / "log", "a")
         self.process = subprocess.Popen(
             [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port), *web],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.log,
             text=True,
         )
         for line in self.process.stdout:
@@ -51,7 +57,7 @@ class Demo:
             if operator:
                 self.operator, self.token = operator.groups()
                 return
-        raise AssertionError("the demo did not start: " + self.process.stderr.read())
+        raise AssertionError("the demo did not start: " + pathlib.Path(self.log.name).read_text()[-2000:])
 
     def kill(self) -> None:
         self.process.kill()
@@ -70,8 +76,14 @@ class Demo:
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=20)
-        self.folder.cleanup()
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self.log.close()
+            self.folder.cleanup()
 
 
 class BrowserTest(unittest.TestCase):
@@ -92,12 +104,22 @@ class BrowserTest(unittest.TestCase):
         cls.playwright.stop()
 
     def setUp(self) -> None:
+        signal.signal(signal.SIGALRM, self.over_time)
+        signal.alarm(TEST_SECONDS)
+        self.addCleanup(signal.alarm, 0)
         self.demo = Demo()
         self.addCleanup(self.demo.end)
         self.complaints: list[str] = []
         self.forgiven = ["ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_REFUSED"]
         self.context = self.browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
+        self.context.set_default_timeout(15_000)
         self.addCleanup(self.context.close)
+
+    @staticmethod
+    def over_time(*_) -> None:
+        # The browser's own end is what ends a call that waits for it.
+        subprocess.run(["pkill", "-KILL", "-P", str(os.getpid()), "-f", "playwright"], check=False)
+        raise TimeoutError(f"a test took longer than {TEST_SECONDS} s")
 
     def open(self, name: str) -> Page:
         """A device of the demo, in a page of its own."""

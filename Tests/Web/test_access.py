@@ -54,6 +54,7 @@ class Access(BrowserTest):
         yield "a message's menu", lambda: bubble(page, "The harbour").get_by_label("More about").click()
         yield "a new message", lambda: (
             page.get_by_role("link", name="New message").click(),
+            expect(page.get_by_label("To", exact=True)).to_be_visible(),
             page.locator(".composer input[type=file]").set_input_files(str(PICTURE)),
         )
         yield "search", lambda: (
@@ -73,6 +74,16 @@ class Access(BrowserTest):
         )
         yield "devices", lambda: (self.go("Devices"), expect(page.locator(".cards li").first).to_be_visible())
         yield "account", lambda: (self.go("Account"), expect(page.get_by_text("Credit").first).to_be_visible())
+
+    def settled_places(self) -> list[str]:
+        """What can be come to, once nothing is drawn anew any more: pictures arrive, and their messages grow."""
+        places = None
+        for _ in range(20):
+            self.page.wait_for_timeout(300)
+            before, places = places, self.page.evaluate(REACHABLE)
+            if places == before:
+                break
+        return places
 
     def check(self, page, name: str) -> None:
         with self.subTest(page=name):
@@ -99,9 +110,8 @@ class Access(BrowserTest):
         page = self.page
         for name, come in self.places():
             come()
-            page.wait_for_timeout(200)
+            wanted = self.settled_places()
             with self.subTest(page=name):
-                wanted = page.evaluate(REACHABLE)
                 self.assertEqual(page.locator("[tabindex]:not([tabindex='-1']):not([tabindex='0'])").count(), 0)
                 page.evaluate("document.activeElement.blur(); document.querySelector('h1').tabIndex = -1; document.querySelector('h1').focus()")
                 been = []

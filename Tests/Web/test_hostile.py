@@ -44,11 +44,11 @@ class Sender:
         self.ask("PATCH", f"/v1/uploads/{upload['id']}", content, fields)
         return {"upload": upload["id"], "name": name}
 
-    def send(self, parts: list, subject: str | None = None) -> None:
+    def send(self, parts: list, subject: str | None = None, conversation: str | None = None) -> None:
         # A UUID of version 7 of now.
         now = int(time.time() * 1000)
         message = uuid.UUID(int=(now << 80) | (7 << 76) | (uuid.uuid4().int & ((1 << 76) - 1) & ~(3 << 62)) | (2 << 62))
-        body = {"id": str(message), "to": [ALICE], "parts": parts, "subject": subject}
+        body = {"id": str(message), "to": [ALICE], "parts": parts, "subject": subject, "conversation": conversation}
         self.ask("POST", "/v1/messages", {key: value for key, value in body.items() if value is not None})
 
 
@@ -190,7 +190,9 @@ class Hostile(BrowserTest):
         kept = []
         for name in names:
             def ask(name=name):
-                bob.send([bob.upload(b"content", "application/octet-stream", name)], subject=f"named {names.index(name)}.")
+                number = names.index(name)
+                parts = [bob.upload(b"content", "application/octet-stream", name)]
+                bob.send(parts, subject=f"named {number}.", conversation=f"odd-{number}")
             status = self.refused(ask)
             self.assertIn(status, (0, 400, 413, 422), name)
             (refused if status else kept).append(name)

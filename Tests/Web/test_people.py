@@ -52,8 +52,9 @@ class People(BrowserTest):
     def test_a_device_is_renamed_and_revoked(self):
         laptop, pda = self.open("bob-laptop"), self.open("bob-pda")
         laptop.get_by_role("link", name="Devices").click()
-        card = laptop.locator(".cards li", has_text="Bob's PDA").first
-        expect(card).to_contain_text("Connected")
+        # There is one for terminals as well, which nobody uses now.
+        card = laptop.locator(".cards li", has_text="Bob's PDA").filter(has_text="Connected")
+        expect(card).to_be_visible()
         laptop.once("dialog", lambda dialog: dialog.accept("Old PDA"))
         card.get_by_role("button", name="Rename").click()
         card = laptop.locator(".cards li", has_text="Old PDA")

@@ -9,10 +9,10 @@ const people = new Map(devices.map((device) => [device.address, devices.filter((
 document.title = t("demoTitle");
 fill(document.body,
   h("header", {}, h("h1", {}, t("demoTitle")), h("p", {}, t("demoLead"))),
-  [...people].map(([address, own]) =>
+  h("main", {}, [...people].map(([address, own]) =>
     h("section", { "aria-label": plainAddress(address) },
       h("h2", {}, plainAddress(address)),
-      h("div", { class: "frames" }, own.map((device) =>
+      h("div", { class: "frames", tabindex: "0", role: "group", "aria-label": t("devices") }, own.map((device) =>
         h("iframe", {
           class: device.kind, title: device.label, src: `/demo/d/${device.name}/`, allow: "camera; microphone; autoplay; fullscreen",
-        }))))));
+        })))))));
