@@ -207,7 +207,8 @@ let serverTests: [Target] = [
     tests(
         of: "AppGateway",
         [
-            "AppGateway", "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "Store",
+            "AppGateway", "BlobStore", "ClientWire", "MemoryStore", "MessagingCore", "MessagingService", "SessionCore",
+            "Store",
             "WebFiles", crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
         ]
     ),

@@ -157,6 +157,7 @@ struct OpenAPITests {
             try await api.ask("HEAD", "/v1/files/{id}/content", [fileID])
             try await api.ask("DELETE", "/v1/files/{id}", [fileID])
             try await links(api, gateway)
+            try await sessions(api, gateway, alice: alice)
             try await api.ask("POST", "/v1/logout")
             #expect(api.covered.symmetricDifference(api.operations) == ["GET /v1/socket"])
         }
