@@ -55,6 +55,7 @@ actor Chat {
             guard !isUpToDate else { return }
             isUpToDate = true
             try await begin()
+            printer.ready()
             for one in waiting { one.resume() }
             waiting = []
         case .typing(let hint): if hint.session == current { printer.typing(hint) }

@@ -16,6 +16,8 @@ struct ChatPrinter: Sendable {
 
     let json: Bool
 
+    func ready() { put(Line(event: "ready"), "ready; /help shows what can be done") }
+
     func said(_ message: Envelope, _ ordinal: Ordinal) {
         let text = message.parts.compactMap(\.text).joined(separator: "\n")
         put(

@@ -204,7 +204,14 @@ final class Installation: @unchecked Sendable {
     }
 
     /// Runs `continuo watch` beside the test.
-    func watch(_ device: String) throws -> Watcher { try Watcher(self, device) }
+    func watch(_ device: String) throws -> Watcher { try Watcher(self, device, ["watch"]) }
+
+    /// Runs `continuo chat` beside the test, once it is in step with its mailbox.
+    func chat(_ device: String, _ arguments: String...) async throws -> Watcher {
+        let chat = try Watcher(self, device, ["chat"] + arguments)
+        _ = try await chat.line("ready")
+        return chat
+    }
 
     /// `doctor` finds nothing wrong with the stopped server's data.
     func expectSound() {
@@ -213,16 +220,18 @@ final class Installation: @unchecked Sendable {
     }
 }
 
-/// A device that is watched by the real program until it is let go.
+/// A device that the real program runs until it is let go.
 final class Watcher: @unchecked Sendable {
     private let process = Process()
     private let path: String
+    private let input = Pipe()
 
-    init(_ installation: Installation, _ device: String) throws {
+    init(_ installation: Installation, _ device: String, _ command: [String]) throws {
         path = installation.folder.path + "/watch-\(UUID().uuidString)"
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         process.executableURL = URL(fileURLWithPath: Installation.program)
-        process.arguments = ["watch", "--json", "--device", device]
+        process.arguments = command + ["--json", "--device", device]
+        process.standardInput = input
         var environment = ProcessInfo.processInfo.environment
         environment["XDG_DATA_HOME"] = installation.folder.path
         process.environment = environment
@@ -241,6 +250,9 @@ final class Watcher: @unchecked Sendable {
 
     var isRunning: Bool { process.isRunning }
 
+    /// Types a line.
+    func type(_ line: String) throws { try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8)) }
+
     var events: [[String: Any]] {
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         return text.split(separator: "\n").compactMap {
@@ -254,16 +266,38 @@ final class Watcher: @unchecked Sendable {
         where matches: ([String: Any]) -> Bool = { _ in true },
         timeout: Duration = .seconds(20)
     ) async throws -> [String: Any] {
+        let line = try await line(name, where: { matches($0["item"] as? [String: Any] ?? [:]) }, timeout: timeout)
+        return line["item"] as? [String: Any] ?? [:]
+    }
+
+    /// Waits for an event as it was printed.
+    @discardableResult
+    func line(
+        _ name: String,
+        where matches: ([String: Any]) -> Bool = { _ in true },
+        timeout: Duration = .seconds(20)
+    ) async throws -> [String: Any] {
         let end = ContinuousClock.now + timeout
         while ContinuousClock.now < end {
             for event in events where event["event"] as? String == name {
-                let item = event["item"] as? [String: Any] ?? [:]
-                if matches(item) { return item }
+                if matches(event) { return event }
             }
             try await Task.sleep(for: .milliseconds(50))
         }
         throw Installation.Failure(description: "no event '\(name)' came; there were \(events)")
     }
+}
+
+extension Watcher {
+    /// The texts that a chat has printed, with their ordinals.
+    var said: [(ordinal: Int, text: String)] {
+        events.filter { $0["event"] as? String == "said" }.map { event in
+            (event["ordinal"] as? Int ?? 0, event["text"] as? String ?? "")
+        }
+    }
+
+    /// Waits until a chat has printed a text.
+    func said(_ text: String) async throws { try await line("said") { $0["text"] as? String == text } }
 }
 
 extension [String: Any] {
