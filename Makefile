@@ -35,6 +35,7 @@ release: setup
 bench: release ## Measure, and print a table (optimised build; some minutes)
 	@.build/release/continuo bench protocols
 	@.build/release/continuo bench messages
+	@.build/release/continuo bench sessions
 
 soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak

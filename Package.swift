@@ -178,7 +178,7 @@ let serverTools: [Target] = [
     target(
         "ContinuoBench",
         [
-            "ClientWire", "MessagingCore", "MSRP", "MSRPTransport", "SIP", "SIPTransport", httpClient,
+            "ClientWire", "MessagingCore", "MSRP", "MSRPTransport", "SessionCore", "SIP", "SIPTransport", httpClient,
             nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOWebSocket"), nioSSL,
         ]
     )

@@ -31,11 +31,26 @@ struct HTTP: Sendable {
         _ body: some Encodable,
         as type: Answer.Type
     ) async throws -> Answer {
+        try await ask(method, path, try StrictJSON.encode(body), as: type)
+    }
+
+    func get<Answer: Decodable>(_ path: String, as type: Answer.Type) async throws -> Answer {
+        try await ask("GET", path, nil, as: type)
+    }
+
+    private func ask<Answer: Decodable>(
+        _ method: String,
+        _ path: String,
+        _ body: Data?,
+        as type: Answer.Type
+    ) async throws -> Answer {
         var request = HTTPClientRequest(url: base + path)
         request.method = .init(rawValue: method)
-        request.headers.add(name: "Content-Type", value: "application/json")
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        request.body = .bytes(try StrictJSON.encode(body))
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(body)
+        }
         let response = try await Self.client.execute(request, timeout: .seconds(60))
         let bytes = try await response.body.collect(upTo: 16 << 20)
         guard (200..<300).contains(response.status.code) else {

@@ -45,6 +45,8 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
     private var context: ChannelHandlerContext?
     private var isUnflushed = false
     private(set) var received = 0
+    /// Is shown every frame of changes, as it came.
+    var observer: (@Sendable (String) -> Void)?
     let welcomed: EventLoopPromise<Void>
     /// Succeeds when a `level` mark at or above the head arrives.
     let caughtUp: EventLoopPromise<Void>
@@ -107,6 +109,7 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
         case UInt8(ascii: "c"):
             guard let upTo = number(after: "\"upTo\":", in: view) else { return }
             let items = Self.items(in: buffer)
+            observer?(String(buffer: buffer))
             counters.delivered += items
             received += items
             position = upTo
@@ -137,6 +140,15 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
             counters.latencies.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
         }
         sendNext()
+    }
+
+    /// Sends one message, whatever the counters' goal; called on the loop.
+    func sendOne() {
+        guard let maker else { return }
+        ref += 1
+        sentAt[ref] = DispatchTime.now().uptimeNanoseconds
+        write("{\"ref\":\(ref),\"send\":\(maker.body())}")
+        context?.flush()
     }
 
     /// Starts sending; called on the loop.

@@ -117,9 +117,24 @@ struct MessageMaker: Sendable {
     let receivers: [String]
     let textBytes: Int
     let reports: Bool
+    /// The live conversation that the messages are texts of; then there are no receivers.
+    var session: String?
 
     /// A send request as JSON. The id is a UUID of version 7 (RFC 9562, section 5.7).
     func body() -> String {
+        let id = Self.newID()
+        let words = ["hello", "tomorrow", "lunch", "window", "river", "paper", "twelve", "garden", "coffee", "bridge"]
+        var text = ""
+        while text.utf8.count < textBytes { text += (words.randomElement() ?? "") + " " }
+        text = String(text.prefix(textBytes))
+        if let session { return "{\"id\":\"\(id)\",\"session\":\"\(session)\",\"parts\":[{\"text\":\"\(text)\"}]}" }
+        let to = receivers.map { "\"\($0)\"" }.joined(separator: ",")
+        let wanted = reports ? ",\"reports\":[\"delivered\",\"displayed\"]" : ",\"reports\":[]"
+        return "{\"id\":\"\(id)\",\"to\":[\(to)],\"parts\":[{\"text\":\"\(text)\"}]\(wanted)}"
+    }
+
+    /// A UUID of version 7.
+    static func newID() -> String {
         let time = UInt64(Date().timeIntervalSince1970 * 1000)
         let high = time << 16 | 0x7000 | UInt64.random(in: 0...0xFFF)
         let low = 0x8000_0000_0000_0000 | UInt64.random(in: 0...0x3FFF_FFFF_FFFF_FFFF)
@@ -129,13 +144,7 @@ struct MessageMaker: Sendable {
             if [8, 12, 16, 20].contains(index) { id.append("-") }
             id.append(digit)
         }
-        let words = ["hello", "tomorrow", "lunch", "window", "river", "paper", "twelve", "garden", "coffee", "bridge"]
-        var text = ""
-        while text.utf8.count < textBytes { text += (words.randomElement() ?? "") + " " }
-        text = String(text.prefix(textBytes))
-        let to = receivers.map { "\"\($0)\"" }.joined(separator: ",")
-        let wanted = reports ? ",\"reports\":[\"delivered\",\"displayed\"]" : ",\"reports\":[]"
-        return "{\"id\":\"\(id)\",\"to\":[\(to)],\"parts\":[{\"text\":\"\(text)\"}]\(wanted)}"
+        return id
     }
 
     private static func hexadecimal(_ value: UInt64) -> String {

@@ -6,7 +6,7 @@ import Foundation
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure this program on this machine.",
-        subcommands: [Messages.self, Protocols.self]
+        subcommands: [Messages.self, Sessions.self, Protocols.self]
     )
 
     struct Messages: AsyncParsableCommand {
@@ -39,6 +39,29 @@ struct Bench: AsyncParsableCommand {
             )
             let figures = try await bench.run(parts.isEmpty ? Set(MessageBench.Part.allCases) : Set(parts))
             try printFigures(figures, json: json)
+        }
+    }
+
+    struct Sessions: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Live conversations: setting up, texts, hand-over, withdrawal of alerts, memory."
+        )
+        @Flag(help: "Print JSON, one object a line.")
+        var json = false
+        @Option(help: "Runs of each measurement.")
+        var runs = 1
+        @Option(help: "Seconds of load for each run.")
+        var seconds = 15.0
+
+        func run() async throws {
+            raiseDescriptorLimit()
+            let bench = SessionBench(
+                executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
+                runs: runs,
+                seconds: seconds,
+                progress: { printError($0) }
+            )
+            try printFigures(try await bench.run(), json: json)
         }
     }
 
