@@ -19,141 +19,168 @@ static const unsigned char file4[] = {
 #embed "web/js/api.js"
 };
 static const unsigned char file5[] = {
-#embed "web/js/contract.js"
+#embed "web/js/calls.js"
 };
 static const unsigned char file6[] = {
-#embed "web/js/conversations.js"
+#embed "web/js/contract.js"
 };
 static const unsigned char file7[] = {
-#embed "web/js/database.js"
+#embed "web/js/conversations.js"
 };
 static const unsigned char file8[] = {
-#embed "web/js/demo.js"
+#embed "web/js/database.js"
 };
 static const unsigned char file9[] = {
-#embed "web/js/device.js"
+#embed "web/js/demo.js"
 };
 static const unsigned char file10[] = {
-#embed "web/js/dom.js"
+#embed "web/js/device.js"
 };
 static const unsigned char file11[] = {
-#embed "web/js/drafts.js"
+#embed "web/js/dom.js"
 };
 static const unsigned char file12[] = {
-#embed "web/js/features.js"
+#embed "web/js/drafts.js"
 };
 static const unsigned char file13[] = {
-#embed "web/js/mailbox.js"
+#embed "web/js/features.js"
 };
 static const unsigned char file14[] = {
-#embed "web/js/main.js"
+#embed "web/js/mailbox.js"
 };
 static const unsigned char file15[] = {
-#embed "web/js/popup.js"
+#embed "web/js/main.js"
 };
 static const unsigned char file16[] = {
-#embed "web/js/preferences.js"
+#embed "web/js/peer.js"
 };
 static const unsigned char file17[] = {
-#embed "web/js/queue.js"
+#embed "web/js/playback.js"
 };
 static const unsigned char file18[] = {
-#embed "web/js/shell.js"
+#embed "web/js/popup.js"
 };
 static const unsigned char file19[] = {
-#embed "web/js/stream.js"
+#embed "web/js/preferences.js"
 };
 static const unsigned char file20[] = {
-#embed "web/js/views/account.js"
+#embed "web/js/queue.js"
 };
 static const unsigned char file21[] = {
-#embed "web/js/views/attachments.js"
+#embed "web/js/sessions.js"
 };
 static const unsigned char file22[] = {
-#embed "web/js/views/availability.js"
+#embed "web/js/shell.js"
 };
 static const unsigned char file23[] = {
-#embed "web/js/views/camera.js"
+#embed "web/js/stream.js"
 };
 static const unsigned char file24[] = {
-#embed "web/js/views/compose.js"
+#embed "web/js/views/account.js"
 };
 static const unsigned char file25[] = {
-#embed "web/js/views/contacts.js"
+#embed "web/js/views/attachments.js"
 };
 static const unsigned char file26[] = {
-#embed "web/js/views/conversations.js"
+#embed "web/js/views/availability.js"
 };
 static const unsigned char file27[] = {
-#embed "web/js/views/devices.js"
+#embed "web/js/views/camera.js"
 };
 static const unsigned char file28[] = {
-#embed "web/js/views/files.js"
+#embed "web/js/views/choose.js"
 };
 static const unsigned char file29[] = {
-#embed "web/js/views/message.js"
+#embed "web/js/views/compose.js"
 };
 static const unsigned char file30[] = {
-#embed "web/js/views/messages.js"
+#embed "web/js/views/contacts.js"
 };
 static const unsigned char file31[] = {
-#embed "web/js/views/receivers.js"
+#embed "web/js/views/conversations.js"
 };
 static const unsigned char file32[] = {
-#embed "web/js/views/rules.js"
+#embed "web/js/views/devices.js"
 };
 static const unsigned char file33[] = {
-#embed "web/js/views/search.js"
+#embed "web/js/views/files.js"
 };
 static const unsigned char file34[] = {
-#embed "web/js/views/signin.js"
+#embed "web/js/views/live.js"
 };
 static const unsigned char file35[] = {
-#embed "web/js/views/thread.js"
+#embed "web/js/views/livelist.js"
 };
 static const unsigned char file36[] = {
-#embed "web/js/views/waiting.js"
+#embed "web/js/views/media.js"
 };
 static const unsigned char file37[] = {
-#embed "web/js/virtual.js"
+#embed "web/js/views/message.js"
 };
 static const unsigned char file38[] = {
-#embed "web/js/words.js"
+#embed "web/js/views/messages.js"
 };
 static const unsigned char file39[] = {
-#embed "web/operator/accounts.js"
+#embed "web/js/views/receivers.js"
 };
 static const unsigned char file40[] = {
-#embed "web/operator/chart.js"
+#embed "web/js/views/requests.js"
 };
 static const unsigned char file41[] = {
-#embed "web/operator/index.html"
+#embed "web/js/views/rules.js"
 };
 static const unsigned char file42[] = {
-#embed "web/operator/lists.js"
+#embed "web/js/views/search.js"
 };
 static const unsigned char file43[] = {
-#embed "web/operator/main.js"
+#embed "web/js/views/signin.js"
 };
 static const unsigned char file44[] = {
-#embed "web/operator/operator.css"
+#embed "web/js/views/thread.js"
 };
 static const unsigned char file45[] = {
-#embed "web/operator/overview.js"
+#embed "web/js/views/waiting.js"
 };
 static const unsigned char file46[] = {
-#embed "web/operator/table.js"
+#embed "web/js/virtual.js"
 };
 static const unsigned char file47[] = {
-#embed "web/operator/words.js"
+#embed "web/js/words.js"
 };
 static const unsigned char file48[] = {
-#embed "web/strings/de.js"
+#embed "web/operator/accounts.js"
 };
 static const unsigned char file49[] = {
-#embed "web/strings/en.js"
+#embed "web/operator/chart.js"
 };
 static const unsigned char file50[] = {
+#embed "web/operator/index.html"
+};
+static const unsigned char file51[] = {
+#embed "web/operator/lists.js"
+};
+static const unsigned char file52[] = {
+#embed "web/operator/main.js"
+};
+static const unsigned char file53[] = {
+#embed "web/operator/operator.css"
+};
+static const unsigned char file54[] = {
+#embed "web/operator/overview.js"
+};
+static const unsigned char file55[] = {
+#embed "web/operator/table.js"
+};
+static const unsigned char file56[] = {
+#embed "web/operator/words.js"
+};
+static const unsigned char file57[] = {
+#embed "web/strings/de.js"
+};
+static const unsigned char file58[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file59[] = {
 #embed "web/worker.js"
 };
 
@@ -163,52 +190,61 @@ static const struct web_file files[] = {
     {"icon.svg", file2, sizeof file2},
     {"index.html", file3, sizeof file3},
     {"js/api.js", file4, sizeof file4},
-    {"js/contract.js", file5, sizeof file5},
-    {"js/conversations.js", file6, sizeof file6},
-    {"js/database.js", file7, sizeof file7},
-    {"js/demo.js", file8, sizeof file8},
-    {"js/device.js", file9, sizeof file9},
-    {"js/dom.js", file10, sizeof file10},
-    {"js/drafts.js", file11, sizeof file11},
-    {"js/features.js", file12, sizeof file12},
-    {"js/mailbox.js", file13, sizeof file13},
-    {"js/main.js", file14, sizeof file14},
-    {"js/popup.js", file15, sizeof file15},
-    {"js/preferences.js", file16, sizeof file16},
-    {"js/queue.js", file17, sizeof file17},
-    {"js/shell.js", file18, sizeof file18},
-    {"js/stream.js", file19, sizeof file19},
-    {"js/views/account.js", file20, sizeof file20},
-    {"js/views/attachments.js", file21, sizeof file21},
-    {"js/views/availability.js", file22, sizeof file22},
-    {"js/views/camera.js", file23, sizeof file23},
-    {"js/views/compose.js", file24, sizeof file24},
-    {"js/views/contacts.js", file25, sizeof file25},
-    {"js/views/conversations.js", file26, sizeof file26},
-    {"js/views/devices.js", file27, sizeof file27},
-    {"js/views/files.js", file28, sizeof file28},
-    {"js/views/message.js", file29, sizeof file29},
-    {"js/views/messages.js", file30, sizeof file30},
-    {"js/views/receivers.js", file31, sizeof file31},
-    {"js/views/rules.js", file32, sizeof file32},
-    {"js/views/search.js", file33, sizeof file33},
-    {"js/views/signin.js", file34, sizeof file34},
-    {"js/views/thread.js", file35, sizeof file35},
-    {"js/views/waiting.js", file36, sizeof file36},
-    {"js/virtual.js", file37, sizeof file37},
-    {"js/words.js", file38, sizeof file38},
-    {"operator/accounts.js", file39, sizeof file39},
-    {"operator/chart.js", file40, sizeof file40},
-    {"operator/index.html", file41, sizeof file41},
-    {"operator/lists.js", file42, sizeof file42},
-    {"operator/main.js", file43, sizeof file43},
-    {"operator/operator.css", file44, sizeof file44},
-    {"operator/overview.js", file45, sizeof file45},
-    {"operator/table.js", file46, sizeof file46},
-    {"operator/words.js", file47, sizeof file47},
-    {"strings/de.js", file48, sizeof file48},
-    {"strings/en.js", file49, sizeof file49},
-    {"worker.js", file50, sizeof file50},
+    {"js/calls.js", file5, sizeof file5},
+    {"js/contract.js", file6, sizeof file6},
+    {"js/conversations.js", file7, sizeof file7},
+    {"js/database.js", file8, sizeof file8},
+    {"js/demo.js", file9, sizeof file9},
+    {"js/device.js", file10, sizeof file10},
+    {"js/dom.js", file11, sizeof file11},
+    {"js/drafts.js", file12, sizeof file12},
+    {"js/features.js", file13, sizeof file13},
+    {"js/mailbox.js", file14, sizeof file14},
+    {"js/main.js", file15, sizeof file15},
+    {"js/peer.js", file16, sizeof file16},
+    {"js/playback.js", file17, sizeof file17},
+    {"js/popup.js", file18, sizeof file18},
+    {"js/preferences.js", file19, sizeof file19},
+    {"js/queue.js", file20, sizeof file20},
+    {"js/sessions.js", file21, sizeof file21},
+    {"js/shell.js", file22, sizeof file22},
+    {"js/stream.js", file23, sizeof file23},
+    {"js/views/account.js", file24, sizeof file24},
+    {"js/views/attachments.js", file25, sizeof file25},
+    {"js/views/availability.js", file26, sizeof file26},
+    {"js/views/camera.js", file27, sizeof file27},
+    {"js/views/choose.js", file28, sizeof file28},
+    {"js/views/compose.js", file29, sizeof file29},
+    {"js/views/contacts.js", file30, sizeof file30},
+    {"js/views/conversations.js", file31, sizeof file31},
+    {"js/views/devices.js", file32, sizeof file32},
+    {"js/views/files.js", file33, sizeof file33},
+    {"js/views/live.js", file34, sizeof file34},
+    {"js/views/livelist.js", file35, sizeof file35},
+    {"js/views/media.js", file36, sizeof file36},
+    {"js/views/message.js", file37, sizeof file37},
+    {"js/views/messages.js", file38, sizeof file38},
+    {"js/views/receivers.js", file39, sizeof file39},
+    {"js/views/requests.js", file40, sizeof file40},
+    {"js/views/rules.js", file41, sizeof file41},
+    {"js/views/search.js", file42, sizeof file42},
+    {"js/views/signin.js", file43, sizeof file43},
+    {"js/views/thread.js", file44, sizeof file44},
+    {"js/views/waiting.js", file45, sizeof file45},
+    {"js/virtual.js", file46, sizeof file46},
+    {"js/words.js", file47, sizeof file47},
+    {"operator/accounts.js", file48, sizeof file48},
+    {"operator/chart.js", file49, sizeof file49},
+    {"operator/index.html", file50, sizeof file50},
+    {"operator/lists.js", file51, sizeof file51},
+    {"operator/main.js", file52, sizeof file52},
+    {"operator/operator.css", file53, sizeof file53},
+    {"operator/overview.js", file54, sizeof file54},
+    {"operator/table.js", file55, sizeof file55},
+    {"operator/words.js", file56, sizeof file56},
+    {"strings/de.js", file57, sizeof file57},
+    {"strings/en.js", file58, sizeof file58},
+    {"worker.js", file59, sizeof file59},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

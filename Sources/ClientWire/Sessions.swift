@@ -233,11 +233,11 @@ public struct SessionDocument: Hashable, Sendable, Codable {
     public struct Placement: Hashable, Sendable, Codable {
         public var user: Address
         public var generation: Generation
-        /// The device's number, if it is one's own.
-        public var device: DeviceID?
+        /// The number that the device has with its own user: media on the same one share a connection.
+        public var device: DeviceID
 
         /// A placement.
-        public init(user: Address, generation: Generation, device: DeviceID?) {
+        public init(user: Address, generation: Generation, device: DeviceID) {
             self.user = user
             self.generation = generation
             self.device = device
@@ -273,7 +273,7 @@ public struct SessionDocument: Hashable, Sendable, Codable {
         public var medium: MediumID
         public var kind: MediumKind?
         public var sender: Address?
-        /// With a move of one's own: where to.
+        /// Where the proposer has it, or moves it to.
         public var device: DeviceID?
         public var awaited: [Address]
         public var until: Timestamp?
@@ -426,6 +426,24 @@ public struct MediaSignal: Hashable, Sendable, Codable {
         self.toGeneration = toGeneration
         self.payload = payload
     }
+}
+
+/// STUN and TURN servers, as a browser's `RTCConfiguration` has them.
+public struct IceDocument: Hashable, Sendable, Codable {
+    /// One or more addresses of a server, and what it wants to know.
+    public struct Server: Hashable, Sendable, Codable {
+        public var urls: [String]
+        public var username: String?
+        public var credential: String?
+
+        /// A server.
+        public init(urls: [String]) { self.urls = urls }
+    }
+
+    public var iceServers: [Server]
+
+    /// A list of servers.
+    public init(iceServers: [Server]) { self.iceServers = iceServers }
 }
 
 /// Somebody types (`typing` on the socket): a hint that is not stored.

@@ -127,6 +127,30 @@ struct ConfigurationKey: Sendable {
             isOptional: true
         ) { node, configuration throws(Mend) in configuration.linkDays = try number(node, in: 1...365) },
         ConfigurationKey(
+            path: "sessions.grace-seconds",
+            explanation: "How long somebody may be away from a conversation with all devices before having left it.",
+            sample: { "\($0.graceSeconds)" },
+            isOptional: true
+        ) { node, configuration throws(Mend) in configuration.graceSeconds = try number(node, in: 5...86400) },
+        ConfigurationKey(
+            path: "media.stun",
+            explanation: "STUN servers by which devices find their own addresses.",
+            sample: { $0.stun.isEmpty ? "[stun:relay.example.org]" : "[" + $0.stun.joined(separator: ", ") + "]" },
+            isOptional: true
+        ) { node, configuration throws(Mend) in configuration.stun = try uris(node, ["stun:", "stuns:"]) },
+        ConfigurationKey(
+            path: "media.turn",
+            explanation: "TURN servers that carry media between devices with no direct path.",
+            sample: { $0.turn.isEmpty ? "[turn:relay.example.org]" : "[" + $0.turn.joined(separator: ", ") + "]" },
+            isOptional: true
+        ) { node, configuration throws(Mend) in configuration.turn = try uris(node, ["turn:", "turns:"]) },
+        ConfigurationKey(
+            path: "media.turn-secret",
+            explanation: "What these share with this server for credentials that pass (coturn: static-auth-secret).",
+            sample: { _ in "a-long-random-text" },
+            isOptional: true
+        ) { node, configuration throws(Mend) in configuration.turnSecret = try text(node) },
+        ConfigurationKey(
             path: "log.level",
             explanation: "trace, debug, info, notice, warning, error or critical.",
             sample: { $0.logLevel },
@@ -154,6 +178,14 @@ struct ConfigurationKey: Sendable {
         var values: [String] = []
         for item in sequence { values.append(try text(item)) }
         return values
+    }
+
+    private static func uris(_ node: Node, _ schemes: [String]) throws(Mend) -> [String] {
+        let uris = try texts(node)
+        guard uris.allSatisfy({ uri in schemes.contains(where: uri.hasPrefix) }) else {
+            throw Mend("not a list of such URIs", "write [\(schemes[0])relay.example.org:3478]")
+        }
+        return uris
     }
 
     private static func flag(_ node: Node) throws(Mend) -> Bool {

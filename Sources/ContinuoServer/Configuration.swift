@@ -55,6 +55,12 @@ public struct Configuration: Sendable, Equatable {
     public var windowItems = 1024
     public var windowBytes = 1 << 20
     public var linkDays = 7
+    /// STUN and TURN servers that media between devices may use (RFC 7064, RFC 7065).
+    public var stun: [String] = []
+    public var turn: [String] = []
+    /// What the TURN servers share with this one for passing credentials.
+    public var turnSecret: String?
+    public var graceSeconds = 120
     public var logLevel = "info"
 
     /// The defaults: one machine, loopback, no TLS.

@@ -155,7 +155,9 @@ extension Configuration {
             publicURL: reachableURL,
             passwordCost: passwordCost,
             linkLifeMilliseconds: Int64(linkDays) * 86_400_000,
-            window: WindowLimits(items: windowItems, bytes: windowBytes)
+            window: WindowLimits(items: windowItems, bytes: windowBytes),
+            sessionGraceMilliseconds: Int64(graceSeconds) * 1000,
+            mediaRelays: MediaRelays(stun: stun, turn: turn, secret: turnSecret)
         )
     }
 }

@@ -103,6 +103,8 @@ public struct ServiceConfiguration: Sendable {
     public var window: WindowLimits
     /// How long a user may be away from a conversation with every device before it counts as leaving.
     public var sessionGraceMilliseconds: Int64
+    /// What devices may use to reach each other.
+    public var mediaRelays: MediaRelays
     /// Names this process when it claims lanes.
     public var node: String
 
@@ -115,6 +117,7 @@ public struct ServiceConfiguration: Sendable {
         linkLifeMilliseconds: Int64 = 7 * 86_400_000,
         window: WindowLimits = WindowLimits(),
         sessionGraceMilliseconds: Int64 = 120_000,
+        mediaRelays: MediaRelays = MediaRelays(),
         node: String = "single"
     ) {
         self.domains = domains
@@ -124,6 +127,7 @@ public struct ServiceConfiguration: Sendable {
         self.linkLifeMilliseconds = linkLifeMilliseconds
         self.window = window
         self.sessionGraceMilliseconds = sessionGraceMilliseconds
+        self.mediaRelays = mediaRelays
         self.node = node
     }
 }

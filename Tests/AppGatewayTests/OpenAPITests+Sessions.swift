@@ -25,6 +25,7 @@ extension OpenAPITests {
         let session = try SessionID(id)
         _ = try await gateway.service.accept(who, session, AcceptRequest())
         try await api.ask("GET", "/v1/sessions")
+        try await api.ask("GET", "/v1/ice")
         let text = "{\"id\":\"\(messageID())\",\"session\":\"\(id)\",\"parts\":[{\"text\":\"hello\"}]}"
         try await api.ask("POST", "/v1/messages", json: text)
         try await api.ask("GET", "/v1/sessions/{id}/texts", [id], query: "?after=0&limit=5")

@@ -76,9 +76,8 @@ extension ContractSchemas {
             ]
         ),
         "PlacementDocument": .record(
-            "Where a participant has a medium; the device only if it is one's own.",
-            ["user": "Address", "generation": "Number"],
-            optional: ["device": "Number"]
+            "Where a participant has a medium, by the number that the device has with its own user.",
+            ["user": "Address", "generation": "Number", "device": "Number"]
         ),
         "MediumDocument": .record(
             "One medium of a session.",
@@ -119,6 +118,12 @@ extension ContractSchemas {
             optional: ["features": "[Text]", "devices": "[CounterpartDevice]"]
         ),
         "CounterpartList": .record("Everybody else in a session.", ["users": "[CounterpartDocument]"]),
+        "IceServer": .record(
+            "A STUN or TURN server.",
+            ["urls": "[Text]"],
+            optional: ["username": "Text", "credential": "Text"]
+        ),
+        "IceDocument": .record("What media between devices may use.", ["iceServers": "[IceServer]"]),
         "TypingHint": .record(
             "Somebody types; `from` is the server's to fill in.",
             ["session": "SessionID"],

@@ -29,6 +29,11 @@ extension ClientRoutes {
             ) { _, who in try .json(await service.sessions(who)) },
             .device(
                 .get,
+                "/v1/ice",
+                Operation("ice", "STUN and TURN servers for media between devices.", .json("IceDocument"))
+            ) { _, who in try .json(service.relays(who)) },
+            .device(
+                .get,
                 "/v1/sessions/{id}",
                 Operation("session", "One session.", .json("SessionDocument"))
             ) { call, who in try .json(await service.session(who, try call.session())) },

@@ -34,7 +34,7 @@ async function ownToken() {
   return token;
 }
 
-const attachments = /^\/v1\/(messages\/[^/]+\/parts\/\d+|files\/[^/]+\/content)$/;
+const attachments = /^\/v1\/(messages\/[^/]+\/parts\/\d+|files\/[^/]+\/content|sessions\/[^/]+\/content\/\d+)$/;
 
 /** What a page may do with an attachment beside saving it: never run it, nor take its looks from it. */
 const shown = new Set(["", "image", "audio", "video"]);

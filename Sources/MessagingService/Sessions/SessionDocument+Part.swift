@@ -28,8 +28,8 @@ extension SessionDocument {
         request = machine.request.map(Request.init)
         legs = machine.legs.legs.map(Leg.init)
         revision = machine.revision
-        media = machine.media.map { Medium($0, user: machine.user) }
-        pending = machine.changes.map { Pending($0, user: machine.user) }
+        media = machine.media.map(Medium.init)
+        pending = machine.changes.map(Pending.init)
     }
 }
 
@@ -86,17 +86,13 @@ extension SessionDocument.Leg {
 }
 
 extension SessionDocument.Medium {
-    init(_ medium: SessionCore.Medium, user: Address) {
+    init(_ medium: SessionCore.Medium) {
         self.init(
             id: medium.id,
             kind: medium.kind,
             held: medium.held.sorted(),
             placements: medium.placements.sorted { $0.key < $1.key }.map { address, placement in
-                SessionDocument.Placement(
-                    user: address,
-                    generation: placement.generation,
-                    device: address == user ? placement.device : nil
-                )
+                SessionDocument.Placement(user: address, generation: placement.generation, device: placement.device)
             }
         )
         if case .from(let sender) = medium.direction { self.sender = sender }
@@ -106,7 +102,7 @@ extension SessionDocument.Medium {
 }
 
 extension SessionDocument.Pending {
-    init(_ change: PendingChange, user: Address) {
+    init(_ change: PendingChange) {
         let name: MediaRequest.Change =
             switch change.proposal.change {
             case .add: .add
@@ -128,8 +124,8 @@ extension SessionDocument.Pending {
         case .add(let kind, let direction, _, let device):
             self.kind = kind
             if case .from(let sender) = direction { self.sender = sender }
-            if change.by == user { self.device = device }
-        case .move(_, let device): if change.by == user { self.device = device }
+            self.device = device
+        case .move(_, let device): self.device = device
         case .hold, .resume, .direct, .remove: break
         }
     }

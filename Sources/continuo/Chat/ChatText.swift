@@ -25,7 +25,7 @@ extension SessionDocument {
     func mediaLines(_ labels: [DeviceID: String]) -> [String] {
         media.map { medium in
             let places = medium.placements.map { placement in
-                placement.device.map { name($0, labels) } ?? shown(placement.user)
+                placement.user == user ? name(placement.device, labels) : shown(placement.user)
             }
             let held = medium.held.isEmpty ? "" : ", held by \(medium.held.map(shown).joined(separator: ", "))"
             let sender = medium.sender.map { ", only from \(shown($0))" } ?? ""

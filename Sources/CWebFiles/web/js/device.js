@@ -6,6 +6,8 @@ import { Database } from "./database.js";
 import { Drafts } from "./drafts.js";
 import { Mailbox } from "./mailbox.js";
 import { SendQueue } from "./queue.js";
+import { Problem } from "./contract.js";
+import { Sessions } from "./sessions.js";
 import { Stream } from "./stream.js";
 
 /**
@@ -44,6 +46,7 @@ export class Device extends EventTarget {
     /** Files on their way to the personal area: messages do not wait for them. */
     this.storing = new SendQueue(this.api, database, "storing", (_, [part]) =>
       this.api.json("POST", "/v1/files", { upload: part.upload, name: part.name }), () => this.tell("storing"));
+    this.sessions = new Sessions(this);
     this.stream = new Stream({
       hello: () => ({ token: registration.token, cursor: this.mailbox.cursor ?? undefined }),
       frame: (frame) => this.keep(frame),
@@ -111,6 +114,10 @@ export class Device extends EventTarget {
    * @param {any} frame
    */
   async keep(frame) {
+    if (frame.typing || frame.signal) {
+      this.sessions.hint(frame);
+      return null;
+    }
     const before = this.mailbox.cursor;
     if (frame.welcome) this.api.skew = Date.parse(frame.welcome.now) - Date.now();
     const events = this.mailbox.apply(frame);
@@ -188,7 +195,18 @@ export class Device extends EventTarget {
    * @param {import("./queue.js").Outgoing} one
    * @param {import("./contract.js").PartRequest[]} parts
    */
-  deliver(one, parts) {
+  async deliver(one, parts) {
+    if (one.session) {
+      try {
+        return await this.api.json("POST", "/v1/messages", {
+          id: one.id, session: one.session, subject: one.subject || undefined, parts, inReplyTo: one.inReplyTo,
+          reports: ["delivered", "displayed"],
+        });
+      } catch (error) {
+        // The conversation has ended meanwhile: what was said in it goes as a message.
+        if (!(error instanceof Problem) || (error.code !== "conflict" && error.code !== "not-found")) throw error;
+      }
+    }
     return this.api.json("POST", "/v1/messages", {
       id: one.id,
       to: one.to,

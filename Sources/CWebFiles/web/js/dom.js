@@ -111,6 +111,15 @@ const shapes = /** @type {const} */ ({
   write: "M4 20h4L19 9l-4-4L4 16z",
   search: "M11 5a6 6 0 100 12 6 6 0 000-12zM16 16l4 4",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  talk: "M4 5h16v11H10l-5 4v-4H4z",
+  phone: "M5 4h4l2 5-2 1c1 3 3 5 6 6l1-2 5 2v4c-9 1-17-7-16-16",
+  film: "M3 6h12v12H3zM15 10l6-3v10l-6-3",
+  play: "M8 5l11 7-11 7z",
+  screen: "M3 5h18v12H3zM8 21h8M12 17v4",
+  move: "M4 12h14M13 7l5 5-5 5",
+  leave: "M14 4h6v16h-6M3 12h11M9 7l-5 5 5 5",
+  silent: "M9 5v7a3 3 0 006 0V5a3 3 0 00-6 0M5 12a7 7 0 0014 0M12 19v3M4 4l16 16",
+  microphone: "M9 5v7a3 3 0 006 0V5a3 3 0 00-6 0M5 12a7 7 0 0014 0M12 19v3",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
 });
 

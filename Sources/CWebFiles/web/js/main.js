@@ -34,5 +34,8 @@ async function registerDemo(storage, name) {
   const demo = await (await fetch("/demo/devices.json")).json();
   const wanted = demo.devices.find((/** @type {{name: string}} */ one) => one.name === name);
   if (!wanted) return;
-  await Device.register(storage, wanted.address, demo.password, { kind: wanted.kind, label: wanted.label });
+  const { features } = await import("./features.js");
+  await Device.register(storage, wanted.address, demo.password, {
+    kind: wanted.kind, label: wanted.label, capabilities: { accepts: ["*/*"], features: await features() },
+  });
 }

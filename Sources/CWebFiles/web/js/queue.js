@@ -12,7 +12,7 @@ const longestPause = 30_000;
  * @typedef {{name: string, type: string, blob: Blob, upload?: string, isComplete?: boolean, sent: number}} Attachment
  * @typedef {{name: string, bytes: number, part: import("./contract.js").PartRequest}} Link what the server has already
  * @typedef {{id: string, order: number, to: string[], subject?: string, text: string, inReplyTo?: string,
- *   conversation?: string, attachments: Attachment[], links: Link[], isHeld?: boolean, problem?: string}} Outgoing
+ *   conversation?: string, session?: string, attachments: Attachment[], links: Link[], isHeld?: boolean, problem?: string}} Outgoing
  * @typedef {(one: Outgoing, parts: import("./contract.js").PartRequest[]) => Promise<unknown>} Deliver
  */
 

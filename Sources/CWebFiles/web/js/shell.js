@@ -4,6 +4,7 @@ import { fill, h, icon } from "./dom.js";
 import { announce, withdraw } from "./popup.js";
 import { availability, availabilityHere, isQuiet } from "./preferences.js";
 import { Messages } from "./views/messages.js";
+import { Requests } from "./views/requests.js";
 import { plainAddress, t } from "./words.js";
 
 /** Pages that are loaded when one goes there. */
@@ -38,6 +39,7 @@ export function showShell(device) {
     main,
   );
   const messages = new Messages(device);
+  new Requests(device);
 
   let asked = 0;
   const route = async () => {

@@ -67,6 +67,14 @@ export class Stream {
     }
   }
 
+  /**
+   * Something that is worth nothing later: without a connection it is dropped.
+   * @param {object} hint
+   */
+  say(hint) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(hint));
+  }
+
   /** @param {number} code */
   closed(code) {
     this.socket = null;

@@ -15,10 +15,11 @@ const longestText = 64_000;
 
 /**
  * @param {import("../device.js").Device} device
- * @param {{to?: string[], conversation?: string, forward?: Envelope, onsent?: () => void}} context
- *   with `to`, a line below a conversation
+ * @param {{to?: string[], conversation?: string, forward?: Envelope,
+ *   live?: () => import("../contract.js").Session | undefined, onsent?: () => void}} context
+ *   with `to`, a line below a conversation; `live`: the session that what is said belongs to
  */
-export function composer(device, { to, conversation, forward, onsent }) {
+export function composer(device, { to, conversation, forward, live, onsent }) {
   const place = conversation ?? (forward ? `forward ${forward.id}` : "new");
   const draft = device.drafts.byPlace.get(place);
   const receivers = receiverField(device);
@@ -71,6 +72,10 @@ export function composer(device, { to, conversation, forward, onsent }) {
 
   discard.onclick = () => clear().then(() => (to ? text : receivers.input).focus());
   for (const field of [text, subject, receivers.input]) field.addEventListener("input", changed);
+  text.addEventListener("input", () => {
+    const session = live?.();
+    if (session) device.sessions.typing(session);
+  });
   text.onkeydown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || !to) return;
     event.preventDefault();
@@ -85,6 +90,7 @@ export function composer(device, { to, conversation, forward, onsent }) {
     await device.queue.add({
       to: to ?? receiversOf(device, receivers.input.value),
       conversation,
+      session: live?.()?.id,
       inReplyTo,
       subject: subject.value.trim() || undefined,
       text: isLong ? "" : words,

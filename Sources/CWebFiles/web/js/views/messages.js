@@ -4,6 +4,7 @@ import { fill, h, icon } from "../dom.js";
 import { t } from "../words.js";
 import { composer } from "./compose.js";
 import { ConversationList } from "./conversations.js";
+import { LiveList } from "./livelist.js";
 import { Search } from "./search.js";
 import { Thread } from "./thread.js";
 import { waitingBubble, WaitingList } from "./waiting.js";
@@ -18,11 +19,12 @@ export class Messages {
     // A new message has no conversation before the server has it: one sees here that it waits, or why it failed.
     this.outbox = new WaitingList("outbox", (one) => waitingBubble(device.queue, one));
     this.outbox.root.setAttribute("aria-label", t("outbox"));
+    this.live = new LiveList(device);
     this.place = h("section", { class: "thread" });
     this.root = h("div", { class: "messages" },
       h("section", { class: "side", "aria-label": t("messages") },
         h("a", { class: "button primary", href: "#/messages/new" }, icon("write"), t("newMessage"), this.begun),
-        this.search.root, this.outbox.root, this.search.results, this.list.root),
+        this.search.root, this.live.root, this.outbox.root, this.search.results, this.list.root),
       this.place);
     /** @type {Thread | null} */
     this.thread = null;

@@ -4,9 +4,10 @@ import { fill, h, icon } from "../dom.js";
 import { isUnread } from "../conversations.js";
 import { mute, settings } from "../preferences.js";
 import { VirtualList } from "../virtual.js";
-import { t } from "../words.js";
+import { plainAddress, t } from "../words.js";
 import { composer } from "./compose.js";
 import { others, title } from "./conversations.js";
+import { LivePanel } from "./live.js";
 import { bubble } from "./message.js";
 import { advance, waitingBubble } from "./waiting.js";
 
@@ -45,8 +46,40 @@ export class Thread {
     });
     this.heading = h("h2", {});
     this.quiet = h("button", { class: "quiet", onclick: () => mute(device, id, !this.isMuted) });
+    this.talk = h("span", { class: "row talk" }, this.talkButton("talk", "talk", []),
+      this.talkButton("phone", "talkVoice", ["audio"]), this.talkButton("film", "talkVideo", ["audio", "video"]));
+    this.live = new LivePanel(device, () => device.sessions.of(id));
+    this.told = () => this.drawLive();
+    device.sessions.addEventListener("changed", this.told);
     /** @type {ReturnType<typeof composer> | undefined} */
     this.line = undefined;
+  }
+
+  /**
+   * @param {Parameters<typeof icon>[0]} drawing
+   * @param {"talk" | "talkVoice" | "talkVideo"} name
+   * @param {import("../contract.js").MediumKind[]} media
+   */
+  talkButton(drawing, name, media) {
+    const ask = () => this.live.try(() => this.device.sessions.ask(this.people, media));
+    return h("button", { class: "quiet", "aria-label": t(name), title: t(name), onclick: ask }, icon(drawing));
+  }
+
+  /** Everybody in it but this person. */
+  get people() {
+    const { conversation } = this;
+    const session = this.device.sessions.of(this.id);
+    if (session) return this.device.sessions.others(session);
+    return conversation ? others(this.device, conversation) : [];
+  }
+
+  drawLive() {
+    if (!this.bubbles.isConnected) {
+      this.device.sessions.removeEventListener("changed", this.told);
+      return;
+    }
+    this.live.draw();
+    this.talk.hidden = this.device.sessions.of(this.id) !== undefined || this.people.length === 0;
   }
 
   get conversation() {
@@ -62,11 +95,15 @@ export class Thread {
    * @param {string | undefined} message to be brought into sight
    */
   show(place, message) {
-    const { conversation } = this;
-    if (conversation) {
-      this.line = composer(this.device, { to: others(this.device, conversation), conversation: this.id });
+    const { conversation, people } = this;
+    if (people.length > 0) {
+      const here = () => {
+        const session = this.device.sessions.of(this.id);
+        return this.device.sessions.isHere(session) ? session : undefined;
+      };
+      this.line = composer(this.device, { to: people, conversation: this.id, live: here });
     }
-    fill(place, h("header", {}, this.back, this.heading, this.quiet), this.bubbles, this.line ?? null);
+    fill(place, h("header", {}, this.back, this.heading, this.talk, this.quiet), this.live.root, this.bubbles, this.line ?? null);
     const firstUnread = conversation?.messages.find(isUnread);
     this.draw();
     if (message) this.reveal(message);
@@ -75,7 +112,8 @@ export class Thread {
 
   draw() {
     const { conversation } = this;
-    this.heading.textContent = conversation ? title(this.device, conversation) : "";
+    this.heading.textContent = conversation ? title(this.device, conversation) : this.people.map(plainAddress).join(", ");
+    this.drawLive();
     const { isMuted } = this;
     fill(this.quiet, icon(isMuted ? "mute" : "bell"));
     this.quiet.setAttribute("aria-label", t("mute"));

@@ -1,0 +1,177 @@
+// The live part of a conversation: where it is, who is in it, its media, and what can be done with it.
+
+import { fill, h, icon } from "../dom.js";
+import { plainAddress, t } from "../words.js";
+import { abilities, ableDevices, choose, deviceField } from "./choose.js";
+import { MediaList } from "./media.js";
+
+/**
+ * @typedef {import("../contract.js").Session} Session
+ * @typedef {import("../device.js").Device} Device
+ */
+
+/** Texts that come along when one asks for the last ones. */
+const someTexts = 50;
+
+export class LivePanel {
+  /**
+   * @param {Device} device
+   * @param {() => Session | undefined} session
+   */
+  constructor(device, session) {
+    this.device = device;
+    this.session = session;
+    this.status = h("p", { role: "status" });
+    this.problem = h("p", { class: "problem", role: "alert" });
+    this.buttons = h("div", { class: "row" });
+    this.media = new MediaList(device, (action) => this.try(action));
+    this.root = h("section", { class: "live", "aria-label": t("live"), hidden: true },
+      h("div", { class: "row head" }, this.status, this.buttons), this.media.root, this.problem);
+    /** Drawn anew only when something else is to be seen: a button keeps the keyboard. */
+    this.drawn = "";
+  }
+
+  draw() {
+    const session = this.session();
+    this.root.hidden = !session;
+    this.media.draw(session);
+    if (!session) return;
+    fill(this.status, this.state(session));
+    const { sessions } = this.device;
+    const key = JSON.stringify([session.id, session.state, sessions.isHere(session), session.participants, session.legs]);
+    if (key === this.drawn) return;
+    this.drawn = key;
+    fill(this.problem);
+    fill(this.buttons, this.actions(session).map(([drawing, name, action]) =>
+      h("button", { class: "quiet", title: name, "aria-label": name, onclick: () => this.try(action) }, icon(drawing))));
+  }
+
+  /** @param {() => Promise<unknown>} action */
+  async try(action) {
+    fill(this.problem);
+    try {
+      await action();
+    } catch (error) {
+      fill(this.problem, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** @param {Session} session */
+  state(session) {
+    const { sessions } = this.device;
+    const people = sessions.others(session).map(plainAddress).join(", ");
+    if (session.state === "calling") return t("liveAsking", { people });
+    if (session.state === "alerting") return t("liveAsked", { from: plainAddress(session.creator) });
+    if (session.state !== "open") return t("liveJoining");
+    const typer = sessions.typer(session.id);
+    if (typer && sessions.isHere(session)) return t("liveTyping", { from: plainAddress(typer) });
+    const places = session.legs.filter((leg) => leg.state === "live").map((leg) => this.place(leg.device));
+    return t("liveOn", { people, devices: places.join(", ") });
+  }
+
+  /** @param {number} id */
+  place(id) {
+    if (id === this.device.sessions.own) return t("thisDevice");
+    return /** @type {{label?: string} | undefined} */ (this.device.value("device", String(id)))?.label ?? `${id}`;
+  }
+
+  /**
+   * @param {Session} session
+   * @returns {[Parameters<typeof icon>[0], string, () => Promise<unknown>][]}
+   */
+  actions(session) {
+    const { sessions } = this.device;
+    const leave = /** @type {[Parameters<typeof icon>[0], string, () => Promise<unknown>]} */ (
+      ["leave", t(session.state === "calling" ? "takeBack" : "leave"), () => sessions.command(session, "leave")]);
+    if (session.state === "alerting") {
+      return [
+        ["check", t("accept"), () => sessions.command(session, "accept", { media: session.wanted })],
+        ["close", t("decline"), () => sessions.command(session, "reject")],
+      ];
+    }
+    if (session.state !== "open") return [leave];
+    if (!sessions.isHere(session)) return [["move", t("bringHere"), () => this.bring(session)], leave];
+    return [
+      ["microphone", t("addVoice"), () => this.add(session, "audio")],
+      ["film", t("addVideo"), () => this.add(session, "video")],
+      ["screen", t("addStored"), () => this.show(session)],
+      ["move", t("continueOn"), () => this.continue(session)],
+      ["people", t("addSomebody"), () => this.invite(session)],
+      leave,
+    ];
+  }
+
+  /** @param {Session} session */
+  async bring(session) {
+    const from = session.legs.find((leg) => leg.state === "live")?.device;
+    const history = historyField();
+    const move = await choose(t("bringHere"), [history.field], [
+      { name: t("move"), answer: () => true }, { name: t("addDevice"), answer: () => false },
+    ]);
+    if (move === null) return;
+    await this.device.sessions.command(session, "legs", { from: move ? from : undefined, ...history.value() });
+  }
+
+  /** @param {Session} session */
+  async continue(session) {
+    const { sessions } = this.device;
+    const taken = new Set(session.legs.filter((leg) => leg.state !== "draining").map((leg) => leg.device));
+    const devices = (await ableDevices(this.device, () => true)).filter((one) => !taken.has(one.device.id));
+    if (devices.length === 0) throw new Error(t("noOtherDevice"));
+    const target = deviceField(t("device"), devices);
+    const history = historyField();
+    const move = await choose(t("continueOn"), [target.field, history.field], [
+      { name: t("move"), answer: () => true }, { name: t("addDevice"), answer: () => false },
+    ]);
+    if (move === null) return;
+    await sessions.command(session, "legs", { device: target.value(), from: move ? sessions.own : undefined, ...history.value() });
+  }
+
+  /**
+   * @param {Session} session
+   * @param {"audio" | "video"} kind
+   */
+  async add(session, kind) {
+    const devices = await ableDevices(this.device, abilities[kind]);
+    if (devices.length === 0) throw new Error(t("noAbleDevice"));
+    const device = deviceField(t("device"), devices);
+    const chosen = await choose(t(kind === "audio" ? "addVoice" : "addVideo"), [device.field], [
+      { name: t("propose"), answer: () => device.value() },
+    ]);
+    if (chosen !== null) await this.device.sessions.propose(session, { change: "add", kind, device: chosen });
+  }
+
+  /** @param {Session} session */
+  async show(session) {
+    /** @type {{files: import("../contract.js").StoredFile[]}} */
+    const { files } = await this.device.api.json("GET", "/v1/files?limit=200");
+    const videos = files.filter((one) => one.type.startsWith("video/"));
+    if (videos.length === 0) throw new Error(t("noStoredVideo"));
+    const file = h("select", {}, videos.map((one) => h("option", { value: one.id }, one.name)));
+    const device = deviceField(t("device"), await ableDevices(this.device, abilities["stored-video"]));
+    const chosen = await choose(t("addStored"), [h("label", {}, t("video"), file), device.field], [
+      { name: t("propose"), answer: () => ({ source: file.value, device: device.value() }) },
+    ]);
+    if (chosen) await this.device.sessions.propose(session, { change: "add", kind: "stored-video", ...chosen });
+  }
+
+  /** @param {Session} session */
+  async invite(session) {
+    const field = h("input", { name: "address", autocomplete: "off", spellcheck: false });
+    const address = await choose(t("addSomebody"), [h("label", {}, t("address"), field)], [
+      { name: t("ask"), answer: () => field.value.trim() },
+    ]);
+    if (address) await this.device.sessions.command(session, "participants", { address });
+  }
+}
+
+function historyField() {
+  const select = h("select", {},
+    h("option", { value: "all" }, t("historyAll")),
+    h("option", { value: "last" }, t("historyLast", { count: someTexts })),
+    h("option", { value: "none" }, t("historyNone")));
+  return {
+    field: h("label", {}, t("history"), select),
+    value: () => ({ history: select.value, count: select.value === "last" ? someTexts : undefined }),
+  };
+}

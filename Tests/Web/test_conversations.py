@@ -1,0 +1,189 @@
+"""Live conversations between real pages: asked, moved, with real voice and video between the chosen devices."""
+
+import re
+import subprocess
+import unittest
+
+from harness import ALICE, BOB, BrowserTest, bubble, expect, send, until
+
+# A camera and a microphone that no machine needs to have, and nobody who has to allow them.
+MEDIA = [
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns",
+]
+
+# The page's connections, to ask them what they have received.
+WATCH = """
+const Connection = window.RTCPeerConnection;
+window.connections = [];
+window.RTCPeerConnection = class extends Connection {
+  constructor(...all) { super(...all); window.connections.push(this); }
+};
+"""
+
+RECEIVED = """async (kind) => {
+  let bytes = 0;
+  for (const one of window.connections) {
+    if (one.connectionState === "closed") continue;
+    for (const report of (await one.getStats()).values()) {
+      if (report.type === "inbound-rtp" && report.kind === kind) bytes += report.bytesReceived;
+    }
+  }
+  return bytes;
+}"""
+
+
+class Conversations(BrowserTest):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.start_browser(MEDIA)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.context.add_init_script(WATCH)
+
+    def line(self, page):
+        return page.get_by_label("Message", exact=True)
+
+    def say(self, page, text: str) -> None:
+        self.line(page).fill(text)
+        self.line(page).press("Enter")
+
+    def live(self, page):
+        return page.get_by_role("region", name="Live conversation")
+
+    def thread(self, page, other: str) -> None:
+        """Opens the only conversation there is."""
+        page.get_by_role("navigation").get_by_role("link", name="Messages").click()
+        page.locator(".conversations a").first.click()
+        expect(self.line(page)).to_be_visible()
+
+    def begin(self, *names: str, button: str = "Talk live"):
+        """Opens devices, the first of them Alice's; she asks Bob for a conversation."""
+        pages = {name: self.open(name) for name in names}
+        first = pages[names[0]]
+        send(first, BOB, text="Before")
+        self.thread(first, BOB)
+        first.get_by_role("button", name=button).click()
+        return pages
+
+    def requests(self, page):
+        return page.locator(".requests li")
+
+    def accept(self, page) -> None:
+        self.requests(page).get_by_role("button", name="Accept", exact=True).click()
+        expect(self.live(page)).to_contain_text("Live with")
+
+    def grows(self, page, kind: str) -> None:
+        """Voice or video arrives, more and more."""
+        before = page.evaluate(RECEIVED, kind)
+        until(f"{kind} arrives", lambda: page.evaluate(RECEIVED, kind) > before + 2000 or page.wait_for_timeout(100), 20)
+
+    def rests(self, page, kind: str) -> None:
+        before = page.evaluate(RECEIVED, kind)
+        page.wait_for_timeout(1000)
+        self.assertEqual(page.evaluate(RECEIVED, kind), before, f"{kind} arrives where it is not to be")
+
+    def texts(self, page) -> list[str]:
+        return page.locator(".bubbles .text").all_inner_texts()
+
+    def test_asked_accepted_and_moved_with_its_history(self):
+        pages = self.begin("alice-laptop", "alice-mobile", "bob-mobile", "bob-pda", "bob-laptop")
+        laptop, mobile, pda = pages["alice-laptop"], pages["alice-mobile"], pages["bob-pda"]
+        # 20-25: every device of Bob's shows it; accepted on one, it is gone from the others.
+        for name in ("bob-mobile", "bob-pda", "bob-laptop"):
+            expect(self.requests(pages[name])).to_contain_text(f"{ALICE} asks for a conversation")
+        self.accept(pda)
+        for name in ("bob-mobile", "bob-laptop"):
+            expect(self.requests(pages[name])).to_have_count(0)
+        expect(self.live(laptop)).to_contain_text("Live with")
+
+        # 26: one order for both.
+        self.say(laptop, "One")
+        expect(bubble(pda, "One")).to_be_visible()
+        self.say(pda, "Two")
+        expect(bubble(laptop, "Two")).to_be_visible()
+        # A hint that somebody types, which nothing keeps.
+        self.line(pda).press_sequentially("Th")
+        expect(self.live(laptop)).to_contain_text("is typing")
+        self.line(pda).fill("")
+
+        # 28-31: moved to the mobile.
+        self.live(laptop).get_by_role("button", name="Continue on another device").click()
+        dialog = laptop.get_by_role("dialog")
+        mobiles = dialog.get_by_label("Device").locator("option", has_text="Alice's mobile")
+        dialog.get_by_label("Device").select_option(mobiles.first.get_attribute("value"))
+        dialog.get_by_role("button", name="Move", exact=True).click()
+        expect(self.live(laptop)).to_contain_text("on Alice's mobile")
+        self.thread(mobile, BOB)
+        expect(self.live(mobile)).to_contain_text("This device")
+        self.say(mobile, "Three")
+        expect(bubble(pda, "Three")).to_be_visible()
+        self.assertEqual(self.texts(mobile)[-3:], ["One", "Two", "Three"])
+
+        # And brought back.
+        self.live(laptop).get_by_role("button", name="Bring here").click()
+        laptop.get_by_role("dialog").get_by_role("button", name="Move", exact=True).click()
+        expect(self.live(laptop)).to_contain_text("This device")
+        self.say(laptop, "Four")
+        expect(bubble(pda, "Four")).to_be_visible()
+        self.live(pda).get_by_role("button", name="Leave the conversation").click()
+        expect(self.live(laptop)).to_be_hidden()
+        self.assertEqual(self.texts(laptop)[-4:], ["One", "Two", "Three", "Four"])
+        self.assertEqual(self.texts(pda)[-4:], ["One", "Two", "Three", "Four"])
+
+    def test_voice_runs_between_the_chosen_devices_and_moves(self):
+        pages = self.begin("alice-mobile", "alice-laptop", "bob-pda")
+        mobile, laptop, pda = pages["alice-mobile"], pages["alice-laptop"], pages["bob-pda"]
+        self.accept(pda)
+        # 29-32: Bob adds a voice call; Alice accepts on her laptop.
+        self.live(pda).get_by_role("button", name="Add voice").click()
+        pda.get_by_role("dialog").get_by_role("button", name="Propose").click()
+        self.thread(laptop, BOB)
+        self.live(laptop).get_by_role("button", name="Accept").click()
+        dialog = laptop.get_by_role("dialog")
+        expect(dialog.get_by_label("Device").locator("option").first).to_have_text("Alice's laptop (This device)")
+        dialog.get_by_role("button", name="Accept").click()
+        self.grows(laptop, "audio")
+        self.grows(pda, "audio")
+        self.assertEqual(mobile.evaluate("window.connections.length"), 0)
+        # The text goes on, between the mobile and the PDA.
+        self.say(mobile, "While we talk")
+        expect(bubble(pda, "While we talk")).to_be_visible()
+
+        # Held, nothing but silence is sent; then the voice moves to the mobile, and leaves the laptop.
+        self.live(mobile).get_by_role("button", name="Move to another device").click()
+        mobile.get_by_role("dialog").get_by_role("button", name="Move", exact=True).click()
+        self.grows(mobile, "audio")
+        self.grows(pda, "audio")
+        until("the laptop lets go", lambda: laptop.evaluate(
+            "window.connections.every((one) => one.connectionState === 'closed')") or laptop.wait_for_timeout(100))
+        self.live(pda).get_by_role("button", name="Remove").click()
+        expect(self.live(mobile).locator("[data-medium]")).to_have_count(0)
+        until("the mobile lets go", lambda: mobile.evaluate(
+            "window.connections.every((one) => one.connectionState === 'closed')") or mobile.wait_for_timeout(100))
+
+    def test_a_request_with_voice_and_video_and_a_rejected_change(self):
+        pages = self.begin("alice-laptop", "bob-laptop", button="Talk with video")
+        laptop, bob = pages["alice-laptop"], pages["bob-laptop"]
+        expect(self.requests(bob)).to_contain_text("With voice, live video")
+        self.accept(bob)
+        for page in (laptop, bob):
+            self.grows(page, "audio")
+            self.grows(page, "video")
+            # Both media of the two devices share a connection.
+            self.assertEqual(page.evaluate("window.connections.filter((one) => one.connectionState === 'connected').length"), 1)
+        expect(self.live(laptop).locator("[data-medium=video] video").first).to_be_visible()
+        self.live(laptop).locator("[data-medium=video]").get_by_role("button", name="Remove").click()
+        expect(self.live(bob).locator("[data-medium=video]")).to_have_count(0)
+        self.grows(bob, "audio")
+        # A rejected change leaves no trace.
+        self.live(bob).get_by_role("button", name="Add live video").click()
+        bob.get_by_role("dialog").get_by_role("button", name="Propose").click()
+        self.live(laptop).get_by_role("button", name="Decline").click()
+        expect(self.live(bob).locator(".changes li")).to_have_count(0)
+        expect(self.live(bob).locator("[data-medium]")).to_have_count(1)
+
+
+if __name__ == "__main__":
+    unittest.main()
