@@ -174,6 +174,13 @@ private struct DemoPeople: Sendable {
                 ),
                 token: answer.token
             )
+            // What there is to be shown in a conversation, when the program runs beside the demo's files.
+            let video = "docs/demo/harbour.webm"
+            if one.name == "bob-pda", FileManager.default.fileExists(atPath: video) {
+                let client = try profile.client()
+                let upload = try await client.upload(file: video, type: "video/webm", name: "harbour.webm")
+                _ = try await client.putFile(upload: upload.id, name: "harbour.webm")
+            }
             if one.name == "alice-laptop" {
                 let client = try profile.client()
                 _ = try await client.putRules(try Self.aliceRules())

@@ -29,6 +29,14 @@ export class Sessions extends EventTarget {
     this.early = [];
     device.addEventListener("mailbox", (event) => {
       const events = /** @type {CustomEvent<import("./mailbox.js").Event[]>} */ (event).detail;
+      for (const one of events) {
+        // Who has said it does not type it any more.
+        const place = one.type === "arrived" ? one.item.message?.session : undefined;
+        if (place && one.type !== "relisted" && this.typers.get(place.id)?.from === one.item.message?.from) {
+          this.typers.delete(place.id);
+          this.tell();
+        }
+      }
       if (events.some((one) => one.type === "relisted" || one.item.kind === "session")) this.changed();
     });
     device.addEventListener("state", () => device.state === "live" && this.changed());
@@ -115,6 +123,11 @@ export class Sessions extends EventTarget {
     if (Date.now() - this.lastHint < hintEvery) return;
     this.lastHint = Date.now();
     this.device.stream.say({ typing: { session: session.id } });
+  }
+
+  /** What was typed is said: the next letter is news. */
+  said() {
+    this.lastHint = 0;
   }
 
   // What comes

@@ -206,7 +206,7 @@ export const de = {
   bringHere: "Hierher holen",
   continueOn: "Auf einem anderen Gerät fortsetzen",
   move: "Verschieben",
-  addDevice: "Dieses Gerät dazunehmen",
+  addDevice: "Beide Geräte",
   addVoice: "Ton hinzufügen",
   addVideo: "Live-Video hinzufügen",
   addStored: "Gespeichertes Video zeigen",
@@ -240,4 +240,6 @@ export const de = {
   pausePlaying: "Anhalten",
   mediumHeld: "gehalten",
   holdMedium: "Halten",
+  cameraOff: "Kamera ausschalten",
+  cameraOn: "Kamera einschalten",
 };

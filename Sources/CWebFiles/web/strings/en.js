@@ -205,7 +205,7 @@ export const en = {
   bringHere: "Bring here",
   continueOn: "Continue on another device",
   move: "Move",
-  addDevice: "Add this device",
+  addDevice: "Both devices",
   addVoice: "Add voice",
   addVideo: "Add live video",
   addStored: "Show a stored video",
@@ -239,4 +239,6 @@ export const en = {
   pausePlaying: "Pause",
   mediumHeld: "on hold",
   holdMedium: "Hold",
+  cameraOff: "Turn the camera off",
+  cameraOn: "Turn the camera on",
 };

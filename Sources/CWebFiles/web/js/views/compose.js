@@ -97,6 +97,7 @@ export function composer(device, { to, conversation, forward, live, onsent }) {
       attachments: whole.map((file) => ({ name: file.name, type: file.type, blob: file, sent: 0 })),
       links: attachments.links,
     });
+    device.sessions.said();
     await clear();
     onsent?.();
   };

@@ -139,7 +139,8 @@ export class MediaList {
       h("strong", {}, t(/** @type {"medium.audio"} */ (`medium.${medium.kind}`))),
       h("span", { class: "hint" }, places.join(" · "), medium.held.length > 0 && ` · ${t("mediumHeld")}`),
       isLive && own?.device === this.sessions.own
-        && button(isMuted ? "silent" : "microphone", t(isMuted ? "soundOn" : "soundOff"), async () => this.sessions.calls?.mute(session, medium.id), isMuted),
+        && button(medium.kind === "video" ? "camera" : isMuted ? "silent" : "microphone",
+          t(medium.kind === "video" ? (isMuted ? "cameraOn" : "cameraOff") : isMuted ? "soundOn" : "soundOff"), async () => this.sessions.calls?.mute(session, medium.id), isMuted),
       button(isHeld ? "play" : "pause", t(isHeld ? "resume" : "holdMedium"), change(isHeld ? "resume" : "hold")),
       own && button("move", t("moveMedium"), () => this.move(session, medium)),
       button("close", t("removeMedium"), change("remove")));
