@@ -85,102 +85,105 @@ static const unsigned char file26[] = {
 #embed "web/js/views/availability.js"
 };
 static const unsigned char file27[] = {
-#embed "web/js/views/camera.js"
+#embed "web/js/views/boxes.js"
 };
 static const unsigned char file28[] = {
-#embed "web/js/views/choose.js"
+#embed "web/js/views/camera.js"
 };
 static const unsigned char file29[] = {
-#embed "web/js/views/compose.js"
+#embed "web/js/views/choose.js"
 };
 static const unsigned char file30[] = {
-#embed "web/js/views/contacts.js"
+#embed "web/js/views/compose.js"
 };
 static const unsigned char file31[] = {
-#embed "web/js/views/conversations.js"
+#embed "web/js/views/contacts.js"
 };
 static const unsigned char file32[] = {
-#embed "web/js/views/devices.js"
+#embed "web/js/views/conversations.js"
 };
 static const unsigned char file33[] = {
-#embed "web/js/views/files.js"
+#embed "web/js/views/devices.js"
 };
 static const unsigned char file34[] = {
-#embed "web/js/views/live.js"
+#embed "web/js/views/files.js"
 };
 static const unsigned char file35[] = {
-#embed "web/js/views/livelist.js"
+#embed "web/js/views/live.js"
 };
 static const unsigned char file36[] = {
-#embed "web/js/views/media.js"
+#embed "web/js/views/livelist.js"
 };
 static const unsigned char file37[] = {
-#embed "web/js/views/message.js"
+#embed "web/js/views/media.js"
 };
 static const unsigned char file38[] = {
-#embed "web/js/views/messages.js"
+#embed "web/js/views/message.js"
 };
 static const unsigned char file39[] = {
-#embed "web/js/views/receivers.js"
+#embed "web/js/views/messages.js"
 };
 static const unsigned char file40[] = {
-#embed "web/js/views/requests.js"
+#embed "web/js/views/receivers.js"
 };
 static const unsigned char file41[] = {
-#embed "web/js/views/rules.js"
+#embed "web/js/views/requests.js"
 };
 static const unsigned char file42[] = {
-#embed "web/js/views/search.js"
+#embed "web/js/views/rules.js"
 };
 static const unsigned char file43[] = {
-#embed "web/js/views/signin.js"
+#embed "web/js/views/search.js"
 };
 static const unsigned char file44[] = {
-#embed "web/js/views/thread.js"
+#embed "web/js/views/signin.js"
 };
 static const unsigned char file45[] = {
-#embed "web/js/views/waiting.js"
+#embed "web/js/views/thread.js"
 };
 static const unsigned char file46[] = {
-#embed "web/js/virtual.js"
+#embed "web/js/views/waiting.js"
 };
 static const unsigned char file47[] = {
-#embed "web/js/words.js"
+#embed "web/js/virtual.js"
 };
 static const unsigned char file48[] = {
-#embed "web/operator/accounts.js"
+#embed "web/js/words.js"
 };
 static const unsigned char file49[] = {
-#embed "web/operator/chart.js"
+#embed "web/operator/accounts.js"
 };
 static const unsigned char file50[] = {
-#embed "web/operator/index.html"
+#embed "web/operator/chart.js"
 };
 static const unsigned char file51[] = {
-#embed "web/operator/lists.js"
+#embed "web/operator/index.html"
 };
 static const unsigned char file52[] = {
-#embed "web/operator/main.js"
+#embed "web/operator/lists.js"
 };
 static const unsigned char file53[] = {
-#embed "web/operator/operator.css"
+#embed "web/operator/main.js"
 };
 static const unsigned char file54[] = {
-#embed "web/operator/overview.js"
+#embed "web/operator/operator.css"
 };
 static const unsigned char file55[] = {
-#embed "web/operator/table.js"
+#embed "web/operator/overview.js"
 };
 static const unsigned char file56[] = {
-#embed "web/operator/words.js"
+#embed "web/operator/table.js"
 };
 static const unsigned char file57[] = {
-#embed "web/strings/de.js"
+#embed "web/operator/words.js"
 };
 static const unsigned char file58[] = {
-#embed "web/strings/en.js"
+#embed "web/strings/de.js"
 };
 static const unsigned char file59[] = {
+#embed "web/strings/en.js"
+};
+static const unsigned char file60[] = {
 #embed "web/worker.js"
 };
 
@@ -212,39 +215,40 @@ static const struct web_file files[] = {
     {"js/views/account.js", file24, sizeof file24},
     {"js/views/attachments.js", file25, sizeof file25},
     {"js/views/availability.js", file26, sizeof file26},
-    {"js/views/camera.js", file27, sizeof file27},
-    {"js/views/choose.js", file28, sizeof file28},
-    {"js/views/compose.js", file29, sizeof file29},
-    {"js/views/contacts.js", file30, sizeof file30},
-    {"js/views/conversations.js", file31, sizeof file31},
-    {"js/views/devices.js", file32, sizeof file32},
-    {"js/views/files.js", file33, sizeof file33},
-    {"js/views/live.js", file34, sizeof file34},
-    {"js/views/livelist.js", file35, sizeof file35},
-    {"js/views/media.js", file36, sizeof file36},
-    {"js/views/message.js", file37, sizeof file37},
-    {"js/views/messages.js", file38, sizeof file38},
-    {"js/views/receivers.js", file39, sizeof file39},
-    {"js/views/requests.js", file40, sizeof file40},
-    {"js/views/rules.js", file41, sizeof file41},
-    {"js/views/search.js", file42, sizeof file42},
-    {"js/views/signin.js", file43, sizeof file43},
-    {"js/views/thread.js", file44, sizeof file44},
-    {"js/views/waiting.js", file45, sizeof file45},
-    {"js/virtual.js", file46, sizeof file46},
-    {"js/words.js", file47, sizeof file47},
-    {"operator/accounts.js", file48, sizeof file48},
-    {"operator/chart.js", file49, sizeof file49},
-    {"operator/index.html", file50, sizeof file50},
-    {"operator/lists.js", file51, sizeof file51},
-    {"operator/main.js", file52, sizeof file52},
-    {"operator/operator.css", file53, sizeof file53},
-    {"operator/overview.js", file54, sizeof file54},
-    {"operator/table.js", file55, sizeof file55},
-    {"operator/words.js", file56, sizeof file56},
-    {"strings/de.js", file57, sizeof file57},
-    {"strings/en.js", file58, sizeof file58},
-    {"worker.js", file59, sizeof file59},
+    {"js/views/boxes.js", file27, sizeof file27},
+    {"js/views/camera.js", file28, sizeof file28},
+    {"js/views/choose.js", file29, sizeof file29},
+    {"js/views/compose.js", file30, sizeof file30},
+    {"js/views/contacts.js", file31, sizeof file31},
+    {"js/views/conversations.js", file32, sizeof file32},
+    {"js/views/devices.js", file33, sizeof file33},
+    {"js/views/files.js", file34, sizeof file34},
+    {"js/views/live.js", file35, sizeof file35},
+    {"js/views/livelist.js", file36, sizeof file36},
+    {"js/views/media.js", file37, sizeof file37},
+    {"js/views/message.js", file38, sizeof file38},
+    {"js/views/messages.js", file39, sizeof file39},
+    {"js/views/receivers.js", file40, sizeof file40},
+    {"js/views/requests.js", file41, sizeof file41},
+    {"js/views/rules.js", file42, sizeof file42},
+    {"js/views/search.js", file43, sizeof file43},
+    {"js/views/signin.js", file44, sizeof file44},
+    {"js/views/thread.js", file45, sizeof file45},
+    {"js/views/waiting.js", file46, sizeof file46},
+    {"js/virtual.js", file47, sizeof file47},
+    {"js/words.js", file48, sizeof file48},
+    {"operator/accounts.js", file49, sizeof file49},
+    {"operator/chart.js", file50, sizeof file50},
+    {"operator/index.html", file51, sizeof file51},
+    {"operator/lists.js", file52, sizeof file52},
+    {"operator/main.js", file53, sizeof file53},
+    {"operator/operator.css", file54, sizeof file54},
+    {"operator/overview.js", file55, sizeof file55},
+    {"operator/table.js", file56, sizeof file56},
+    {"operator/words.js", file57, sizeof file57},
+    {"strings/de.js", file58, sizeof file58},
+    {"strings/en.js", file59, sizeof file59},
+    {"worker.js", file60, sizeof file60},
 };
 
 size_t web_file_count(void) { return sizeof files / sizeof files[0]; }

@@ -4,10 +4,12 @@ import contextlib
 
 from harness import ALICE, BOB, BROWSER, PICTURE, ROOT, WORK, Demo, bubble, conversation, expect, send
 from playwright.sync_api import Page, sync_playwright
+from test_conversations import MEDIA
 
 FOLDER = ROOT / "docs/images"
 WIDE = {"width": 1100, "height": 700}
 NARROW = {"width": 390, "height": 760}
+TALL = {"width": 1100, "height": 860}
 DEMO = {"width": 1480, "height": 1290}
 CAROL = "carol@demo.example"
 
@@ -88,6 +90,36 @@ class Pictures:
             self.take(page, f"{name}conversation")
             page.close()
 
+    def live(self) -> None:
+        """A conversation with video, and a stored one beside it; another one that is asked for."""
+        laptop, bob = self.open("alice-laptop", TALL), self.open("bob-laptop", TALL)
+        mobile = self.open("bob-mobile", NARROW)
+        self.go(bob, "Files")
+        bob.locator("main input[type=file]").set_input_files(str(ROOT / "docs/demo/harbour.webm"))
+        self.go(bob, "Messages")
+        conversation(laptop, "Next time").click()
+        laptop.get_by_role("button", name="Talk with voice").click()
+        expect(mobile.locator(".requests li")).to_be_visible()
+        self.take(mobile, "phone-request")
+        bob.locator(".requests li").get_by_role("button", name="Accept", exact=True).click()
+        there = bob.get_by_role("region", name="Live conversation")
+        there.get_by_role("button", name="Show a stored video").click()
+        bob.get_by_role("dialog").get_by_role("button", name="Propose").click()
+        here = laptop.get_by_role("region", name="Live conversation")
+        here.get_by_role("button", name="Accept").click()
+        laptop.get_by_role("dialog").get_by_role("button", name="Accept").click()
+        laptop.get_by_role("button", name="Play", exact=True).click()
+        line = laptop.get_by_label("Message", exact=True)
+        line.fill("That is where we were")
+        line.press("Enter")
+        laptop.wait_for_timeout(5000)
+        laptop.get_by_role("button", name="Pause", exact=True).click()
+        laptop.wait_for_timeout(1500)
+        self.take(laptop, "live")
+        here.get_by_role("button", name="Leave the conversation").click()
+        for page in (laptop, bob, mobile):
+            page.close()
+
     def people(self) -> None:
         for name, size in (("", WIDE), ("phone-", NARROW)):
             page = self.open("alice-mobile" if size is NARROW else "alice-laptop", size)
@@ -135,11 +167,11 @@ def main() -> None:
     with sync_playwright() as playwright, contextlib.ExitStack() as ends:
         demo = Demo()
         ends.callback(demo.end)
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--hide-scrollbars"])
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--hide-scrollbars", *MEDIA])
         ends.callback(browser.close)
         pictures = Pictures(demo, browser)
         pictures.talk()
-        for take in (pictures.messages, pictures.people, pictures.demo_page, pictures.operator):
+        for take in (pictures.messages, pictures.live, pictures.people, pictures.demo_page, pictures.operator):
             take()
 
 

@@ -216,6 +216,70 @@ class Conversations(BrowserTest):
         expect(bobs.locator(".player video")).to_be_visible()
         self.in_step(laptop, bobs, 2)
 
+    def test_what_the_others_show_of_their_devices(self):
+        pages = self.begin("alice-laptop", "bob-pda")
+        laptop, pda = pages["alice-laptop"], pages["bob-pda"]
+        self.accept(pda)
+        # By default what they can do; Alice allows the list in the demo.
+        self.live(pda).get_by_role("button", name="Their devices").click()
+        expect(pda.get_by_role("dialog")).to_contain_text("Alice's laptop")
+        pda.get_by_role("dialog").get_by_role("button", name="Close").click()
+        laptop.get_by_role("navigation").get_by_role("link", name="Devices").click()
+        laptop.get_by_label("Who talks with me sees").select_option("nothing")
+        shown = pda.get_by_role("dialog")
+
+        def hidden() -> bool:
+            self.live(pda).get_by_role("button", name="Their devices").click()
+            expect(shown).to_be_visible()
+            text = shown.inner_text()
+            shown.get_by_role("button", name="Close").click()
+            return "Shows nothing" in text
+
+        until("she shows nothing", hidden)
+
+    def test_a_page_killed_in_a_hand_over_and_a_killed_server(self):
+        pages = self.begin("alice-laptop", "alice-mobile", "bob-pda")
+        laptop, mobile, pda = pages["alice-laptop"], pages["alice-mobile"], pages["bob-pda"]
+        self.accept(pda)
+        self.say(laptop, "One")
+        expect(bubble(pda, "One")).to_be_visible()
+        # The mobile never gets to say that it is ready: the conversation stays where it is.
+        mobile.evaluate("""() => {
+          const ask = window.fetch;
+          window.fetch = (place, ...rest) => {
+            if (!String(place).endsWith("/leg")) return ask(place, ...rest);
+            window.wasAsked = true;
+            return new Promise(() => {});
+          };
+        }""")
+        self.live(laptop).get_by_role("button", name="Continue on another device").click()
+        dialog = laptop.get_by_role("dialog")
+        option = dialog.get_by_label("Device").locator("option", has_text="Alice's mobile").first
+        dialog.get_by_label("Device").select_option(option.get_attribute("value"))
+        dialog.get_by_role("button", name="Move", exact=True).click()
+        until("the mobile is asked", lambda: mobile.evaluate("window.wasAsked") or mobile.wait_for_timeout(50))
+        mobile.close()
+        self.say(laptop, "Two")
+        expect(bubble(pda, "Two")).to_be_visible()
+        expect(self.live(laptop)).to_contain_text("This device")
+
+        # The server is killed while both write: all come back, and nothing is lost or doubled.
+        self.demo.kill()
+        for number in range(3):
+            self.say(laptop, f"Laptop {number}")
+            self.say(pda, f"PDA {number}")
+        self.demo.start()
+        for page in (laptop, pda):
+            for number in range(3):
+                expect(bubble(page, f"Laptop {number}")).to_be_visible(timeout=60_000)
+                expect(bubble(page, f"PDA {number}")).to_be_visible(timeout=60_000)
+            expect(page.locator(".bubbles > li.waiting")).to_have_count(0)
+        seen = laptop.locator(".bubbles .text").all_inner_texts()
+        self.assertEqual(pda.locator(".bubbles .text").all_inner_texts(), seen)
+        self.assertEqual(len(seen), len(set(seen)))
+        self.assertEqual([one for one in seen if one.startswith("PDA")], ["PDA 0", "PDA 1", "PDA 2"])
+        expect(self.live(pda)).to_contain_text("Live with")
+
     def choose(self, page, device: str, button: str) -> None:
         """One of the person's devices, that which is connected."""
         dialog = page.get_by_role("dialog")

@@ -131,6 +131,33 @@ class Messages(BrowserTest):
         # Too long for a line of a conversation: it goes as a file.
         expect(bubble(laptop, "Emoji").locator("a.file")).to_contain_text("1MB")
 
+    def test_inbox_and_sent_list_messages_one_by_one(self):
+        alice, bob = self.open("alice-laptop"), self.open("bob-laptop")
+        send(bob, ALICE, subject="First", text="a")
+        send(bob, ALICE, subject="Second", text="b")
+        send(alice, BOB, subject="Third", text="c")
+        expect(conversation(alice, "Third")).to_be_visible()
+        alice.get_by_role("button", name="Inbox").click()
+        rows = alice.locator(".box-list.inbox a")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("Second")
+        expect(rows.first.get_by_role("img", name="Unread")).to_be_visible()
+        # It is opened where it stands, and read then.
+        rows.last.click()
+        expect(bubble(alice, "First")).to_be_focused()
+        expect(alice.locator(".box-list.inbox").get_by_role("img", name="Unread")).to_have_count(0)
+        # With the keyboard from one to the next.
+        rows.first.focus()
+        alice.keyboard.press("ArrowDown")
+        expect(rows.last).to_be_focused()
+        # What was sent from another device is there too, with what became of it.
+        bob.get_by_role("button", name="Sent").click()
+        expect(bob.locator(".box-list.sent a")).to_have_count(2)
+        expect(bob.locator(".box-list.sent").get_by_role("img", name="alice@demo.example: Read")).to_have_count(2)
+        mobile = self.open("bob-mobile")
+        mobile.get_by_role("button", name="Sent").click()
+        expect(mobile.locator(".box-list.sent a").first).to_contain_text("Second")
+
 
 class Pages(BrowserTest):
     def test_the_policy_is_strict_and_only_the_demo_is_framed(self):

@@ -39,6 +39,8 @@
  *   invited: string[], wanted: MediumKind[], text?: string, legs: Leg[], revision: number, media: Medium[],
  *   pending: Pending[], request?: {outcome: "waiting" | "accepted" | "rejected" | "cancelled" | "missed",
  *   alerting: number[], device?: number, by?: number, until?: string}}} Session
+ * @typedef {{user: string, features?: string[], devices?: {label: string, kind: string, features: string[],
+ *   registered: boolean, media: number[]}[]}} Counterpart
  * @typedef {{session: string, medium: number, from?: string, generation: number, to: string, toGeneration: number,
  *   payload: any}} Signal
  * @typedef {{id: string, to: string[], from?: string, subject?: string, parts: PartRequest[], reports?: string[],

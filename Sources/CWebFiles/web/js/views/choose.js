@@ -27,7 +27,7 @@ export function choose(title, fields, answers) {
             dialog.close();
           },
         }, name)),
-        h("button", { type: "button", onclick: () => dialog.close() }, t("cancel"))));
+        h("button", { type: "button", onclick: () => dialog.close() }, t(answers.length > 0 ? "cancel" : "close"))));
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(given);

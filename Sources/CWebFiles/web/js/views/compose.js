@@ -87,7 +87,7 @@ export function composer(device, { to, conversation, forward, live, onsent }) {
     const words = text.value.trim() === "" ? "" : text.value;
     const isLong = new Blob([words]).size > longestText;
     const whole = isLong ? [new File([words], `${t("text")}.txt`, { type: "text/plain" }), ...attachments.files] : attachments.files;
-    await device.queue.add({
+    const adding = device.queue.add({
       to: to ?? receiversOf(device, receivers.input.value),
       conversation,
       session: live?.()?.id,
@@ -98,7 +98,8 @@ export function composer(device, { to, conversation, forward, live, onsent }) {
       links: attachments.links,
     });
     device.sessions.said();
-    await clear();
+    // At once: who types on at once must not see it vanish.
+    await Promise.all([adding, clear()]);
     onsent?.();
   };
   const form = h("form", {

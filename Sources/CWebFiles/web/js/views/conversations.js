@@ -4,6 +4,7 @@ import { fill, h, icon } from "../dom.js";
 import { settings } from "../preferences.js";
 import { VirtualList } from "../virtual.js";
 import { plainAddress, shortTime, t } from "../words.js";
+import { step } from "./boxes.js";
 
 /**
  * @typedef {import("../conversations.js").Conversation} Conversation
@@ -17,7 +18,7 @@ export class ConversationList {
     this.chosen = "";
     /** @type {Set<string>} */
     this.muted = new Set();
-    this.list = h("ul", { class: "conversations virtual", onkeydown: (/** @type {KeyboardEvent} */ event) => this.step(event) });
+    this.list = h("ul", { class: "conversations virtual", onkeydown: step });
     this.empty = h("p", { class: "empty" }, t("noMessages"));
     this.root = h("div", { class: "conversation-list" }, this.list);
     /** @type {VirtualList<Conversation>} */
@@ -31,6 +32,7 @@ export class ConversationList {
   }
 
   draw() {
+    if (this.root.hidden) return;
     const { all } = this.device.conversations;
     this.muted = new Set(settings(this.device).muted);
     if (all.length === 0) fill(this.list, h("li", { class: "empty" }, t("noMessages")));
@@ -57,20 +59,6 @@ export class ConversationList {
       h("span", { class: "marks" },
         this.muted.has(one.id) && h("span", { role: "img", "aria-label": t("muted") }, icon("mute")),
         one.unread > 0 && h("span", { class: "count", role: "img", "aria-label": t("unreadCount", { count: one.unread }) }, one.unread))));
-  }
-
-  /**
-   * Up and down go from one to the next.
-   * @param {KeyboardEvent} event
-   */
-  step(event) {
-    const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    const row = /** @type {Element} */ (event.target).closest("li");
-    if (by === 0 || !row) return;
-    const next = by > 0 ? row.nextElementSibling : row.previousElementSibling;
-    if (!next) return;
-    event.preventDefault();
-    /** @type {HTMLElement | null} */ (next.querySelector("a"))?.focus();
   }
 }
 

@@ -2,7 +2,11 @@
 
 import { fill, h } from "../dom.js";
 import { featureNames } from "../features.js";
+import { changeSettings, settings } from "../preferences.js";
 import { longTime, t } from "../words.js";
+
+/** What one may show to those in the same conversation. */
+const tellings = /** @type {const} */ (["nothing", "capabilities", "devices"]);
 
 /**
  * @param {Element} place
@@ -10,7 +14,10 @@ import { longTime, t } from "../words.js";
  */
 export async function showDevices(place, device) {
   const list = h("ul", { class: "cards" });
-  fill(place, h("section", { class: "page" }, h("h2", {}, t("devices")), list));
+  const shown = h("select", { onchange: () => changeSettings(device, { tellDevices: /** @type {"devices"} */ (shown.value) }) },
+    tellings.map((one) => h("option", { value: one }, t(`tell.${one}`))));
+  shown.value = settings(device).tellDevices ?? "capabilities";
+  fill(place, h("section", { class: "page" }, h("h2", {}, t("devices")), list, h("label", {}, t("tellDevices"), shown)));
   /** @type {{devices: import("../contract.js").DeviceStatus[]}} */
   const { devices } = await device.api.json("GET", "/v1/devices");
   const again = () => showDevices(place, device);

@@ -1,6 +1,7 @@
 // The live part of a conversation: where it is, who is in it, its media, and what can be done with it.
 
 import { fill, h, icon } from "../dom.js";
+import { featureNames } from "../features.js";
 import { plainAddress, t } from "../words.js";
 import { abilities, ableDevices, choose, deviceField } from "./choose.js";
 import { MediaList } from "./media.js";
@@ -96,6 +97,7 @@ export class LivePanel {
       ["film", t("addVideo"), () => this.add(session, "video")],
       ["screen", t("addStored"), () => this.show(session)],
       ["move", t("continueOn"), () => this.continue(session)],
+      ["devices", t("theirDevices"), () => this.counterparts(session)],
       ["people", t("addSomebody"), () => this.invite(session)],
       leave,
     ];
@@ -153,6 +155,29 @@ export class LivePanel {
       { name: t("propose"), answer: () => ({ source: file.value, device: device.value() }) },
     ]);
     if (chosen) await this.device.sessions.propose(session, { change: "add", kind: "stored-video", ...chosen });
+  }
+
+  /**
+   * What the others show of their devices.
+   * @param {Session} session
+   */
+  async counterparts(session) {
+    /** @type {{users: import("../contract.js").Counterpart[]}} */
+    const { users } = await this.device.api.json("GET", `/v1/sessions/${encodeURIComponent(session.id)}/devices`);
+    const lists = users.map(({ user, features, devices }) => h("section", {},
+      h("h3", {}, plainAddress(user)),
+      devices
+        ? h("ul", { class: "cards" }, devices.map((one) => h("li", {},
+          h("strong", {}, one.label),
+          h("span", { class: "hint" }, t(/** @type {"kind.mobile"} */ (`kind.${one.kind}`))),
+          h("span", { class: `presence ${one.registered ? "registered" : "away"}` }, t(one.registered ? "registered" : "away")),
+          one.features.length > 0 && h("span", { class: "hint" }, t("canDo", { features: featureNames(one.features) })),
+          one.media.map((id) => {
+            const medium = session.media.find((other) => other.id === id);
+            return medium && h("span", {}, t(/** @type {"medium.audio"} */ (`medium.${medium.kind}`)));
+          }))))
+        : h("p", { class: "hint" }, features ? t("canDo", { features: featureNames(features) }) : t("showsNothing"))));
+    await choose(t("theirDevices"), lists, []);
   }
 
   /** @param {Session} session */

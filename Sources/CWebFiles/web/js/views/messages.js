@@ -2,6 +2,7 @@
 
 import { fill, h, icon } from "../dom.js";
 import { t } from "../words.js";
+import { BoxList } from "./boxes.js";
 import { composer } from "./compose.js";
 import { ConversationList } from "./conversations.js";
 import { LiveList } from "./livelist.js";
@@ -14,7 +15,12 @@ export class Messages {
   constructor(device) {
     this.device = device;
     this.list = new ConversationList(device);
-    this.search = new Search(device, this.list.root);
+    this.boxes = /** @type {const} */ ([["conversations", this.list], ["inbox", new BoxList(device, "inbox")], ["sent", new BoxList(device, "sent")]]);
+    this.choices = h("div", { class: "boxes", role: "group", "aria-label": t("view") }, this.boxes.map(([name]) =>
+      h("button", { class: "chip", "aria-pressed": name === "conversations" ? "true" : "false", "data-box": name, onclick: () => this.turn(name) },
+        t(`box.${name}`))));
+    this.lists = h("div", { class: "lists" }, this.choices, this.boxes.map(([, list]) => list.root));
+    this.search = new Search(device, this.lists);
     this.begun = h("span", { class: "count" }, t("draft"));
     // A new message has no conversation before the server has it: one sees here that it waits, or why it failed.
     this.outbox = new WaitingList("outbox", (one) => waitingBubble(device.queue, one));
@@ -24,7 +30,7 @@ export class Messages {
     this.root = h("div", { class: "messages" },
       h("section", { class: "side", "aria-label": t("messages") },
         h("a", { class: "button primary", href: "#/messages/new" }, icon("write"), t("newMessage"), this.begun),
-        this.search.root, this.live.root, this.outbox.root, this.search.results, this.list.root),
+        this.search.root, this.live.root, this.outbox.root, this.search.results, this.lists),
       this.place);
     /** @type {Thread | null} */
     this.thread = null;
@@ -77,6 +83,13 @@ export class Messages {
     this.thread.show(this.place, message);
   }
 
+  /** @param {string} chosen which of the lists is shown */
+  turn(chosen) {
+    for (const [name, list] of this.boxes) list.root.hidden = name !== chosen;
+    for (const one of this.choices.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one.dataset.box === chosen));
+    this.draw();
+  }
+
   /** Many changes in one frame are drawn once. */
   soon() {
     if (this.isDue) return;
@@ -92,7 +105,7 @@ export class Messages {
   draw() {
     this.begun.hidden = !this.device.drafts.byPlace.has("new");
     this.outbox.set(this.device.queue.entries.filter((one) => !one.conversation));
-    this.list.draw();
+    for (const [, list] of this.boxes) list.draw();
   }
 }
 

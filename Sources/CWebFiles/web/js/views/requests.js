@@ -10,7 +10,7 @@ export class Requests {
   /** @param {import("../device.js").Device} device */
   constructor(device) {
     this.device = device;
-    this.list = h("ul", { class: "popups requests", "aria-live": "assertive" });
+    this.list = h("ul", { class: "requests", "aria-live": "assertive" });
     /** @type {Map<string, () => void>} */
     this.shown = new Map();
     document.body.append(this.list);
