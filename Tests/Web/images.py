@@ -53,9 +53,9 @@ class Pictures:
             alice.get_by_role("button", name="Save").click()
             expect(alice.locator(".cards li", has_text=addresses)).to_be_visible()
         send(bob, WORK, subject="The contract", text="Two copies, one is yours. Please sign by Friday.")
-        expect(conversation(alice, "The contract")).to_be_attached()
-        send(bob, ALICE, subject="The harbour", text="Look at this", files=[str(PICTURE)])
         self.go(alice, "Messages")
+        expect(conversation(alice, "The contract")).to_be_visible()
+        send(bob, ALICE, subject="The harbour", text="Look at this", files=[str(PICTURE)])
         conversation(alice, "The harbour").click()
         expect(bubble(alice, "The harbour").get_by_role("img", name="harbour.png")).to_be_visible()
         conversation(bob, "The harbour").click()
@@ -128,7 +128,7 @@ class Pictures:
                 self.take(page, f"{name}{one.lower()}")
             self.go(page, "Rules")
             page.get_by_label("A message from").fill(BOB)
-            page.get_by_label("with", exact=True).select_option("image/*")
+            page.locator("form.card").get_by_label("with").first.select_option("image/*")
             page.get_by_role("button", name="What would happen?").click()
             expect(page.locator("form .cards li").first).to_be_visible()
             page.set_viewport_size({**size, "height": page.evaluate("() => document.querySelector('.page').scrollHeight + 140")})
@@ -152,8 +152,8 @@ class Pictures:
         page.wait_for_timeout(4000)
         for name in ("alice-laptop", "bob-laptop"):
             frame = page.frame(url=f"**/demo/d/{name}/")
-            frame.locator(".conversations a", has_text="Next time").click()
-            frame.locator(".bubbles > li", has_text="Next time").wait_for()
+            frame.locator(".conversations a", has_text="That is where we were").click()
+            frame.locator(".bubbles > li", has_text="That is where we were").wait_for()
         for frame in page.frames:
             for close in frame.locator(".popups button").all():
                 close.click()
