@@ -2,6 +2,7 @@
 
 import unittest
 
+from axe_playwright_python.sync_playwright import Axe
 from harness import ALICE, BOB, ROOT, BrowserTest, bubble, expect, send, until
 
 VIDEO = ROOT / "docs/demo/harbour.webm"
@@ -108,6 +109,9 @@ class Conversations(BrowserTest):
         # 28-31: moved to the mobile.
         self.live(laptop).get_by_role("button", name="Continue on another device").click()
         dialog = laptop.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        found = Axe().run(laptop, options={"resultTypes": ["violations"]})
+        self.assertEqual(found.violations_count, 0, found.generate_report())
         mobiles = dialog.get_by_label("Device").locator("option", has_text="Alice's mobile")
         dialog.get_by_label("Device").select_option(mobiles.first.get_attribute("value"))
         dialog.get_by_role("button", name="Move", exact=True).click()
@@ -117,6 +121,12 @@ class Conversations(BrowserTest):
         self.say(mobile, "Three")
         expect(bubble(pda, "Three")).to_be_visible()
         expect(mobile.locator(".bubbles .text")).to_have_text(["Before", "One", "Two", "Three"])
+
+        for page in (laptop, mobile):
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                found = Axe().run(page, options={"resultTypes": ["violations"]})
+                self.assertEqual(found.violations_count, 0, found.generate_report())
 
         # And brought back.
         self.live(laptop).get_by_role("button", name="Bring here").click()

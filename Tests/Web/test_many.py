@@ -108,6 +108,13 @@ class Many(BrowserTest):
         page.evaluate("() => { document.querySelector('.bubbles').scrollTop = 0; }")
         expect(page.locator(".bubbles > li[aria-posinset='1']")).to_be_visible()
 
+        # The inbox, message by message.
+        page.get_by_role("button", name="Inbox").click()
+        expect(page.locator(".box-list.inbox > li").first).to_have_attribute("aria-setsize", str(MESSAGES))
+        tasks = self.settled(page, ".box-list.inbox")
+        self.assertLess(max(tasks, default=0), LONGEST_TASK, f"long tasks in the inbox: {tasks}")
+        page.get_by_role("button", name="Conversations").click()
+
         # The keyboard goes from one conversation to the next, however many there are.
         place = "() => Number(document.activeElement.closest('li')?.ariaPosInSet)"
         rows.first.get_by_role("link").focus()
