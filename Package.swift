@@ -157,10 +157,26 @@ let serverLibraries: [Target] = [
         ]
     ),
     target(
+        "Interconnect",
+        [
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
+            "SIP",
+            "SIPTransport", "XMLBodies", crypto, logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
+        ]
+    ),
+    target(
+        "SIPGateway",
+        [
+            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
+            crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+        ]
+    ),
+    target(
         "ContinuoServer",
         [
-            "AppGateway", "BlobStore", "MessagingCore", "MessagingService", "SQLiteStore", "Store", "WebFiles",
-            crypto, logging, nio("NIOCore"), nio("NIOPosix"), lifecycle,
+            "AppGateway", "BlobStore", "Interconnect", "MessagingCore", "MessagingService", "SIP", "SIPGateway",
+            "SIPTransport", "SQLiteStore", "Store", "WebFiles", crypto, logging, nio("NIOCore"), nio("NIOPosix"),
+            lifecycle,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ]
@@ -211,6 +227,21 @@ let serverTests: [Target] = [
             "Store",
             "WebFiles", crypto, httpTypes, logging, metrics, nio("NIOCore"), nio("NIOPosix"), nioSSL, lifecycle,
         ]
+    ),
+    tests(
+        of: "Interconnect",
+        [
+            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MessagingCore",
+            "MessagingService", "SIP", "SIPTransport", "SQLiteStore", "Store", "SessionCore", logging, nio("NIOCore"),
+            nio("NIOPosix"), nioSSL,
+        ]
+    ),
+    tests(
+        of: "SIPGateway",
+        [
+            "BlobStore", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPGateway", "SIPTransport",
+            "SQLiteStore", "Store", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+        ],
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),

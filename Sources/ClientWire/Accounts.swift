@@ -102,6 +102,52 @@ public struct DeviceChange: Hashable, Sendable, Codable {
     public init() {}
 }
 
+/// `POST /v1/phones`: a SIP phone becomes a device of the account.
+public struct PhoneRequest: Hashable, Sendable, Codable {
+    public var label: String
+    /// Absent: a fixed phone.
+    public var kind: DeviceKind?
+    /// Whether it takes `message/cpim` (RFC 3862); absent: found out from what it says.
+    public var cpim: Bool?
+
+    /// A phone as its owner calls it.
+    public init(label: String, kind: DeviceKind? = nil, cpim: Bool? = nil) {
+        self.label = label
+        self.kind = kind
+        self.cpim = cpim
+    }
+}
+
+/// What to enter into the phone; the password is shown once, the server keeps only its hash.
+public struct PhoneAnswer: Hashable, Sendable, Codable {
+    public var device: DeviceDocument
+    /// The address that the phone registers as.
+    public var address: Address
+    /// The user name of the digest (RFC 3261, section 22).
+    public var user: String
+    public var password: String
+    public var realm: String
+    /// Where it may connect, each as `host:port;transport=...`.
+    public var servers: [String]
+
+    /// Credentials as made.
+    public init(
+        device: DeviceDocument,
+        address: Address,
+        user: String,
+        password: String,
+        realm: String,
+        servers: [String]
+    ) {
+        self.device = device
+        self.address = address
+        self.user = user
+        self.password = password
+        self.realm = realm
+        self.servers = servers
+    }
+}
+
 /// `GET /v1/account`; also the `value` of the `account` item, without balance and usage.
 public struct AccountDocument: Hashable, Sendable, Codable {
     public var id: AccountID

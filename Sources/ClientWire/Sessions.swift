@@ -108,6 +108,10 @@ public struct MediaRequest: Hashable, Sendable, Codable {
         case resume
         case direct
         case move
+        /// Takes part in a medium that the others have already.
+        case join
+        /// Takes part no longer; the others go on.
+        case part
         case remove
     }
 
@@ -124,7 +128,7 @@ public struct MediaRequest: Hashable, Sendable, Codable {
     public var sender: Address?
     /// With `add` of a file or a stored video: the file of one's personal area.
     public var source: String?
-    /// With `add` and `move`: one's own device; the asking one if absent.
+    /// With `add`, `join` and `move`: one's own device; the asking one if absent.
     public var device: DeviceID?
 
     /// A change.

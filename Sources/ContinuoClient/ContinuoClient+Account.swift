@@ -34,6 +34,11 @@ extension ContinuoClient {
 
     // MARK: Devices
 
+    /// Makes a device for a SIP phone; its password is in this answer only.
+    public func addPhone(_ request: PhoneRequest) async throws -> PhoneAnswer {
+        try await http.send(.POST, "/v1/phones", request, as: PhoneAnswer.self)
+    }
+
     /// The account's devices.
     public func devices() async throws -> [DeviceStatus] {
         try await http.get("/v1/devices", as: DeviceList.self).devices

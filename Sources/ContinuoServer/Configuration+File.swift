@@ -133,6 +133,7 @@ extension Configuration {
                 )
             )
         }
+        problems += sipInconsistencies()
         if listen.port == operatorListen.port, listen.port != 0, listen.host == operatorListen.host {
             problems.append(
                 ConfigurationProblem(
@@ -143,7 +144,7 @@ extension Configuration {
                 )
             )
         }
-        return problems
+        return problems + peeringProblems()
     }
 
     private func nearest(to key: String) -> String? {

@@ -22,7 +22,9 @@ struct ConfigurationKey: Sendable {
         }
     }
 
-    static let all: [ConfigurationKey] = [
+    static let all: [ConfigurationKey] = general + sip + peering + logging
+
+    private static let general: [ConfigurationKey] = [
         ConfigurationKey(
             path: "data",
             explanation: "Folder for the database and the files of messages.",
@@ -150,6 +152,9 @@ struct ConfigurationKey: Sendable {
             sample: { _ in "a-long-random-text" },
             isOptional: true
         ) { node, configuration throws(Mend) in configuration.turnSecret = try text(node) },
+    ]
+
+    private static let logging: [ConfigurationKey] = [
         ConfigurationKey(
             path: "log.level",
             explanation: "trace, debug, info, notice, warning, error or critical.",
@@ -161,19 +166,19 @@ struct ConfigurationKey: Sendable {
                 throw Mend("'\(level)' is no level", "write one of \(levels.joined(separator: ", "))")
             }
             configuration.logLevel = level
-        },
+        }
     ]
 
     static let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
-    private static func text(_ node: Node) throws(Mend) -> String {
+    static func text(_ node: Node) throws(Mend) -> String {
         guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
             throw Mend("expected text", "write one value")
         }
         return scalar.string
     }
 
-    private static func texts(_ node: Node) throws(Mend) -> [String] {
+    static func texts(_ node: Node) throws(Mend) -> [String] {
         guard case .sequence(let sequence) = node else { throw Mend("expected a list", "write [one, two]") }
         var values: [String] = []
         for item in sequence { values.append(try text(item)) }
@@ -193,7 +198,7 @@ struct ConfigurationKey: Sendable {
         return value
     }
 
-    private static func number(_ node: Node, in range: ClosedRange<Int>) throws(Mend) -> Int {
+    static func number(_ node: Node, in range: ClosedRange<Int>) throws(Mend) -> Int {
         guard let value = node.int, range.contains(value) else {
             throw Mend(
                 "expected a number from \(range.lowerBound) to \(range.upperBound)",
@@ -203,14 +208,14 @@ struct ConfigurationKey: Sendable {
         return value
     }
 
-    private static func endpoint(_ node: Node) throws(Mend) -> Configuration.Endpoint {
+    static func endpoint(_ node: Node) throws(Mend) -> Configuration.Endpoint {
         guard let endpoint = Configuration.Endpoint(try text(node)) else {
             throw Mend("not an address to listen on", "write host:port, such as 127.0.0.1:8080")
         }
         return endpoint
     }
 
-    private static func isDomain(_ text: String) -> Bool {
+    static func isDomain(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 253 && !text.hasPrefix("-") && !text.hasPrefix(".")
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == ".") }
     }

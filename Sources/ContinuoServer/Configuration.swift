@@ -43,6 +43,39 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
+    /// How other providers are reached, and whom this one exchanges messages with.
+    public struct Peering: Sendable, Equatable {
+        /// Another provider.
+        public struct Peer: Sendable, Equatable {
+            public var domain: String
+            /// Names that its certificate may bear; its domain if none.
+            public var names: [String] = []
+            /// Where it listens; looked up in DNS if absent.
+            public var route: Endpoint?
+
+            /// A provider by its domain.
+            public init(domain: String, names: [String] = [], route: Endpoint? = nil) {
+                self.domain = domain
+                self.names = names
+                self.route = route
+            }
+        }
+
+        /// Where other providers connect; nobody is reached without it.
+        public var listen: Endpoint?
+        public var messagePort = 2855
+        public var messageHost: String?
+        public var name: String?
+        public var certificate = ""
+        public var key = ""
+        public var authorities = ""
+        public var nameServers: [String] = []
+        public var peers: [Peer] = []
+
+        /// None.
+        public init() {}
+    }
+
     public var data = "data"
     public var domains = ["localhost"]
     public var publicURL: String?
@@ -61,6 +94,8 @@ public struct Configuration: Sendable, Equatable {
     /// What the TURN servers share with this one for passing credentials.
     public var turnSecret: String?
     public var graceSeconds = 120
+    public var peering = Peering()
+    public var sip = SIPPhones()
     public var logLevel = "info"
 
     /// The defaults: one machine, loopback, no TLS.

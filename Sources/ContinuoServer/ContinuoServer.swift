@@ -1,10 +1,13 @@
 public import AppGateway
 import BlobStore
+import Interconnect
 public import Logging
 import MessagingCore
 public import MessagingService
 import NIOCore
 import NIOPosix
+public import SIP
+import SIPGateway
 import SQLiteStore
 import ServiceLifecycle
 import Store
@@ -17,6 +20,10 @@ public final class ContinuoServer: Sendable {
     public struct Addresses: Sendable {
         public var client: Configuration.Endpoint
         public var operators: Configuration.Endpoint
+        /// For other providers, if there are any.
+        public var peers: Configuration.Endpoint?
+        /// By transport.
+        public var sip: [SIPTransportKind: Configuration.Endpoint] = [:]
     }
 
     public let configuration: Configuration
@@ -26,6 +33,7 @@ public final class ContinuoServer: Sendable {
     let blobs: BlobStore
     private let logger: Logger
     private let errors = RecentErrors()
+    private let interconnect: Interconnect?
 
     /// Opens the data folder and what is in it; listens to nobody yet.
     /// - Throws: ``DataFolderError``, or what the store found wrong.
@@ -36,11 +44,14 @@ public final class ContinuoServer: Sendable {
         folder = try DataFolder(configuration.data)
         store = try SQLiteStore(path: folder.database)
         blobs = try BlobStore(folder: folder.files)
+        let interconnect = try configuration.interconnect.map { try Interconnect($0, logger: logger) }
+        self.interconnect = interconnect
         service = try await MessagingService(
             store: store,
             blobs: blobs,
             configuration: configuration.service,
-            logger: logger
+            logger: logger,
+            router: interconnect ?? NoRoutes()
         )
     }
 
@@ -59,7 +70,11 @@ public final class ContinuoServer: Sendable {
                 logger: logger
             )
         }
-        let doors = OpenDoors(onReady: onReady)
+        let doors = OpenDoors(
+            hasPeers: interconnect != nil,
+            servesSIP: configuration.sip.isServed,
+            onReady: onReady
+        )
         let client = try AppGateway(
             service: service,
             address: ListenAddress(host: configuration.listen.host, port: configuration.listen.port),
@@ -84,7 +99,21 @@ public final class ContinuoServer: Sendable {
             onListening: { doors.opened(operators: $0) }
         )
         var services: [any Service] = [Workers(service: service), operators, client]
+        if let phones = configuration.sipGateway {
+            services.append(
+                SIPGateway(
+                    service: service,
+                    configuration: phones,
+                    group: group,
+                    logger: logger,
+                    onListening: { doors.opened(sip: $0) }
+                )
+            )
+        }
         if let certificates { services.append(TLSReloader([certificates])) }
+        if let interconnect {
+            services.append(PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) })
+        }
         let lifecycle = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -102,33 +131,61 @@ public final class ContinuoServer: Sendable {
     }
 }
 
-/// Tells once both listeners listen.
+/// Tells once all listeners listen.
 private final class OpenDoors: Sendable {
     private struct State {
         var client: Configuration.Endpoint?
         var operators: Configuration.Endpoint?
+        var peers: Configuration.Endpoint?
+        var sip: [SIPTransportKind: Configuration.Endpoint]?
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let hasPeers: Bool
     private let onReady: @Sendable (ContinuoServer.Addresses) -> Void
 
-    init(onReady: @escaping @Sendable (ContinuoServer.Addresses) -> Void) { self.onReady = onReady }
+    init(hasPeers: Bool, servesSIP: Bool, onReady: @escaping @Sendable (ContinuoServer.Addresses) -> Void) {
+        state = Mutex(State(sip: servesSIP ? nil : [:]))
+        self.hasPeers = hasPeers
+        self.onReady = onReady
+    }
 
     func opened(client address: SocketAddress) { opened { $0.client = Self.endpoint(address) } }
 
     func opened(operators address: SocketAddress) { opened { $0.operators = Self.endpoint(address) } }
 
+    func opened(peers address: SocketAddress) { opened { $0.peers = Self.endpoint(address) } }
+
+    func opened(sip addresses: [SIPTransportKind: SocketAddress]) {
+        opened { $0.sip = addresses.mapValues(Self.endpoint) }
+    }
+
     private func opened(_ change: (inout State) -> Void) {
-        let both = state.withLock { state -> ContinuoServer.Addresses? in
+        let all = state.withLock { state -> ContinuoServer.Addresses? in
             change(&state)
-            guard let client = state.client, let operators = state.operators else { return nil }
-            return ContinuoServer.Addresses(client: client, operators: operators)
+            guard let client = state.client, let operators = state.operators, let sip = state.sip,
+                !hasPeers || state.peers != nil
+            else { return nil }
+            return ContinuoServer.Addresses(client: client, operators: operators, peers: state.peers, sip: sip)
         }
-        if let both { onReady(both) }
+        if let all { onReady(all) }
     }
 
     private static func endpoint(_ address: SocketAddress) -> Configuration.Endpoint {
         Configuration.Endpoint(host: address.ipAddress ?? "localhost", port: address.port ?? 0)
+    }
+}
+
+/// Where other providers come in.
+private struct PeerDoor: Service {
+    let interconnect: Interconnect
+    let service: MessagingService
+    let onListening: @Sendable (SocketAddress) -> Void
+
+    func run() async throws {
+        onListening(try await interconnect.start(service))
+        try? await gracefulShutdown()
+        await interconnect.stop()
     }
 }
 
@@ -157,7 +214,8 @@ extension Configuration {
             linkLifeMilliseconds: Int64(linkDays) * 86_400_000,
             window: WindowLimits(items: windowItems, bytes: windowBytes),
             sessionGraceMilliseconds: Int64(graceSeconds) * 1000,
-            mediaRelays: MediaRelays(stun: stun, turn: turn, secret: turnSecret)
+            mediaRelays: MediaRelays(stun: stun, turn: turn, secret: turnSecret),
+            sip: sipAccess
         )
     }
 }

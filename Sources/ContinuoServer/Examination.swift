@@ -1,5 +1,7 @@
 import BlobStore
 import Foundation
+import Interconnect
+public import Logging
 import MessagingCore
 import NIOPosix
 import SQLiteStore
@@ -30,6 +32,23 @@ public struct Finding: Sendable, Codable, Equatable {
 }
 
 extension ContinuoServer {
+    /// Examines the way to another provider, step by step.
+    public static func examine(peer domain: String, _ configuration: Configuration, logger: Logger) async -> [Finding] {
+        guard let peering = configuration.interconnect else {
+            return [
+                Finding(
+                    "interconnect",
+                    .bad,
+                    "this server has no connection to other providers",
+                    mend: "give interconnect.listen and its certificates; docs/interconnect.md shows how"
+                )
+            ]
+        }
+        return await Interconnect.examine(domain, peering, logger: logger).map { finding in
+            Finding(finding.subject.rawValue, finding.isGood ? .good : .bad, finding.text, mend: finding.mend)
+        }
+    }
+
     /// Below this the disk is called nearly full.
     static let lowSpaceBytes: Int64 = 1 << 30
     static let listedProblems = 5

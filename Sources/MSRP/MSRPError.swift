@@ -15,13 +15,16 @@ public struct MSRPError: Error, Sendable, Equatable, CustomStringConvertible {
     public let code: Code
     /// What was expected or found, for people; it never holds message content.
     public let reason: String
+    /// The status with which the peer refused, when that is what went wrong.
+    public let status: MSRPStatus?
     /// Octets from the start of the frame or of the value at which the error was seen; 0 when that means nothing.
     public let offset: Int
 
     /// Makes an error.
-    public init(_ code: Code, _ reason: String, offset: Int = 0) {
+    public init(_ code: Code, _ reason: String, status: MSRPStatus? = nil, offset: Int = 0) {
         self.code = code
         self.reason = reason
+        self.status = status
         self.offset = offset
     }
 

@@ -12,6 +12,9 @@ public final class MSRPEndpoint: Sendable {
         /// The bounds on frames and sessions.
         public var sessionLimits = MSRPLimits()
         /// What connections that we open use for TLS; needed for `msrps`.
+        ///
+        /// Where signalling names the fingerprint of a certificate, that is what counts, and the host name must not be
+        /// verified beside it (`CertificateVerification.noHostnameVerification`).
         public var clientTLS: NIOSSLContext?
         /// Whether sessions to the same place share a connection (RFC 4975 section 5.4).
         public var sharesConnections = true

@@ -20,7 +20,7 @@ struct SendWaiters {
 
     mutating func finished(_ result: MessageSender.Result) {
         if case .failed(let status) = result.outcome {
-            let error = MSRPError(.refused, "the message failed with \(status.rawValue)")
+            let error = MSRPError(.refused, "the message failed with \(status.rawValue)", status: status)
             for promise in self.rooms.removeValue(forKey: result.id) ?? [] { promise.fail(error) }
         } else {
             self.hasRoom(result.id)
@@ -148,7 +148,7 @@ extension MSRPSession {
             // When the message has failed by itself, that says more than that there was no room for it any more.
             self.abort(id)
             if case .failed(let status) = try await outcome.get(), status != .stopSending || error is MSRPError {
-                throw MSRPError(.refused, "the message failed with \(status.rawValue)")
+                throw MSRPError(.refused, "the message failed with \(status.rawValue)", status: status)
             }
             throw error
         }
@@ -158,7 +158,7 @@ extension MSRPSession {
             self.abort(id)
         }
         guard case .failed(let status) = end else { return }
-        throw MSRPError(.refused, "the message failed with \(status.rawValue)")
+        throw MSRPError(.refused, "the message failed with \(status.rawValue)", status: status)
     }
 }
 

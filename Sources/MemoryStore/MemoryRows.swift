@@ -27,6 +27,7 @@ struct MemoryRows: Sendable {
     var credentials: [AccountID: Credential] = [:]
     var devices: [AccountID: [DeviceID: Device]] = [:]
     var tokens: [TokenHash: DeviceIdentity] = [:]
+    var sipCredentials: [String: SIPCredential] = [:]
     var mailboxes: [AccountID: Mailbox] = [:]
     var contents: [ContentID: StoredContent] = [:]
     var index: [ContentID: IndexedText] = [:]

@@ -33,8 +33,8 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
         if let failure { throw failure }
         do {
             switch change {
-            case .account, .preferences, .credential, .device, .deviceProgress, .removeDevice, .token, .ledger,
-                .setting:
+            case .account, .preferences, .credential, .device, .deviceProgress, .removeDevice, .token,
+                .sipCredential, .ledger, .setting:
                 try applyToAccounts(change)
             case .item, .content, .removeContent, .key, .removeKeys, .trim, .index, .unindex:
                 try applyToMailboxes(change)
@@ -65,7 +65,11 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
             rows.devices[account]?[device] = nil
             let identity = DeviceIdentity(account: account, device: device)
             rows.tokens = rows.tokens.filter { $0.value != identity }
+            rows.sipCredentials = rows.sipCredentials.filter { $0.value.identity != identity }
         case .token(let hash, let identity): rows.tokens[hash] = identity
+        case .sipCredential(let credential):
+            rows.sipCredentials = rows.sipCredentials.filter { $0.value.identity != credential.identity }
+            rows.sipCredentials[credential.user] = credential
         case .ledger(let line):
             guard rows.ledger[line.account]?[line.number] == nil else {
                 throw StoreError(.conflict, "the ledger has a line of that number")

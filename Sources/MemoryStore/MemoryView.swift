@@ -29,6 +29,8 @@ class MemoryView: ReadView {
 
     func identity(_ token: TokenHash) -> DeviceIdentity? { rows.tokens[token] }
 
+    func sipCredential(user: String) -> SIPCredential? { rows.sipCredentials[user] }
+
     func rules(_ account: AccountID, revision: Int32) -> RuleBook? { rows.rules[account]?[revision] }
 
     func ledger(_ account: AccountID, before: Int64, limit: Int) -> [LedgerLine] {
@@ -107,6 +109,16 @@ class MemoryView: ReadView {
     func dueLanes(at now: Timestamp, limit: Int) -> [String] {
         page(oldest.filter { $0.due <= now }.map(\.entry.lane), limit)
     }
+
+    func dueLanes(in group: String, at now: Timestamp, limit: Int) -> [String] {
+        page(oldest.filter { $0.due <= now && Self.group($0.entry.lane) == group }.map(\.entry.lane), limit)
+    }
+
+    func laneGroups() -> [String] {
+        Set(rows.outbox.values.map { Self.group($0.entry.lane) }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    private static func group(_ lane: String) -> String { String(lane.prefix { $0 != "|" }) }
 
     func entries(lane: String, limit: Int) -> [QueuedEntry] {
         page(rows.outbox.values.filter { $0.entry.lane == lane }.sorted { $0.id < $1.id }, limit)

@@ -34,7 +34,7 @@ extension Epoch {
 }
 
 /// Lower-case hexadecimal digits.
-func hexadecimal<Bytes: Sequence<UInt8>>(_ bytes: Bytes) -> String {
+public func hexadecimal<Bytes: Sequence<UInt8>>(_ bytes: Bytes) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
     for byte in bytes {

@@ -105,6 +105,10 @@ public struct ServiceConfiguration: Sendable {
     public var sessionGraceMilliseconds: Int64
     /// What devices may use to reach each other.
     public var mediaRelays: MediaRelays
+    /// Lanes to one other provider that are worked at once.
+    public var lanesInHand: Int
+    /// How SIP phones prove themselves; nil when none are served.
+    public var sip: SIPAccess?
     /// Names this process when it claims lanes.
     public var node: String
 
@@ -118,6 +122,8 @@ public struct ServiceConfiguration: Sendable {
         window: WindowLimits = WindowLimits(),
         sessionGraceMilliseconds: Int64 = 120_000,
         mediaRelays: MediaRelays = MediaRelays(),
+        lanesInHand: Int = 8,
+        sip: SIPAccess? = nil,
         node: String = "single"
     ) {
         self.domains = domains
@@ -128,6 +134,8 @@ public struct ServiceConfiguration: Sendable {
         self.window = window
         self.sessionGraceMilliseconds = sessionGraceMilliseconds
         self.mediaRelays = mediaRelays
+        self.lanesInHand = lanesInHand
+        self.sip = sip
         self.node = node
     }
 }

@@ -17,8 +17,12 @@ final class UserCache: @unchecked Sendable {
     /// Sides of live conversations, in the same layers.
     var sessions: Layers<SessionKey, SessionSide>
 
+    /// Texts of new contents until they are in the search index.
+    var searchable: Layers<ContentID, String>
+
     init(capacity: Int) {
         self.capacity = capacity
+        searchable = Layers(capacity: MessagingService.keptTexts)
         sessions = Layers(capacity: capacity)
     }
 
@@ -47,10 +51,12 @@ final class UserCache: @unchecked Sendable {
         job.removeAll(keepingCapacity: true)
         jobNews.removeAll(keepingCapacity: true)
         sessions.begin()
+        searchable.begin()
     }
 
     func succeed() {
         sessions.succeed()
+        searchable.succeed()
         for (id, user) in job { batch[id] = user }
         for change in jobNews {
             if batchNews[change.account] == nil {
@@ -77,6 +83,7 @@ final class UserCache: @unchecked Sendable {
             batchOrder.removeAll(keepingCapacity: true)
         }
         sessions.batchEnded(outcome)
+        searchable.batchEnded(outcome)
         switch outcome {
         case .committed:
             for (id, user) in batch { committed[id] = user }

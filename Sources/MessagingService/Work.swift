@@ -17,6 +17,8 @@ final class Work {
     var storedSides: [SessionKey: SessionSide] = [:]
     /// When the first of them must be looked at again.
     var earliestDue: Timestamp?
+    /// Something was entered into the outbox.
+    var hasQueued = false
     private var staged: [AccountID: UserState] = [:]
     private var bases: [AccountID: ChangeNumber] = [:]
     private var changed: [AccountID: [ChangedItem]] = [:]
@@ -167,6 +169,7 @@ extension MessagingService {
                 result.value = try command(work)
                 try work.finish()
                 result.sessionsDue = work.earliestDue
+                result.hasQueued = work.hasQueued
                 users.succeed()
             } catch {
                 users.fail()
@@ -174,6 +177,8 @@ extension MessagingService {
             }
         }) { [figures, self] outcome in
             if let due = result.sessionsDue { sessionsAreDue(at: due) }
+            // Not before: whoever looks sees what is committed.
+            if result.hasQueued { outboxSignal.raise() }
             figures.committed(microseconds: Int64((DispatchTime.now().uptimeNanoseconds - asked) / 1000))
             completion(outcome.flatMap { result.outcome }.mapError(Self.refusal))
         }
@@ -212,6 +217,7 @@ extension MessagingService {
 private final class CommandResult<T: Sendable>: @unchecked Sendable {
     var value: T?
     var sessionsDue: Timestamp?
+    var hasQueued = false
 
     var outcome: Result<T, any Error> {
         guard let value else { return .failure(Refusal(.internalError, "a command ended without an answer")) }

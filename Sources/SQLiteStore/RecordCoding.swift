@@ -21,6 +21,11 @@ struct RecordWriter {
         integer(Int64(value.utf8.count))
         bytes.append(contentsOf: value.utf8)
     }
+
+    mutating func octets(_ value: [UInt8]) {
+        integer(Int64(value.count))
+        bytes += value
+    }
 }
 
 /// Reads what ``RecordWriter`` wrote, where it stands; anything else is ``StoreError`` `corrupt`.
@@ -64,6 +69,13 @@ struct RecordReader {
         defer { offset += count }
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]), as: UTF8.self)
     }
+
+    mutating func octets() throws -> [UInt8] {
+        let count = try count()
+        guard offset + count <= bytes.count else { throw Self.corrupt }
+        defer { offset += count }
+        return Array(bytes[offset..<offset + count])
+    }
 }
 
 /// The first byte of a record names its shape.
@@ -74,6 +86,7 @@ private enum Shape: UInt8 {
     case bonds = 4
     case messageTask = 5
     case reportTask = 6
+    case sessionTask = 7
 }
 
 extension Item.Body {
@@ -211,10 +224,18 @@ extension OutboxEntry {
         case .message(let receiver):
             writer.byte(Shape.messageTask.rawValue)
             writer.text(receiver.description)
-        case .report(let receiver, let disposition):
+        case .report(let sender, let receiver, let disposition):
             writer.byte(Shape.reportTask.rawValue)
+            writer.text(sender.description)
             writer.text(receiver.description)
             writer.byte(disposition.rawValue)
+        case .session(let session, let from, let to, let number, let line):
+            writer.byte(Shape.sessionTask.rawValue)
+            writer.text(session.description)
+            writer.text(from.description)
+            writer.text(to.description)
+            writer.integer(number)
+            writer.octets(line)
         }
         writer.integer(account.rawValue)
         writer.text(message.description)
@@ -232,9 +253,18 @@ extension OutboxEntry {
         switch Shape(rawValue: try reader.byte()) {
         case .messageTask: task = .message(receiver: Address(stored: try reader.text()))
         case .reportTask:
+            let sender = Address(stored: try reader.text())
             let receiver = Address(stored: try reader.text())
             guard let disposition = Disposition(rawValue: try reader.byte()) else { throw RecordReader.corrupt }
-            task = .report(receiver: receiver, disposition)
+            task = .report(to: sender, receiver: receiver, disposition)
+        case .sessionTask:
+            task = .session(
+                SessionID(stored: try reader.text()),
+                from: Address(stored: try reader.text()),
+                to: Address(stored: try reader.text()),
+                number: try reader.integer(),
+                line: try reader.octets()
+            )
         default: throw RecordReader.corrupt
         }
         self.init(

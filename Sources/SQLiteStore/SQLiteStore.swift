@@ -144,6 +144,7 @@ public final class SQLiteStore: Store {
                 caches: caches
             )
             for job in jobs { results.append(try attempt(job, transaction, connection)) }
+            try transaction.writeCounters()
             try connection.run("COMMIT")
         } catch {
             writerState.forget()
@@ -173,7 +174,7 @@ public final class SQLiteStore: Store {
             try connection.run("RELEASE job")
             return .success(())
         } catch {
-            writerState.forget()
+            writerState.profiles.removeAll()
             if let fault = connection.faults?.first { throw fault }
             try connection.run("ROLLBACK TO job")
             try connection.run("RELEASE job")
@@ -262,6 +263,16 @@ public final class SQLiteStore: Store {
 final class WriterState: @unchecked Sendable {
     static let capacity = 100_000
     var profiles: [AccountID: AccountProfile] = [:]
+    var counters: [String: Counter] = [:]
 
-    func forget() { profiles.removeAll() }
+    /// The last number that was given away, and whether the table says so.
+    struct Counter {
+        var last: Int64
+        var isWritten: Bool
+    }
+
+    func forget() {
+        profiles.removeAll()
+        counters.removeAll()
+    }
 }

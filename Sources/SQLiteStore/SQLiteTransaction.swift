@@ -32,17 +32,25 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     func isWritten(_ profile: AccountProfile, of account: AccountID) -> Bool { state.profiles[account] == profile }
 
     func noteWritten(_ profile: AccountProfile, of account: AccountID) {
-        if state.profiles.count > WriterState.capacity { state.forget() }
+        if state.profiles.count > WriterState.capacity { state.profiles.removeAll() }
         state.profiles[account] = profile
     }
 
     private func next(_ name: String) throws -> Int64 {
-        var query = try connection.prepare("UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value")
-        query.bind(.text(name))
-        guard try query.next() else { throw StoreError(.corrupt, "a counter is missing") }
-        let value = query.integer(0)
-        _ = try query.next()
-        return value
+        guard
+            let last = try state.counters[name]?.last
+                ?? connection.first("SELECT value FROM counter WHERE name = ?", .text(name), map: { $0.integer(0) })
+        else { throw StoreError(.corrupt, "a counter is missing") }
+        state.counters[name] = WriterState.Counter(last: last + 1, isWritten: false)
+        return last + 1
+    }
+
+    /// Writes how far numbers were given away, once for all jobs of the batch; what a failed job took stays unused.
+    func writeCounters() throws {
+        for (name, counter) in state.counters where !counter.isWritten {
+            try connection.run("UPDATE counter SET value = ? WHERE name = ?", .integer(counter.last), .text(name))
+            state.counters[name]?.isWritten = true
+        }
     }
 
     func claim(lane: String, node: String, now: Timestamp, leaseMilliseconds: Int64) throws -> Claim? {
@@ -96,6 +104,19 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
                 "DELETE FROM token WHERE account = ? AND device = ?",
                 .integer(account.rawValue),
                 .integer(Int64(device.rawValue))
+            )
+            try connection.run(
+                "DELETE FROM sip_credential WHERE account = ? AND device = ?",
+                .integer(account.rawValue),
+                .integer(Int64(device.rawValue))
+            )
+        case .sipCredential(let credential):
+            try connection.run(
+                "INSERT OR REPLACE INTO sip_credential VALUES(?, ?, ?, ?)",
+                .text(credential.user),
+                .integer(credential.account.rawValue),
+                .integer(Int64(credential.device.rawValue)),
+                .blob(try RowDocument.encode(credential))
             )
         case .token(let hash, let identity):
             try connection.run(

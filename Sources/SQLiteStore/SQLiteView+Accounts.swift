@@ -104,6 +104,12 @@ class SQLiteView: ReadView {
         }
     }
 
+    func sipCredential(user: String) throws -> SIPCredential? {
+        try connection.first("SELECT record FROM sip_credential WHERE user = ?", .text(user)) {
+            try RowDocument.decode(SIPCredential.self, $0.blob(0))
+        }
+    }
+
     func rules(_ account: AccountID, revision: Int32) throws -> RuleBook? {
         try connection.first(
             "SELECT book FROM rules WHERE account = ? AND revision = ?",

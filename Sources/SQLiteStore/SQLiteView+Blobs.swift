@@ -92,6 +92,48 @@ extension SQLiteView {
         ) { $0.text(0) }
     }
 
+    func dueLanes(in group: String, at now: Timestamp, limit: Int) throws -> [String] {
+        try connection.rows(
+            """
+            WITH RECURSIVE lanes(name) AS (
+                VALUES(?1)
+                UNION ALL
+                SELECT (
+                    SELECT min(lane) FROM outbox
+                    WHERE lane > CASE WHEN name = ?1 THEN ?1 || '|' ELSE name END AND lane <= ?1 || \(Self.lastLane))
+                FROM lanes WHERE name IS NOT NULL)
+            SELECT o.lane
+            FROM lanes JOIN outbox o ON o.id = (SELECT min(id) FROM outbox WHERE lane = name)
+            WHERE o.due <= ?2 ORDER BY o.id LIMIT ?3
+            """,
+            .text(group),
+            .integer(now.rawValue),
+            .integer(Int64(limit))
+        ) { $0.text(0) }
+    }
+
+    /// No name of a lane in a group is behind this one.
+    private static let lastLane = "'|' || char(1114111)"
+
+    /// One index probe for each group, however many lanes it has.
+    func laneGroups() throws -> [String] {
+        let groups = try connection.rows(
+            """
+            WITH RECURSIVE firsts(lane) AS (
+                SELECT min(lane) FROM outbox
+                UNION ALL
+                SELECT (
+                    SELECT min(o.lane) FROM outbox o
+                    WHERE o.lane > CASE instr(f.lane, '|')
+                        WHEN 0 THEN f.lane ELSE substr(f.lane, 1, instr(f.lane, '|') - 1) || \(Self.lastLane) END)
+                FROM firsts f WHERE f.lane IS NOT NULL)
+            SELECT DISTINCT CASE instr(lane, '|') WHEN 0 THEN lane ELSE substr(lane, 1, instr(lane, '|') - 1) END
+            FROM firsts WHERE lane IS NOT NULL
+            """
+        ) { $0.text(0) }
+        return groups.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
     func entries(lane: String, limit: Int) throws -> [QueuedEntry] {
         try connection.rows(
             "SELECT id, due, attempts, record FROM outbox WHERE lane = ? ORDER BY id LIMIT ?",

@@ -6,6 +6,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
         migrator.registerMigration("2") { database in try database.execute(sql: version2) }
+        migrator.registerMigration("3-sip") { database in try database.execute(sql: sipCredentials) }
         return migrator
     }
 
@@ -99,6 +100,13 @@ enum Schema {
         CREATE TABLE session_text(
             session INTEGER NOT NULL, ordinal INTEGER NOT NULL, created INTEGER NOT NULL,
             PRIMARY KEY(session, ordinal)) WITHOUT ROWID;
+        """
+
+    /// What SIP phones prove themselves with.
+    private static let sipCredentials = """
+        CREATE TABLE sip_credential(
+            user TEXT PRIMARY KEY, account INTEGER NOT NULL, device INTEGER NOT NULL, record BLOB NOT NULL,
+            UNIQUE(account, device)) WITHOUT ROWID;
         """
 }
 

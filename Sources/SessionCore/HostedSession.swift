@@ -134,7 +134,11 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case (.present, .connected(let id)): return changeMedia { $0.connected(id, by: sender, now: now) }
         case (.present, .withdraw(let id, let outcome)):
             return changeMedia { $0.withdraw(id, by: sender, outcome, now: now) }
-        case (.present, .mediumFailed(let id)): return changeMedia { $0.fail(id) }
+        case (.present, .mediumFailed(let id)): return changeMedia { $0.fail(id, by: sender, now: now) }
+        // It was given up while its server was away, and does not know.
+        case (.gone(let end), .answered(.accepted)): return [Sent(to: sender, message: .ended(end))]
+        case (.gone(let end), .text(let id)):
+            return [Sent(to: sender, message: .refused(id, .conflict)), Sent(to: sender, message: .ended(end))]
         case (_, .text(let id)): return [Sent(to: sender, message: .refused(id, .conflict))]
         case (_, .propose(let proposal)): return [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case (_, .answered), (_, .consent), (_, .connected), (_, .withdraw), (_, .mediumFailed), (_, .invite),
@@ -230,11 +234,21 @@ public struct HostedSession: Hashable, Sendable, Codable {
         }
     }
 
+    /// A participant's server was away for longer than the grace: the session goes on without that user.
+    public mutating func lost(_ address: Address, now: Timestamp) -> [Sent] {
+        if case .over = phase { return [] }
+        switch seats[address] {
+        case .called: return call(address, .answer(.missed), now)
+        case .present where address != creator: return part(address, .unreachable, now)
+        case .present, .gone, nil: return []
+        }
+    }
+
     private mutating func part(_ address: Address, _ end: SessionEnd, _ now: Timestamp) -> [Sent] {
         seats[address] = .gone(end)
         var sent = [Sent(to: address, message: .ended(end))]
         let remaining = present
-        guard remaining.count > 1 else { return sent + self.end(.left) }
+        guard remaining.count > 1 else { return sent + self.end(end == .unreachable ? end : .left) }
         sent += remaining.map { Sent(to: $0, message: .participants(remaining)) }
         return sent + changeMedia { $0.leave(address, now: now) }
     }

@@ -51,4 +51,7 @@ public struct LaneReceiver: Hashable, Sendable, Codable {
         taken = number
         return .next
     }
+
+    /// What is missing before a number will never come: the sender has given up on it.
+    public mutating func skip(to number: Int64) { taken = max(taken, number - 1) }
 }

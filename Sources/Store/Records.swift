@@ -83,6 +83,31 @@ public struct DeviceIdentity: Hashable, Sendable {
     }
 }
 
+/// What a SIP phone proves itself with (RFC 3261, section 22.4): one for each such device, never the account's password.
+///
+/// Of the password itself only H(user:realm:password) is kept, by digest algorithm.
+public struct SIPCredential: Hashable, Sendable, Codable {
+    /// The user name of the digest; unique within the provider.
+    public var user: String
+    public var account: AccountID
+    public var device: DeviceID
+    public var realm: String
+    /// Hexadecimal, by the algorithm's name (RFC 7616, section 6.1): what is missing here cannot be used.
+    public var hashes: [String: String]
+
+    /// A credential of one device.
+    public init(user: String, identity: DeviceIdentity, realm: String, hashes: [String: String]) {
+        self.user = user
+        account = identity.account
+        device = identity.device
+        self.realm = realm
+        self.hashes = hashes
+    }
+
+    /// The device that it is of.
+    public var identity: DeviceIdentity { DeviceIdentity(account: account, device: device) }
+}
+
 /// An upload in progress or complete: a handle for one account, never a reference by hash.
 public struct Upload: Hashable, Sendable {
     public var id: String

@@ -23,6 +23,8 @@ public protocol AccountReads {
     func credential(_ account: AccountID) throws -> Credential?
     /// Who a device token belongs to.
     func identity(_ token: TokenHash) throws -> DeviceIdentity?
+    /// What a SIP phone of this user name proves itself with.
+    func sipCredential(user: String) throws -> SIPCredential?
     /// A past revision of the user's rules, for explaining decisions; the newest ``StoreLimits/ruleRevisions`` are
     /// kept, and those that a device named whenever rules were written.
     func rules(_ account: AccountID, revision: Int32) throws -> RuleBook?
@@ -98,6 +100,10 @@ public protocol BlobReads {
 public protocol QueueReads {
     /// Lanes whose oldest entry is due, in the order of those entries: a later entry never overtakes.
     func dueLanes(at now: Timestamp, limit: Int) throws -> [String]
+    /// The same within a group: lanes named `group|...`, and the one named `group`.
+    func dueLanes(in group: String, at now: Timestamp, limit: Int) throws -> [String]
+    /// The groups of lanes that have entries, in order of name: what stands before the first `|`, or all of the name.
+    func laneGroups() throws -> [String]
     /// The oldest entries of a lane, in the order they were entered.
     func entries(lane: String, limit: Int) throws -> [QueuedEntry]
     /// When the next lane falls due with its oldest entry; nil when the outbox is empty.
@@ -118,9 +124,11 @@ public enum Change: Sendable {
     case device(AccountID, Device)
     /// Only the position, the lease and when it was last seen.
     case deviceProgress(AccountID, Device)
-    /// Removes the device and its tokens.
+    /// Removes the device, its tokens and its SIP credential.
     case removeDevice(AccountID, DeviceID)
     case token(TokenHash, DeviceIdentity)
+    /// Inserts or replaces by user name; a device has at most one, so that its earlier one goes.
+    case sipCredential(SIPCredential)
     /// Inserts or replaces by (account, created); an item's kind and object stay what they were at first. Two items of
     /// an account with one `changed` are ``StoreError`` `conflict`.
     case item(Item)

@@ -259,5 +259,31 @@ extension StoreConformance {
             }
             try store.close()
         },
+        Check("a SIP credential is found by its user name and goes with its device") { harness in
+            let store = try await harness.open()
+            let desk = SIPCredential.sample("desk", device: 1)
+            let newer = SIPCredential.sample("newer", device: 1)
+            let pocket = SIPCredential.sample("pocket", device: 2)
+            try await store.write { transaction in
+                try transaction.apply(.account(.sample(1, "alice")))
+                for number in Int32(1)...2 { try transaction.apply(.device(.one, .sample(number))) }
+                for credential in [desk, pocket] { try transaction.apply(.sipCredential(credential)) }
+            }
+            try await store.read { view in
+                try requireEqual(try view.sipCredential(user: "desk"), desk, "a credential")
+                try requireEqual(try view.sipCredential(user: "Desk"), nil, "user names in another case")
+            }
+            try await store.write { try $0.apply(.sipCredential(newer)) }
+            try await store.read { view in
+                try requireEqual(try view.sipCredential(user: "desk"), nil, "the device's earlier credential")
+                try requireEqual(try view.sipCredential(user: "newer"), newer, "its new one")
+            }
+            try await store.write { try $0.apply(.removeDevice(.one, DeviceID(rawValue: 1))) }
+            try await store.read { view in
+                try requireEqual(try view.sipCredential(user: "newer"), nil, "that of a device that went")
+                try requireEqual(try view.sipCredential(user: "pocket"), pocket, "that of another device")
+            }
+            try store.close()
+        },
     ]
 }

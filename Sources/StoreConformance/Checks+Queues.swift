@@ -44,6 +44,34 @@ extension StoreConformance {
             }
             try store.close()
         },
+        Check("lanes are in groups, and those of one group are asked for alone") { harness in
+            let store = try await harness.open()
+            try requireEqual(try await store.read { try $0.laneGroups() }, [], "when nothing waits")
+            let lanes = ["b.example|2", "a", "b.example|1", "b", "b.example.net|1", "b|x|y", "c|\u{10FFFE}", "b-|1"]
+            try await store.write { transaction in
+                for (number, lane) in (lanes + lanes).enumerated() {
+                    let due = Timestamp(rawValue: Int64(number))
+                    try transaction.apply(.enqueue(.sample(lane, number), due: due))
+                }
+            }
+            try await store.read { view in
+                try requireEqual(
+                    try view.laneGroups(),
+                    ["a", "b", "b-", "b.example", "b.example.net", "c"],
+                    "every group once"
+                )
+                func due(_ group: String, _ now: Int64 = 99, _ limit: Int = 9) throws -> [String] {
+                    try view.dueLanes(in: group, at: Timestamp(rawValue: now), limit: limit)
+                }
+                try requireEqual(try due("b.example"), ["b.example|2", "b.example|1"], "the oldest entry first")
+                try requireEqual(try due("b.example", 99, 1), ["b.example|2"], "some")
+                try requireEqual(try due("b.example", 1), ["b.example|2"], "those that are due")
+                try requireEqual(try due("b"), ["b", "b|x|y"], "the lane that is called as the group, too")
+                try requireEqual(try due("c"), ["c|\u{10FFFE}"], "the last names")
+                try requireEqual(try due("b.exam"), [], "no part of a name")
+            }
+            try store.close()
+        },
         Check("entries are postponed and taken out by number") { harness in
             let store = try await harness.open()
             try await store.write { transaction in

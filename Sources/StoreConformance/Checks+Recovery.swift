@@ -11,6 +11,7 @@ extension StoreConformance {
             .account(.sample(1, "alice")), .preferences(.one, preferences),
             .credential(.one, Credential(encoded: "c")), .device(.one, .sample(1)),
             .token(TokenHash(bytes: [1, 2, 3]), DeviceIdentity(account: .one, device: DeviceID(rawValue: 1))),
+            .sipCredential(.sample("phone", device: 1)),
             .item(.message(1, 1)), .item(.document(1, 2, .contact, "{}")), .content(.sample(1)),
             .key(.one, MessageID(stored: "m"), SubmissionKey(digest: [9], created: 1, time: Timestamp(rawValue: 1))),
             .ledger(.sample(1, 1)), .setting("s", [1]), .enqueue(.sample("a", 1), due: Timestamp(rawValue: 1)),
@@ -29,6 +30,7 @@ extension StoreConformance {
         try requireEqual(try view.account(holding: .sample("alice")), .one, "the address")
         try requireEqual(try view.credential(.one), Credential(encoded: "c"), "the credential")
         try requireEqual(try view.identity(TokenHash(bytes: [1, 2, 3]))?.account, .one, "the token")
+        try requireEqual(try view.sipCredential(user: "phone"), .sample("phone", device: 1), "the SIP credential")
         let items = [Item.message(1, 1), .document(1, 2, .contact, "{}")]
         try requireEqual(try view.changes(.one, after: 0, limit: 9), items, "the items")
         try requireEqual(try view.content(ContentID(rawValue: 1)), .sample(1), "the content")

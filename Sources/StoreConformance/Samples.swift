@@ -33,6 +33,17 @@ extension Device {
     }
 }
 
+extension SIPCredential {
+    static func sample(_ user: String, device: Int32) -> SIPCredential {
+        SIPCredential(
+            user: user,
+            identity: DeviceIdentity(account: .one, device: DeviceID(rawValue: device)),
+            realm: "example.org",
+            hashes: ["SHA-256": "hash of \(user)", "MD5": "other hash of \(user)"]
+        )
+    }
+}
+
 extension Item {
     /// A message whose change number is its number of creation unless said otherwise.
     static func message(
@@ -132,12 +143,26 @@ extension OutboxEntry {
             message: MessageID(stored: "message-\(number)"),
             content: ContentID(rawValue: Int64(number)),
             lane: lane,
-            task: number % 2 == 0
-                ? .message(receiver: .sample("far")) : .report(receiver: .sample("far"), .displayed),
+            task: task(number),
             expires: Timestamp(rawValue: 99),
             price: 7,
             reports: [.displayed, .delivered]
         )
+    }
+
+    private static func task(_ number: Int) -> Task {
+        switch number % 3 {
+        case 0: .message(receiver: .sample("far"))
+        case 1: .report(to: .sample("far"), receiver: .sample("near"), .displayed)
+        default:
+            .session(
+                SessionID(stored: "session-1"),
+                from: .sample("near"),
+                to: .sample("far"),
+                number: Int64(number),
+                line: [0, 255, 7]
+            )
+        }
     }
 }
 

@@ -177,6 +177,7 @@ struct OpenAPITests {
             ["this"],
             json: "{\"label\":\"new\",\"availability\":{\"state\":\"busy\",\"until\":\"2099-01-01T00:00:00.000Z\"}}"
         )
+        try await api.ask("POST", "/v1/phones", json: "{\"label\":\"desk\",\"kind\":\"fixed-phone\",\"cpim\":true}")
         try await api.ask("POST", "/v1/devices/this/lease")
         try await api.ask("DELETE", "/v1/devices/{id}", ["\(spare.device.rawValue)"])
         try await api.ask("PUT", "/v1/availability", json: "{\"state\":\"available\"}")

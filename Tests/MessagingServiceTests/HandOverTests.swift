@@ -8,25 +8,6 @@ import Testing
 
 @Suite("Conversations that move")
 struct HandOverTests {
-    /// Takes a device through getting ready and catching up, as its client does: until it is live.
-    private func join(_ world: World, _ who: DeviceIdentity, _ id: SessionID) async throws -> [String] {
-        var document = try await world.service.session(who, id)
-        func leg() throws -> SessionDocument.Leg {
-            try #require(document.legs.first { $0.device == who.device && $0.state != .draining })
-        }
-        let generation = try leg().generation
-        document = try await world.service.step(who, id, LegStep(generation, .ready))
-        var texts: [String] = []
-        var position = try #require(try leg().start)
-        while true {
-            let page = try await world.service.texts(who, id, after: position, limit: 20)
-            texts += page.texts.map { $0.message?.parts.first?.text ?? "?" }
-            position = page.texts.last?.message?.session?.ordinal ?? position
-            if try leg().state == .live, position >= page.head { return texts }
-            document = try await world.service.step(who, id, LegStep(generation, .progress, position: position))
-        }
-    }
-
     @Test("moved to the phone with its history: the old leg closes after the new one is live")
     func push() async throws {
         let world = try await World.open()
@@ -44,7 +25,7 @@ struct HandOverTests {
         }
         // The old leg goes on meanwhile.
         _ = try await world.say("30", alice.who, id)
-        let texts = try await join(world, phone, id)
+        let texts = try await world.join(phone, id)
         #expect(texts == (6...30).map { "\($0)" })
         let moved = try await world.session(alice, id)
         #expect(moved.legs.map(\.state) == [.draining, .live])
@@ -73,7 +54,7 @@ struct HandOverTests {
         #expect(try await world.session(alice, id).legs.map(\.device) == [alice.who.device])
         _ = try await world.say("before", alice.who, id)
         _ = try await world.service.attach(phone, id, LegRequest(history: LegRequest.History.none))
-        #expect(try await join(world, phone, id) == [])
+        #expect(try await world.join(phone, id) == [])
         #expect(try await world.session(alice, id).legs.map(\.state) == [.live, .live])
         let text = try await world.say("both", alice.who, id)
         let item = try #require(try await world.item(alice, text.id))
@@ -93,7 +74,7 @@ struct HandOverTests {
         for index in 0..<3 { _ = try await world.say("\(index)", bob.who, id) }
         #expect(try await world.texts(phone, id) == ["?", "?", "?"])
         _ = try await world.service.attach(phone, id, LegRequest(from: alice.who.device))
-        #expect(try await join(world, phone, id) == ["0", "1", "2"])
+        #expect(try await world.join(phone, id) == ["0", "1", "2"])
         try await world.expectSound()
     }
 
@@ -111,7 +92,7 @@ struct HandOverTests {
             for index in 0..<100 { _ = try await world.say("b\(index)", bob.who, id) }
         }()
         _ = try await world.service.attach(alice.who, id, LegRequest(device: phone.device, from: alice.who.device))
-        _ = try await join(world, phone, id)
+        _ = try await world.join(phone, id)
         _ = try await (alices, bobs)
         let all = try await world.texts(phone, id)
         #expect(all.count == 200)

@@ -46,6 +46,8 @@ struct ItemWriterTests {
             // Not a field more or less than the general encoder writes.
             let general = try StrictJSON.decode(JSONValue.self, from: StrictJSON.encode(envelope))
             #expect(try StrictJSON.decode(JSONValue.self, from: Data(written)) == general)
+            // What is taken out of the index is read from the document, what goes in from the envelope.
+            #expect(try Documents.decode(SearchableText.self, written).text == SearchableText(envelope).text)
         }
     }
 

@@ -236,6 +236,94 @@ struct MediaTests {
         #expect(refused.revision == 0)
     }
 
+    /// Audio runs among Alice, Bob and Carol, at revision 2.
+    private static func amongThree() throws -> MediaDescription {
+        var media = MediaDescription()
+        _ = try media.propose(audio("p"), by: bob, others: [alice, carol], now: now)
+        _ = media.accept(MessageID(stored: "p"), by: alice, on: laptop)
+        _ = media.accept(MessageID(stored: "p"), by: carol, on: laptop)
+        return media
+    }
+
+    @Test("who comes later takes part in what runs; who goes out of it leaves it to the others, while there are two")
+    func joinAndPart() throws {
+        var media = try Self.running()
+        let join = Self.proposal("j", .join(Self.first, on: Self.mobile), 1)
+        #expect(
+            try media.propose(join, by: Self.carol, others: [Self.alice, Self.bob], now: Self.now) == [
+                .settle(join.id, .done), .publish,
+            ]
+        )
+        #expect(media.revision == 2)
+        #expect(media[Self.first]?.placements[Self.carol] == Placement(device: Self.mobile, generation: .first))
+        #expect(throws: Refusal(.conflict, "")) {
+            let again = Self.proposal("k", .join(Self.first, on: Self.laptop), 2)
+            return try media.propose(again, by: Self.carol, others: [], now: Self.now)
+        }
+        // Out, and in again: what the earlier part still says is refused.
+        let part = Self.proposal("l", .part(Self.first), 2)
+        #expect(
+            try media.propose(part, by: Self.carol, others: [], now: Self.now) == [
+                .settle(part.id, .done), .publish,
+            ]
+        )
+        #expect(media[Self.first]?.placements.count == 2)
+        #expect(throws: Refusal(.conflict, "")) {
+            let again = Self.proposal("m", .part(Self.first), 3)
+            return try media.propose(again, by: Self.carol, others: [], now: Self.now)
+        }
+        let back = Self.proposal("n", .join(Self.first, on: Self.mobile), 3)
+        _ = try media.propose(back, by: Self.carol, others: [], now: Self.now)
+        #expect(media[Self.first]?.placements[Self.carol]?.generation == Generation.first.next)
+        for (id, user, revision) in [("o", Self.bob, Revision(4)), ("q", Self.alice, 5)] {
+            _ = try media.propose(Self.proposal(id, .part(Self.first), revision), by: user, others: [], now: Self.now)
+        }
+        #expect(media.media.isEmpty)
+    }
+
+    @Test("joining is the answer of who was asked; a place is kept for who has not answered; no more than four")
+    func joinBounds() throws {
+        let dave = Address(stored: "sip:dave@d.example")
+        let erin = Address(stored: "sip:erin@e.example")
+        var media = MediaDescription()
+        let everybody: Set = [Self.alice, Self.carol, dave]
+        _ = try media.propose(Self.audio("p"), by: Self.bob, others: everybody, now: Self.now)
+        _ = media.accept(MessageID(stored: "p"), by: Self.alice, on: Self.laptop)
+        _ = media.accept(MessageID(stored: "p"), by: dave, on: Self.laptop)
+        let late = Self.proposal("j", .join(Self.first, on: Self.laptop), 2)
+        let before = media
+        #expect(throws: Refusal(.tooMany, "")) {
+            try media.propose(late, by: erin, others: everybody, now: Self.now)
+        }
+        #expect(media == before)
+        #expect(
+            try media.propose(late, by: Self.carol, others: everybody, now: Self.now) == [
+                .settle(late.id, .superseded), .settle(MessageID(stored: "p"), .done), .publish,
+            ]
+        )
+        #expect(media[Self.first]?.placements.count == SessionLimits.meshParticipants)
+        #expect(media.pending.isEmpty)
+        #expect(throws: Refusal(.tooMany, "")) {
+            let again = Self.proposal("k", .join(Self.first, on: Self.laptop), 3)
+            return try media.propose(again, by: erin, others: everybody, now: Self.now)
+        }
+    }
+
+    @Test("who cannot make it run goes out of it; between two it ends")
+    func failed() throws {
+        var media = try Self.amongThree()
+        let move = Self.proposal("m", .move(Self.first, to: Self.mobile), 2)
+        _ = try media.propose(move, by: Self.carol, others: [], now: Self.now)
+        #expect(
+            media.fail(Self.first, by: Self.carol, now: Self.now) == [.settle(move.id, .superseded), .publish]
+        )
+        #expect(media[Self.first]?.placements.keys.sorted() == [Self.alice, Self.bob])
+        #expect(media.fail(Self.first, by: Self.carol, now: Self.now) == [])
+        #expect(media.fail(Self.first, by: Self.bob, now: Self.now) == [.publish])
+        #expect(media.media.isEmpty)
+        #expect(media.revision == 4)
+    }
+
     @Test("who leaves takes the own part along; a medium of one alone ends")
     func leave() throws {
         var media = try Self.running()

@@ -33,7 +33,11 @@ struct RecordCodingTests {
         message: MessageID(stored: "m"),
         content: ContentID(rawValue: -1),
         lane: "lane",
-        task: .report(receiver: Address(stored: "sip:b@example.org"), .displayed),
+        task: .report(
+            to: Address(stored: "sip:a@example.org"),
+            receiver: Address(stored: "sip:b@example.org"),
+            .displayed
+        ),
         expires: Timestamp(rawValue: .max),
         price: -5,
         reports: [.displayed, .delivered]

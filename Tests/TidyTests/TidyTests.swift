@@ -46,6 +46,12 @@ struct TidyTests {
             "FoundationEssentials", "Dispatch",
         ],
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
+        "Interconnect": [
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
+            "SIP",
+            "SIPTransport", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+            "NIOTLS", "Synchronization",
+        ],
         "AppGateway": [
             "ClientWire", "MessagingCore", "MessagingService", "SessionCore", "Store", "WebFiles", "Hummingbird",
             "HummingbirdCore",
@@ -53,6 +59,10 @@ struct TidyTests {
             "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "Logging", "Metrics", "ServiceLifecycle", "Crypto", "Synchronization",
             "FoundationEssentials", "Foundation", "NIOConcurrencyHelpers", "COpenAPI", "AsyncAlgorithms", "Glibc",
             "UnixSignals", "NIOExtras", "CoreMetrics",
+        ],
+        "SIPGateway": [
+            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
+            "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [
             "ClientWire", "MessagingCore", "SessionCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1",

@@ -3,88 +3,13 @@
 import unittest
 
 from axe_playwright_python.sync_playwright import Axe
-from harness import ALICE, BOB, ROOT, BrowserTest, bubble, expect, send, until
+from harness import ALICE, BOB, PICTURE, ROOT, bubble, expect, until
+from talking import TalkTest
 
 VIDEO = ROOT / "docs/demo/harbour.webm"
 
-# A camera and a microphone that no machine needs to have, and nobody who has to allow them.
-MEDIA = [
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns",
-]
 
-# The page's connections, to ask them what they have received.
-WATCH = """
-const Connection = window.RTCPeerConnection;
-window.connections = [];
-window.RTCPeerConnection = class extends Connection {
-  constructor(...all) { super(...all); window.connections.push(this); }
-};
-"""
-
-RECEIVED = """async (kind) => {
-  let bytes = 0;
-  for (const one of window.connections) {
-    if (one.connectionState === "closed") continue;
-    for (const report of (await one.getStats()).values()) {
-      if (report.type === "inbound-rtp" && report.kind === kind) bytes += report.bytesReceived;
-    }
-  }
-  return bytes;
-}"""
-
-
-class Conversations(BrowserTest):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.start_browser(MEDIA)
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.context.add_init_script(WATCH)
-
-    def line(self, page):
-        return page.get_by_label("Message", exact=True)
-
-    def say(self, page, text: str) -> None:
-        self.line(page).fill(text)
-        self.line(page).press("Enter")
-
-    def live(self, page):
-        return page.get_by_role("region", name="Live conversation")
-
-    def thread(self, page, other: str) -> None:
-        """Opens the only conversation there is."""
-        page.get_by_role("navigation").get_by_role("link", name="Messages").click()
-        page.locator(".conversations a").first.click()
-        expect(self.line(page)).to_be_visible()
-
-    def begin(self, *names: str, button: str = "Talk live"):
-        """Opens devices, the first of them Alice's; she asks Bob for a conversation."""
-        pages = {name: self.open(name) for name in names}
-        first = pages[names[0]]
-        send(first, BOB, text="Before")
-        self.thread(first, BOB)
-        first.get_by_role("button", name=button).click()
-        return pages
-
-    def requests(self, page):
-        return page.locator(".requests li")
-
-    def accept(self, page) -> None:
-        self.requests(page).get_by_role("button", name="Accept", exact=True).click()
-        expect(self.live(page)).to_contain_text("Live with")
-
-    def grows(self, page, kind: str) -> None:
-        """Voice or video arrives, more and more."""
-        before = page.evaluate(RECEIVED, kind)
-        until(f"{kind} arrives", lambda: page.evaluate(RECEIVED, kind) > before + 2000 or page.wait_for_timeout(100), 20)
-
-    def rests(self, page, kind: str) -> None:
-        before = page.evaluate(RECEIVED, kind)
-        page.wait_for_timeout(1000)
-        self.assertEqual(page.evaluate(RECEIVED, kind), before, f"{kind} arrives where it is not to be")
-
+class Conversations(TalkTest):
     def test_asked_accepted_and_moved_with_its_history(self):
         pages = self.begin("alice-laptop", "alice-mobile", "bob-mobile", "bob-pda", "bob-laptop")
         laptop, mobile, pda = pages["alice-laptop"], pages["alice-mobile"], pages["bob-pda"]
@@ -138,6 +63,39 @@ class Conversations(BrowserTest):
         expect(self.live(laptop)).to_be_hidden()
         expect(laptop.locator(".bubbles .text")).to_have_text(["Before", "One", "Two", "Three", "Four"])
         expect(pda.locator(".bubbles .text")).to_have_text(["Before", "One", "Two", "Three", "Four"])
+
+    def test_a_file_goes_with_a_text_in_its_place_and_to_the_next_device(self):
+        pages = self.begin("alice-laptop", "alice-mobile", "bob-pda")
+        laptop, mobile, pda = pages["alice-laptop"], pages["alice-mobile"], pages["bob-pda"]
+        self.accept(pda)
+        answers = []
+        laptop.on("response", lambda one: answers.append(one) if one.url.endswith("/v1/messages") else None)
+        self.say(laptop, "One")
+        self.line(laptop).fill("Two, with a picture")
+        laptop.locator("form.line input[type=file]").set_input_files(str(PICTURE))
+        self.line(laptop).press("Enter")
+        # Only a file, and no words.
+        notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Nine o'clock"}
+        laptop.locator("form.line input[type=file]").set_input_files(notes)
+        laptop.locator("form.line").get_by_role("button", name="Send").click()
+        self.say(laptop, "Four")
+        for page in (pda, laptop):
+            expect(bubble(page, "Four")).to_be_visible()
+            shown = bubble(page, "Two, with a picture").get_by_role("img", name="harbour.png")
+            expect(shown).to_be_visible()
+            self.assertGreater(shown.evaluate("async image => { await image.decode(); return image.naturalWidth; }"), 300)
+            expect(page.locator(".bubbles > li").nth(3)).to_contain_text("notes.txt")
+        # Each has its place among the texts.
+        self.assertEqual([one.json()["ordinal"] for one in answers], [1, 2, 3, 4])
+
+        self.live(laptop).get_by_role("button", name="Continue on another device").click()
+        self.choose(laptop, "Alice's mobile", "Move")
+        expect(self.live(laptop)).to_contain_text("on Alice's mobile")
+        self.thread(mobile, BOB)
+        expect(bubble(mobile, "Two, with a picture").get_by_role("img", name="harbour.png")).to_be_visible()
+        with mobile.expect_download() as download:
+            mobile.locator(".bubbles a.file", has_text="notes.txt").click()
+        self.assertEqual(download.value.path().read_bytes(), b"Nine o'clock")
 
     def test_voice_runs_between_the_chosen_devices_and_moves(self):
         pages = self.begin("alice-mobile", "alice-laptop", "bob-pda")
@@ -289,14 +247,6 @@ class Conversations(BrowserTest):
         self.assertEqual(len(seen), len(set(seen)))
         self.assertEqual([one for one in seen if one.startswith("PDA")], ["PDA 0", "PDA 1", "PDA 2"])
         expect(self.live(pda)).to_contain_text("Live with")
-
-    def choose(self, page, device: str, button: str) -> None:
-        """One of the person's devices, that which is connected."""
-        dialog = page.get_by_role("dialog")
-        option = dialog.get_by_label("Device").locator("option", has_text=device)
-        option = option.filter(has_not_text="(Registered)")
-        dialog.get_by_label("Device").select_option(option.first.get_attribute("value"))
-        dialog.get_by_role("button", name=button).click()
 
     def position(self, page) -> float:
         return page.evaluate("document.querySelector('.player video').currentTime")

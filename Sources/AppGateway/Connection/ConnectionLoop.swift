@@ -1,6 +1,5 @@
 import MessagingService
 import NIOCore
-import Synchronization
 
 /// A connection that wants to be told of time going by, on its loop.
 protocol LoopMember: AnyObject {
@@ -19,7 +18,7 @@ protocol LoopWriter: AnyObject {
 final class ConnectionLoop: Inbox, @unchecked Sendable {
     let eventLoop: any EventLoop
     private let tickMilliseconds: Int64
-    private let queue = Mutex<[@Sendable () -> Void]>([])
+    private let queue = WorkQueue()
     private var members: [ObjectIdentifier: any LoopMember] = [:]
     private var timer: RepeatedTask?
     private var written: [any LoopWriter] = []
@@ -34,19 +33,11 @@ final class ConnectionLoop: Inbox, @unchecked Sendable {
     static func now() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
 
     func post(_ work: @escaping @Sendable () -> Void) {
-        let wasEmpty = queue.withLock { queue in
-            queue.append(work)
-            return queue.count == 1
-        }
-        if wasEmpty { eventLoop.execute { self.drain() } }
+        if queue.add(work) { eventLoop.execute { self.drain() } }
     }
 
     private func drain() {
-        let work = queue.withLock { queue in
-            let taken = queue
-            queue = []
-            return taken
-        }
+        let work = queue.takeAll()
         turn { for item in work { item() } }
     }
 

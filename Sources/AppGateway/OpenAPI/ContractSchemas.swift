@@ -88,6 +88,18 @@ enum ContractSchemas {
                 "now": "Timestamp",
             ]
         ),
+        "PhoneRequest": .record(
+            "A SIP phone as its owner calls it.",
+            ["label": "Text"],
+            optional: ["kind": "DeviceKind", "cpim": "Flag"]
+        ),
+        "PhoneAnswer": .record(
+            "What to enter into the phone.",
+            [
+                "device": "DeviceDocument", "address": "Address", "user": "Text", "password": "Text", "realm": "Text",
+                "servers": "[Text]",
+            ]
+        ),
         "DeviceDescription": .record(
             "A device as it introduces itself.",
             ["kind": "DeviceKind", "label": "Text"],

@@ -131,6 +131,18 @@ struct ClientRoutes: Sendable {
                 Operation("devices", "The account's devices with their state now.", .json("DeviceList"))
             ) { _, who in try .json(await service.devices(who.account, asking: who.device)) },
             .device(
+                .post,
+                "/v1/phones",
+                Operation(
+                    "addPhone",
+                    "Makes a device for a SIP phone, with a user name and a password of its own; revoke it as a device.",
+                    body: "PhoneRequest",
+                    .json("PhoneAnswer", 201, "What to enter into the phone; the password is shown once.")
+                )
+            ) { call, who in
+                try .json(await service.addPhone(who, try await call.exactJSON(PhoneRequest.self)), .created)
+            },
+            .device(
                 .patch,
                 "/v1/devices/{id}",
                 Operation(

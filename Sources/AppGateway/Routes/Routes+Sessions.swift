@@ -222,7 +222,7 @@ extension ClientRoutes {
                 "/v1/sessions/{id}/failed/{medium}",
                 Operation(
                     "mediumFailed",
-                    "A medium could not be made to run on this device: it ends.",
+                    "A medium could not be made to run on this device: it ends, among several for this user alone.",
                     .json("SessionDocument")
                 )
             ) { call, who in try .json(await service.mediumFailed(who, try call.session(), try call.medium())) },

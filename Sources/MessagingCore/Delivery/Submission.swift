@@ -55,8 +55,19 @@ public struct OutboxEntry: Hashable, Sendable {
     public enum Task: Hashable, Sendable {
         /// Deliver to this receiver.
         case message(receiver: Address)
-        /// Tell the sender at another provider.
-        case report(receiver: Address, Disposition)
+        /// Tell the sender at another provider what became of the message at this receiver.
+        case report(to: Address, receiver: Address, Disposition)
+        /// Say the next thing about a live conversation, of one user's server to another's; numbered in its lane.
+        case session(SessionID, from: Address, to: Address, number: Int64, line: [UInt8])
+    }
+
+    /// Whom it is for in the end: the user whose provider has to take it.
+    public var target: Address {
+        switch task {
+        case .message(let receiver): receiver
+        case .report(let sender, _, _): sender
+        case .session(_, _, let to, _, _): to
+        }
     }
 
     public var account: AccountID
@@ -129,7 +140,7 @@ public func submit(
     guard var from = users[sender] else { throw Refusal(.notFound, "no such account") }
     let bytes = envelope.bytes
     let isPaid = submission.session?.isPaid ?? false
-    let price = isPaid ? 0 : try check(envelope, bytes: bytes, sender: from.account, tariff: tariff)
+    let price = isPaid ? 0 : try price(of: envelope, sender: from.account, tariff: tariff)
 
     var result = Submitted(items: [], ledger: [], outbox: [], created: 0, receivers: [], references: 0)
     var delivery = LocalDelivery(submission: submission, content: content, bytes: bytes, policy: policy, now: now)
@@ -145,6 +156,8 @@ public func submit(
         switch resolve(address) {
         case .unknown:
             _ = state.raise(to: .failed, at: now, failure: .notFound)
+        // Lanes of the session carry it.
+        case .remote where submission.session != nil: break
         case .remote:
             result.outbox.append(
                 outbox(submission, sender, content, address, lane: address.domain ?? "tel", price: price, now: now)
@@ -185,12 +198,9 @@ public func submit(
 }
 
 /// Rights and credit of the sender; returns the price for each receiver.
-private func check(
-    _ envelope: Envelope,
-    bytes: Int64,
-    sender: Account,
-    tariff: Tariff
-) throws(Refusal) -> Int64 {
+/// - Throws: ``Refusal`` `not-entitled`, `forbidden`, `too-large`, `quota-exceeded`, `no-credit`.
+public func price(of envelope: Envelope, sender: Account, tariff: Tariff) throws(Refusal) -> Int64 {
+    let bytes = envelope.bytes
     guard !sender.suspended, sender.entitlement.canSend else {
         throw Refusal(.notEntitled, "this account may not send")
     }

@@ -24,6 +24,9 @@ public struct ContentID: RawRepresentable, Hashable, Sendable, Codable {
 
     /// Wraps a number given out by the store.
     public init(rawValue: Int64) { self.rawValue = rawValue }
+
+    /// No content: never given out.
+    public static let none = ContentID(rawValue: 0)
 }
 
 /// A number of one mailbox: it grows by one with every change to any of its items (as `modseq` of RFC 7162).

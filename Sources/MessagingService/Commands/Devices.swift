@@ -144,17 +144,24 @@ extension MessagingService {
     }
 
     /// Keeps what a device acknowledged; losing the newest costs repeated changes and nothing else.
-    func progress(_ who: DeviceIdentity, _ cursor: Cursor?) {
-        perform({ work in try Self.progress(work, who, cursor: cursor) }) { _ in }
+    ///
+    /// - Parameter leaseEnds: when the registration ends; nil holds it for another lease.
+    func progress(_ who: DeviceIdentity, _ cursor: Cursor?, leaseEnds: Timestamp? = nil) {
+        perform({ work in try Self.progress(work, who, cursor: cursor, leaseEnds: leaseEnds) }) { _ in }
     }
 
-    private static func progress(_ work: Work, _ who: DeviceIdentity, cursor: Cursor?) throws {
+    private static func progress(
+        _ work: Work,
+        _ who: DeviceIdentity,
+        cursor: Cursor?,
+        leaseEnds: Timestamp? = nil
+    ) throws {
         var user = try work.user(who.account)
         guard let index = user.devices.firstIndex(where: { $0.id == who.device }) else {
             throw Refusal(.unauthenticated, "the device was revoked")
         }
         user.devices[index].lastSeen = work.now
-        user.devices[index].leaseEnds = work.now.advanced(by: Limits.leaseMilliseconds)
+        user.devices[index].leaseEnds = leaseEnds ?? work.now.advanced(by: Limits.leaseMilliseconds)
         if let cursor { user.devices[index].cursor = cursor }
         try work.transaction.apply(.deviceProgress(who.account, user.devices[index]))
         work.put(user)

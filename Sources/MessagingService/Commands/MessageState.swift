@@ -204,12 +204,12 @@ extension MessagingService {
                 message: envelope.id,
                 content: message.content,
                 lane: "\(envelope.from.domain ?? "tel")|\(envelope.conversation)",
-                task: .report(receiver: address, disposition),
+                task: .report(to: envelope.from, receiver: address, disposition),
                 expires: work.now.advanced(by: Limits.outboxExpiryMilliseconds)
             )
             try work.transaction.apply(.enqueue(entry, due: work.now))
         }
-        outboxHasWork()
+        work.hasQueued = true
     }
 
     // MARK: Common

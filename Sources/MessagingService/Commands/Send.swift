@@ -1,7 +1,7 @@
 public import ClientWire
 import Crypto
 import FoundationEssentials
-import MessagingCore
+public import MessagingCore
 public import Store
 import Synchronization
 
@@ -17,13 +17,17 @@ extension MessagingService {
     }
 
     /// As above; `completion` is called on the writer's thread.
+    ///
+    /// - Parameter isDated: the id says when it was made; that of a SIP phone says nothing, and once its key is
+    ///   forgotten it is taken as new.
     func send(
         _ who: DeviceIdentity,
         _ request: SendRequest,
+        isDated: Bool = true,
         completion: @escaping @Sendable (Result<SendAnswer, any Error>) -> Void
     ) {
         let digest = Self.digest(of: request)
-        perform({ work in try self.submit(work, who, request, digest) }) { [figures] result in
+        perform({ work in try self.submit(work, who, request, digest, isDated: isDated) }) { [figures] result in
             if case .success(let answer) = result, !answer.repeated { figures.messages.add(1, ordering: .relaxed) }
             completion(result)
         }
@@ -33,7 +37,8 @@ extension MessagingService {
         _ work: Work,
         _ who: DeviceIdentity,
         _ request: SendRequest,
-        _ digest: [UInt8]
+        _ digest: [UInt8],
+        isDated: Bool
     ) throws -> SendAnswer {
         if let key = try work.transaction.key(who.account, request.id) {
             guard key.digest == digest else {
@@ -42,7 +47,7 @@ extension MessagingService {
             return try repeated(work, who.account, request, created: key.created)
         }
         do {
-            try Self.checkAge(request.id, now: work.now)
+            if isDated { try Self.checkAge(request.id, now: work.now) }
         } catch {
             // Its key is forgotten, but as long as the message is there its answer is.
             guard error.code == .stale,
@@ -72,7 +77,7 @@ extension MessagingService {
             expires: request.expires,
             parts: parts
         )
-        let (answer, _) = try commit(
+        let (answer, _, _) = try commit(
             work,
             Submission(envelope: envelope, device: who.device, reports: request.reports ?? [], digest: digest),
             sender: who.account
@@ -89,16 +94,18 @@ extension MessagingService {
     }
 
     /// Decides in the core, then writes what it decided.
+    /// - Parameter isAlone: the others get it through somebody else, whoever's users they are.
     func commit(
         _ work: Work,
         _ submission: Submission,
-        sender: AccountID
-    ) throws -> (answer: SendAnswer, items: [Item]) {
+        sender: AccountID,
+        isAlone: Bool = false
+    ) throws -> (answer: SendAnswer, content: ContentID, items: [Item]) {
         let envelope = submission.envelope
         var resolutions: [Address: Resolution] = [:]
         var concerned: [AccountID: UserState] = [sender: try work.user(sender)]
         for address in envelope.to where resolutions[address] == nil {
-            let resolution = try resolve(work, address)
+            let resolution = isAlone ? .remote : try resolve(work, address)
             resolutions[address] = resolution
             if case .local(let id) = resolution, concerned[id] == nil { concerned[id] = try work.user(id) }
         }
@@ -141,6 +148,7 @@ extension MessagingService {
                 )
             )
         )
+        indexSoon(work, content, envelope)
         for blob in blobs { try work.transaction.apply(.refer(blob, by: 1, at: work.now)) }
         for user in concerned.values { work.put(user) }
         for item in submitted.items { try work.put(item, document: document) }
@@ -153,7 +161,7 @@ extension MessagingService {
                 SubmissionKey(digest: submission.digest, created: submitted.created, time: work.now)
             )
         )
-        if !submitted.outbox.isEmpty { outboxHasWork() }
+        if !submitted.outbox.isEmpty { work.hasQueued = true }
         let answer = SendAnswer(
             id: envelope.id,
             created: submitted.created,
@@ -163,7 +171,7 @@ extension MessagingService {
             ordinal: envelope.session?.ordinal,
             repeated: false
         )
-        return (answer, submitted.items)
+        return (answer, content, submitted.items)
     }
 
     /// The answer to a message that was accepted before.
@@ -227,7 +235,7 @@ extension MessagingService {
     }
 
     /// The conversation of these participants.
-    static func conversation(of participants: [Address]) -> ConversationID {
+    public static func conversation(of participants: [Address]) -> ConversationID {
         var hash = SHA256()
         for address in Set(participants).sorted() {
             hash.update(data: Array(address.description.utf8))

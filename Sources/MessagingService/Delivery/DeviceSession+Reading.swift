@@ -7,34 +7,53 @@ import Store
 extension DeviceSession {
     func open(_ hello: ClientFrame.Hello) {
         service.identify(token: hello.token) { [inbox, self] result in
-            inbox.post { self.identified(result, hello) }
+            inbox.post {
+                guard case .awaitingHello = self.phase else { return }
+                guard case .success(let identity) = result else {
+                    return self.end(CloseCode.unauthenticated, "the token is not valid")
+                }
+                self.begin(identity) { _ in hello.cursor }
+            }
         }
     }
 
-    private func identified(_ result: Result<DeviceIdentity, any Error>, _ hello: ClientFrame.Hello) {
+    /// Begins for a device that proved itself otherwise and keeps no cursor: the server's own record of it counts.
+    func openKept(_ identity: DeviceIdentity) {
         guard case .awaitingHello = phase else { return }
-        guard case .success(let identity) = result else {
-            return end(CloseCode.unauthenticated, "the token is not valid")
+        begin(identity) { reader in
+            // Every number that the server keeps was one of this very mailbox, whatever its epoch is called now.
+            let account = reader.user.account
+            let kept = reader.device.cursor
+            return Cursor(
+                epoch: account.epoch,
+                number: min(kept.number, account.head),
+                level: min(kept.level, account.head)
+            )
         }
+    }
+
+    private func begin(_ identity: DeviceIdentity, from position: @escaping @Sendable (PageReader) -> Cursor?) {
         phase = .opening(identity)
         // Before the head is read: a change committed after that read finds this session waiting.
         service.hub.attach(identity, self, inbox: inbox)
         service.attendance(of: identity)
         readStore { [stream] reader in
             let account = reader.user.account
+            let cursor = position(reader)
             let catchUp = CatchUp.decide(
-                cursor: hello.cursor,
+                cursor: cursor,
                 epoch: account.epoch,
                 head: account.head,
                 trim: account.trim
             )
-            let arrived = try reader.arrivals(upTo: hello.cursor)
+            let arrived = try reader.arrivals(upTo: cursor)
             var ahead = stream
             var steps: [StreamStep] = []
             if case .read(let request) = ahead.open(catchUp, head: account.head) {
                 steps = try reader.steps(request, ahead: ahead)
             }
             return { [device = reader.device, steps] session in
+                session.start = cursor?.number ?? 0
                 session.opened(identity, account, device, catchUp, steps)
                 if !arrived.isEmpty { session.service.delivered(identity.account, arrived) }
             }

@@ -1,6 +1,6 @@
 import ClientWire
 import FoundationEssentials
-import MessagingCore
+public import MessagingCore
 import Store
 
 /// One device's socket: frames in, frames out.
@@ -40,13 +40,17 @@ public final class DeviceSession: @unchecked Sendable {
     var uncommittedDeliveries = 0
     /// A page that is read once the link takes bytes again: pages of a listing wait for no acknowledgement.
     var heldRequest: DeviceStream.Request?
+    /// When the registration ends that something else renews; nil when this connection holds it.
+    var leaseEnds: Timestamp?
+    /// Where the device's stream began.
+    public internal(set) var start: ChangeNumber = 0
     private var lastProgress = Timestamp(rawValue: 0)
 
-    init(service: MessagingService, link: any DeviceLink, inbox: any Inbox) {
+    init(service: MessagingService, link: any DeviceLink, inbox: any Inbox, window: WindowLimits? = nil) {
         self.service = service
         self.link = link
         self.inbox = inbox
-        stream = DeviceStream(limits: service.configuration.window)
+        stream = DeviceStream(limits: window ?? service.configuration.window)
     }
 
     // MARK: From the link
@@ -77,7 +81,7 @@ public final class DeviceSession: @unchecked Sendable {
         guard case .open(let identity) = phase else { return }
         hints = 0
         let now = service.clock()
-        let leaseIsDue = now.milliseconds(since: lastProgress) > Limits.leaseMilliseconds / 4
+        let leaseIsDue = leaseEnds == nil && now.milliseconds(since: lastProgress) > Limits.leaseMilliseconds / 4
         guard progressIsDue || leaseIsDue else { return }
         saveProgress(identity, now)
     }
@@ -129,7 +133,7 @@ public final class DeviceSession: @unchecked Sendable {
         lastProgress = now
         progressIsDue = uncommittedDeliveries > 0
         let cursor = Cursor(epoch: epoch, number: stream.acknowledged, level: stream.level)
-        service.progress(identity, progressIsDue ? nil : cursor)
+        service.progress(identity, progressIsDue ? nil : cursor, leaseEnds: leaseEnds)
     }
 
     func end(_ code: UInt16, _ reason: String) {

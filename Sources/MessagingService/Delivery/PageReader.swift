@@ -227,7 +227,7 @@ struct PageReader {
     }
 
     /// Unread messages that this device was not spared; bounded, for a badge needs no more.
-    private func unreadCount() throws -> Int {
+    func unreadCount() throws -> Int {
         let unread = try view.unread(
             user.account.id,
             conversation: nil,

@@ -3,6 +3,9 @@ import Store
 
 extension MessagingService {
     static let indexedAtOnce = 500
+    /// Texts that wait for the index in memory, and how long each is at most.
+    static let keptTexts = 4096
+    private static let keptTextBytes: Int64 = 4096
     private static let indexMark = "indexed-content"
 
     /// Contents up to this number are in the index.
@@ -27,8 +30,16 @@ extension MessagingService {
     }
 
     func index(_ work: Work, _ content: StoredContent) throws {
-        let text = try Documents.decode(SearchableText.self, content.document).text
+        let known = work.cache.searchable[content.id]
+        if known != nil { work.cache.searchable.stageRemoval(content.id) }
+        let text = try known ?? Documents.decode(SearchableText.self, content.document).text
         try work.transaction.apply(.index(content.id, accounts: content.accounts, text: text))
+    }
+
+    /// Keeps what is to be indexed soon, so that the document need not be read again for it.
+    func indexSoon(_ work: Work, _ content: ContentID, _ envelope: Envelope) {
+        guard envelope.bytes <= Self.keptTextBytes else { return }
+        work.cache.searchable.stage(content, SearchableText(envelope).text)
     }
 
     /// Takes a content out of the index before its text, or whose it is, is lost.
@@ -56,6 +67,14 @@ struct SearchableText: Decodable {
     private var to: [String]
     private var subject: String?
     private var parts: [Part]
+
+    /// The same as is read from the envelope's document: what is taken out of the index must be what went in.
+    init(_ envelope: Envelope) {
+        from = envelope.from.description
+        to = envelope.to.map(\.description)
+        subject = envelope.subject
+        parts = envelope.parts.map { Part(type: $0.type, name: $0.name, text: $0.text) }
+    }
 
     var text: String {
         var pieces = [subject ?? "", from]

@@ -163,9 +163,10 @@ extension MessagingService {
                 try await perform { work in
                     var user = try work.user(account)
                     // A device of another epoch, or one that never followed the stream, starts from a listing: it holds
-                    // nothing back.
+                    // nothing back. Nor does a SIP phone, which keeps nothing that would have to be taken back.
                     let holding = user.devices.filter {
-                        !$0.isExpired(at: work.now) && $0.cursor.epoch == user.account.epoch && $0.cursor.number > 0
+                        !$0.isPhone && !$0.isExpired(at: work.now) && $0.cursor.epoch == user.account.epoch
+                            && $0.cursor.number > 0
                     }
                     let upTo = min(holding.map(\.cursor.number).min() ?? .max, user.account.head)
                     guard upTo > user.account.trim else { return }

@@ -1,4 +1,4 @@
-import ClientWire
+public import ClientWire
 import Logging
 public import MessagingCore
 import Store
@@ -16,6 +16,35 @@ public enum OutboundResult: Sendable, Hashable {
 public protocol OutboundRouter: Sendable {
     /// Hands one entry over; called by one worker at a time for each lane, with the lane's fence.
     func deliver(_ entry: OutboxEntry, envelope: Envelope?, fence: Int64) async -> OutboundResult
+
+    /// Whether there is a way to a domain, working or not.
+    func reaches(_ domain: String) -> Bool
+
+    /// Whether the way to a domain is known not to work now: nothing is tried until it does, and the service is told by
+    /// ``MessagingService/isBack(_:)``.
+    func isAway(_ domain: String) -> Bool
+
+    /// Carries what is not stored; it may be lost.
+    func hint(_ hint: PeerHint, to domain: String)
+
+    /// What another provider's user lets those in a session see of the devices; nil when there is no answer.
+    func counterpart(_ address: Address, in session: SessionID, for user: Address) async -> CounterpartDocument?
+}
+
+extension OutboundRouter {
+    public func reaches(_ domain: String) -> Bool { false }
+
+    public func isAway(_ domain: String) -> Bool { false }
+
+    public func hint(_ hint: PeerHint, to domain: String) {}
+
+    public func counterpart(
+        _ address: Address,
+        in session: SessionID,
+        for user: Address
+    ) async
+        -> CounterpartDocument?
+    { nil }
 }
 
 /// No other provider is known: every foreign address fails for good, and its sender is told so.
@@ -30,25 +59,56 @@ public struct NoRoutes: OutboundRouter {
 
 extension MessagingService {
     static let laneLeaseMilliseconds: Int64 = 60000
+    /// Lanes of one group that are looked at in one round.
     static let lanesAtOnce = 16
     static let entriesAtOnce = 64
     static let retryBaseMilliseconds: Int64 = 1000
+    /// A large odd number (Knuth's multiplicative hash).
+    private static let jitterStep: Int64 = 2_654_435_761
     static let retryCapMilliseconds: Int64 = 300_000
+    /// So often the other side may answer "later" to one message before it is passed over, and its sender told: some
+    /// two hours.
+    static let messageAttempts = 32
+    /// What is live is tried again soon, and given up only after it was tried as often: waiting behind others is no sign
+    /// that the other side is away.
+    static let liveRetryCapMilliseconds: Int64 = 10_000
+    static let liveAttempts = 8
     static let outboxPollMilliseconds: Int64 = 1000
+    /// Oldest entries that are looked at while nothing can be sent, whether their time is over.
+    static let lanesWhileAway = 1024
 
-    /// Wakes the outbox; called within a command, acts after its commit at the earliest.
-    func outboxHasWork() { outboxSignal.raise() }
-
-    /// Works the outbox until the task is cancelled.
+    /// Works the outbox until the task is cancelled: each group of lanes for itself, so that a provider that is slow to
+    /// answer holds up no other.
     public func runOutbox() async {
-        while !Task.isCancelled {
-            do {
-                let worked = try await workOutbox()
-                if !worked { await outboxSignal.wait(milliseconds: Self.outboxPollMilliseconds) }
-            } catch {
-                logger.error("the outbox stopped for a moment", metadata: ["error": "\(type(of: error))"])
+        let hands = GroupsInHand()
+        await withDiscardingTaskGroup { tasks in
+            while !Task.isCancelled {
+                for group in await laneGroups() where hands.take(group) {
+                    tasks.addTask { [self] in
+                        await runGroup(group)
+                        if hands.release(group) { outboxSignal.raise() }
+                    }
+                }
                 await outboxSignal.wait(milliseconds: Self.outboxPollMilliseconds)
             }
+        }
+    }
+
+    private func laneGroups() async -> [String] {
+        do {
+            return try await read { try $0.laneGroups() }
+        } catch {
+            logger.error("the outbox stopped for a moment", metadata: ["error": "\(type(of: error))"])
+            return []
+        }
+    }
+
+    /// Works a group until nothing in it is due.
+    private func runGroup(_ group: String) async {
+        do {
+            while !Task.isCancelled, try await work(group: group) {}
+        } catch {
+            logger.error("the outbox stopped for a moment", metadata: ["error": "\(type(of: error))"])
         }
     }
 
@@ -56,34 +116,80 @@ extension MessagingService {
     /// - Returns: whether there was any that no other node is at.
     @discardableResult
     public func workOutbox() async throws -> Bool {
-        let now = clock()
-        let lanes = try await read { try $0.dueLanes(at: now, limit: Self.lanesAtOnce) }
         var worked = false
-        for lane in lanes {
-            let node = configuration.node
-            let claim = try await perform { work in
-                try work.transaction.claim(
-                    lane: lane,
-                    node: node,
-                    now: work.now,
-                    leaseMilliseconds: Self.laneLeaseMilliseconds
-                )
-            }
-            guard let claim else { continue }
-            worked = true
-            try await work(claim)
-        }
+        for group in try await read({ try $0.laneGroups() }) where try await work(group: group) { worked = true }
         return worked
+    }
+
+    /// A way that did not work does again: what waits for another attempt goes out at once.
+    public func isBack(_ domain: String) async throws {
+        try await perform { work in
+            for lane in try work.transaction.dueLanes(in: domain, at: .distantFuture, limit: Self.lanesWhileAway) {
+                guard let queued = try work.transaction.entries(lane: lane, limit: 1).first, queued.due > work.now
+                else {
+                    continue
+                }
+                try work.transaction.apply(.postpone(entry: queued.id, attempts: queued.attempts, due: work.now))
+            }
+        }
+        outboxSignal.raise()
+    }
+
+    private func work(group: String) async throws -> Bool {
+        if router.isAway(group) { return try await giveUpOverdue(group) }
+        let now = clock()
+        let lanes = try await read { try $0.dueLanes(in: group, at: now, limit: Self.lanesAtOnce) }
+        return try await withThrowingTaskGroup(of: Bool.self) { tasks in
+            var waiting = lanes[...]
+            var worked = false
+            for lane in waiting.prefix(configuration.lanesInHand) { tasks.addTask { try await self.work(lane: lane) } }
+            waiting = waiting.dropFirst(configuration.lanesInHand)
+            while let one = try await tasks.next() {
+                worked = worked || one
+                if let lane = waiting.popFirst() { tasks.addTask { try await self.work(lane: lane) } }
+            }
+            return worked
+        }
+    }
+
+    /// - Returns: whether no other node is at it.
+    private func work(lane: String) async throws -> Bool {
+        let node = configuration.node
+        let claim = try await perform { work in
+            try work.transaction.claim(
+                lane: lane,
+                node: node,
+                now: work.now,
+                leaseMilliseconds: Self.laneLeaseMilliseconds
+            )
+        }
+        guard let claim else { return false }
+        try await work(claim)
+        return true
+    }
+
+    /// While nothing can be sent, what waited too long is told of all the same.
+    private func giveUpOverdue(_ group: String) async throws -> Bool {
+        let now = clock()
+        let overdue = try await read { view in
+            try view.dueLanes(in: group, at: .distantFuture, limit: Self.lanesWhileAway).filter { lane in
+                try view.entries(lane: lane, limit: 1).first.map { $0.entry.expires <= now } ?? false
+            }
+        }
+        for lane in overdue { _ = try await work(lane: lane) }
+        return false
     }
 
     private func work(_ claim: Claim) async throws {
         let entries = try await read { try $0.entries(lane: claim.lane, limit: Self.entriesAtOnce) }
         for queued in entries {
             let now = clock()
-            guard queued.due <= now else { return }
+            let isAway = queued.entry.target.domain.map(router.isAway) ?? false
             let result: OutboundResult
-            if queued.entry.expires <= now {
+            if queued.isGivenUp(now, isAway: isAway) {
                 result = .permanent(.unavailable)
+            } else if isAway || queued.due > now {
+                return
             } else if case .message(let receiver) = queued.entry.task,
                 let local = try await deliverHere(queued, to: receiver, claim)
             {
@@ -162,9 +268,13 @@ extension MessagingService {
     }
 
     /// Takes an entry out of the queue, and its hold on the content with it.
-    private func done(_ work: Work, _ queued: QueuedEntry) throws {
+    func done(_ work: Work, _ queued: QueuedEntry) throws {
         try work.transaction.apply(.dequeue(entry: queued.id))
-        guard case .message = queued.entry.task else { return }
+        switch queued.entry.task {
+        case .message: break
+        case .session where queued.entry.content != .none: break
+        case .report, .session: return
+        }
         try release(work, queued.entry.content, held: true, dropsEnvelope: true)
     }
 
@@ -184,15 +294,17 @@ extension MessagingService {
 
     /// Writes down how an attempt ended; false when the lane has to wait or was lost.
     private func settle(_ queued: QueuedEntry, _ result: OutboundResult, _ claim: Claim) async throws -> Bool {
-        let jitter = Int64.random(in: 0..<Self.retryBaseMilliseconds)
+        // Spread over entries by what tells them apart, so that the same story plays the same way again.
+        let jitter = queued.id &* Self.jitterStep & .max % Self.retryBaseMilliseconds
         return try await perform { work in
             guard try work.transaction.holds(claim) else { return false }
             switch (result, queued.entry.task) {
+            case (.temporary, .message(let receiver)) where queued.attempts + 1 >= Self.messageAttempts:
+                try self.fail(work, queued.entry, receiver, .unavailable)
+                try self.done(work, queued)
+            case (.temporary, .report) where queued.attempts + 1 >= Self.messageAttempts: try self.done(work, queued)
             case (.temporary, _):
-                let backOff = min(
-                    Self.retryCapMilliseconds,
-                    Self.retryBaseMilliseconds << min(Int64(queued.attempts), 16)
-                )
+                let backOff = min(queued.retryCap, Self.retryBaseMilliseconds << min(Int64(queued.attempts), 16))
                 try work.transaction.apply(
                     .postpone(
                         entry: queued.id,
@@ -204,9 +316,24 @@ extension MessagingService {
             case (.permanent(let code), .message(let receiver)):
                 try self.fail(work, queued.entry, receiver, code)
                 try self.done(work, queued)
+            case (.permanent, .session):
+                try self.giveUp(work, queued)
+                return false
             case (.delivered, _), (.permanent, .report): try self.done(work, queued)
             }
             return true
         }
+    }
+}
+
+extension QueuedEntry {
+    private var isLive: Bool { if case .session = entry.task { true } else { false } }
+
+    fileprivate var retryCap: Int64 {
+        isLive ? MessagingService.liveRetryCapMilliseconds : MessagingService.retryCapMilliseconds
+    }
+
+    fileprivate func isGivenUp(_ now: Timestamp, isAway: Bool) -> Bool {
+        entry.expires <= now && (!isLive || isAway || attempts >= MessagingService.liveAttempts)
     }
 }

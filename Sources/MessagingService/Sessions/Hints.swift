@@ -7,20 +7,37 @@ import Store
 extension MessagingService {
     /// Tells the live legs of everybody else that this user types.
     func typing(_ who: DeviceIdentity, _ hint: TypingHint) {
-        store.read({ [hub] view in
+        store.read({ [self] view in
             guard let part = try? Self.part(view, who.account, hint.session),
                 part.machine.control(of: who.device) != nil
             else { return }
-            var frame = ServerFrame()
-            frame.typing = TypingHint(session: hint.session, from: part.machine.user)
-            guard let bytes = try? Documents.encode(frame) else { return }
-            for address in part.machine.participants where address != part.machine.user {
-                guard let account = try? view.account(holding: address),
-                    let other = try? Self.part(view, account, hint.session)
-                else { continue }
-                hub.send(bytes, to: other.machine.legs.live.map(\.device), of: account)
+            let user = part.machine.user
+            for address in part.machine.participants where address != user {
+                if let account = try? view.account(holding: address) {
+                    typing(view, hint.session, from: user, to: account)
+                } else if let domain = address.domain {
+                    router.hint(.typing(hint.session, from: user, to: address), to: domain)
+                }
             }
         }) { _ in }
+    }
+
+    /// Tells the live legs of one user that another provider's user types.
+    func typing(_ session: SessionID, from: Address, to: Address) {
+        store.read({ [self] view in
+            guard let account = try? view.account(holding: to) else { return }
+            typing(view, session, from: from, to: account)
+        }) { _ in }
+    }
+
+    private func typing(_ view: any ReadView, _ session: SessionID, from: Address, to account: AccountID) {
+        guard let part = try? Self.part(view, account, session), part.machine.participants.contains(from) else {
+            return
+        }
+        var frame = ServerFrame()
+        frame.typing = TypingHint(session: session, from: from)
+        guard let bytes = try? Documents.encode(frame) else { return }
+        hub.send(bytes, to: part.machine.legs.live.map(\.device), of: account)
     }
 
     /// Carries an offer, an answer or a candidate to the leg that it is for, and to no other.
@@ -28,18 +45,36 @@ extension MessagingService {
     /// Both ends are named by their generation: what an earlier device still says, or what is still said to it, is
     /// dropped.
     func signal(_ who: DeviceIdentity, _ signal: MediaSignal) {
-        store.read({ [hub] view in
+        store.read({ [self] view in
             guard let part = try? Self.part(view, who.account, signal.session),
-                part.machine.holder(of: signal.medium, part.machine.user, signal.generation) == who.device,
-                let device = part.machine.holder(of: signal.medium, signal.to, signal.toGeneration),
-                let account = try? view.account(holding: signal.to)
+                part.machine.holder(of: signal.medium, part.machine.user, signal.generation) == who.device
             else { return }
-            var frame = ServerFrame()
-            frame.signal = signal
-            frame.signal?.from = part.machine.user
-            guard let bytes = try? Documents.encode(frame) else { return }
-            hub.send(bytes, to: [device], of: account)
+            var signal = signal
+            signal.from = part.machine.user
+            if (try? view.account(holding: signal.to)) ?? nil != nil {
+                pass(view, signal, from: part.machine.user)
+            } else if let domain = signal.to.domain {
+                router.hint(.signal(signal), to: domain)
+            }
         }) { _ in }
+    }
+
+    /// As above, from another provider's user.
+    func signal(_ signal: MediaSignal, from: Address) {
+        store.read({ [self] view in pass(view, signal, from: from) }) { _ in }
+    }
+
+    private func pass(_ view: any ReadView, _ signal: MediaSignal, from: Address) {
+        guard let account = try? view.account(holding: signal.to),
+            let part = try? Self.part(view, account, signal.session),
+            // Whoever speaks has the medium: which device it is, its own server has seen to.
+            part.machine.holder(of: signal.medium, from, signal.generation) != nil,
+            let device = part.machine.holder(of: signal.medium, signal.to, signal.toGeneration)
+        else { return }
+        var frame = ServerFrame()
+        frame.signal = signal
+        guard let bytes = try? Documents.encode(frame) else { return }
+        hub.send(bytes, to: [device], of: account)
     }
 }
 

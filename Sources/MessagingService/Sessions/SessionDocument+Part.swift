@@ -110,6 +110,8 @@ extension SessionDocument.Pending {
             case .resume: .resume
             case .direct: .direct
             case .move: .move
+            case .join: .join
+            case .part: .part
             case .remove: .remove
             }
         self.init(
@@ -125,8 +127,8 @@ extension SessionDocument.Pending {
             self.kind = kind
             if case .from(let sender) = direction { self.sender = sender }
             self.device = device
-        case .move(_, let device): self.device = device
-        case .hold, .resume, .direct, .remove: break
+        case .move(_, let device), .join(_, let device): self.device = device
+        case .hold, .resume, .direct, .part, .remove: break
         }
     }
 }

@@ -1,20 +1,35 @@
 import FoundationEssentials
-import MessagingCore
-import SessionCore
+public import MessagingCore
+public import SessionCore
 import Store
 
 /// What the service has to know of a session beside its machines; the same on all sides.
-struct SessionDetails: Hashable, Sendable, Codable {
-    var creator: Address
-    /// The device that asked: wanted media are proposed from there.
+public struct SessionDetails: Hashable, Sendable, Codable {
+    public var creator: Address
+    /// The device that asked: wanted media are proposed from there. Only its own server knows.
     var device: DeviceID?
-    var invited: [Address]
-    var conversation: ConversationID
-    var subject: String?
-    var started: Timestamp
-    var wanted: [MediumKind]
+    public var invited: [Address]
+    public var conversation: ConversationID
+    public var subject: String?
+    public var started: Timestamp
+    public var wanted: [MediumKind]
     /// The text that rides on the request.
-    var firstText: Envelope?
+    public var firstText: Envelope?
+}
+
+/// Both directions between the two servers of one user's part, where they are two.
+struct PeerLane: Hashable, Sendable, Codable {
+    /// The last number that was put on the lane there.
+    var sent: Int64 = 0
+    var receiver = LaneReceiver()
+}
+
+/// An own text that waits for its place from an owner elsewhere.
+struct PendingText: Hashable, Sendable, Codable {
+    var content: ContentID
+    var device: DeviceID?
+    var reports: [Report]
+    var digest: [UInt8]
 }
 
 /// What the owner keeps of a session.
@@ -23,6 +38,8 @@ struct HostSide: Hashable, Sendable, Codable {
     var details: SessionDetails
     /// What the creator paid for asking each user, as long as it may have to be given back.
     var prices: [Address: Int64] = [:]
+    /// The lanes to those who are other providers' users.
+    var lanes: [Address: PeerLane] = [:]
     var closed: Timestamp?
 
     var isOver: Bool { if case .over = machine.phase { true } else { false } }
@@ -37,6 +54,10 @@ struct PartSide: Hashable, Sendable, Codable {
     /// Media that were accepted together with the request, and the device for them.
     var welcome: [MediumKind] = []
     var welcomeDevice: DeviceID?
+    /// The lane to an owner elsewhere.
+    var lane = PeerLane()
+    /// Own texts without a place yet, where the owner is elsewhere.
+    var texts: [MessageID: PendingText] = [:]
     var closed: Timestamp?
 }
 
@@ -47,8 +68,8 @@ struct SessionKey: Hashable, Sendable {
     var role: SessionRecord.Role
 }
 
-/// One side of a session, as the writer holds it.
-enum SessionSide: Hashable, Sendable {
+/// One side of a session, as the writer holds it; in a box of its own, since tables of it are large and copied often.
+indirect enum SessionSide: Hashable, Sendable {
     case host(HostSide)
     case part(PartSide)
 
@@ -246,6 +267,7 @@ struct Layers<Key: Hashable, Value> {
     mutating func batchEnded(_ outcome: BatchOutcome) {
         switch outcome {
         case .committed:
+            if committed.count + batch.count > capacity { committed.removeAll(keepingCapacity: true) }
             for (key, value) in batch { committed[key] = value }
         case .failed: committed.removeAll(keepingCapacity: true)
         }

@@ -29,6 +29,18 @@ extension SessionTurn {
         try work.put(part, account)
     }
 
+    /// What was reserved for a text is owed now, for those it went to: somebody may have come or gone since it was said.
+    func spend(_ id: MessageID, for envelope: Envelope, _ account: AccountID) throws {
+        guard var part = try work.part(account, self.id) else { return }
+        let reserved = part.prices.removeValue(forKey: id) ?? 0
+        try work.put(part, account)
+        let price = service.settingsInForce.tariff.price(bytes: envelope.bytes) * Int64(envelope.to.count)
+        if price < reserved { return try refund(reserved - price, account, about: id) }
+        // It has its place: whoever cannot pay all of it pays what there is.
+        let extra = try min(price - reserved, work.user(account).account.balance)
+        if extra > 0 { try charge(extra, .message, account, about: id) }
+    }
+
     /// What was reserved is given back.
     func giveBack(_ id: MessageID, _ account: AccountID) throws {
         guard var part = try work.part(account, self.id), let price = part.prices.removeValue(forKey: id) else {

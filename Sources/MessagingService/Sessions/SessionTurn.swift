@@ -23,13 +23,19 @@ final class SessionTurn {
     private var shown: Set<AccountID> = []
     /// Texts of this commit, by message id, until they are stored.
     var outgoing: [MessageID: Submission] = [:]
+    /// Texts that came from another server, until they are stored.
+    var arriving: [MessageID: PeerText] = [:]
     /// Where the texts of this commit came to be in each mailbox.
     var placed: [MessageID: PlacedText] = [:]
 
     /// A text as stored in this commit.
     struct PlacedText {
-        var answer: SendAnswer
+        /// What its sender is told; nil when that is somebody else's server's business.
+        var answer: SendAnswer?
         var created: [AccountID: ChangeNumber]
+        var content: ContentID?
+        /// What its sender wants to know of it.
+        var reports: [Report] = []
     }
 
     init(_ service: MessagingService, _ work: Work, _ id: SessionID, _ details: SessionDetails) {
@@ -81,8 +87,17 @@ final class SessionTurn {
             next += 1
             switch line {
             case .toOwner(let message, let sender):
-                try changeHost { host in host.machine.take(message, from: sender, now: work.now) }
-            case .fromOwner(let message, let receiver): try take(message, receiver)
+                if try isHostedHere {
+                    try changeHost { host in host.machine.take(message, from: sender, now: work.now) }
+                } else {
+                    try tellOwner(message, from: sender)
+                }
+            case .fromOwner(let message, let receiver):
+                if try work.account(holding: receiver) != nil {
+                    try take(message, receiver)
+                } else {
+                    try tell(receiver, message)
+                }
             }
         }
         queue.removeAll(keepingCapacity: true)
@@ -90,10 +105,17 @@ final class SessionTurn {
         try show()
     }
 
+    /// Takes what an owner elsewhere says to a user of this provider.
+    func hear(_ message: FromOwner, _ receiver: Address) throws {
+        queue.append(.fromOwner(message, to: receiver))
+        try run()
+    }
+
     private func take(_ message: FromOwner, _ receiver: Address) throws {
         guard let account = try work.account(holding: receiver), var part = try work.part(account, id) else { return }
         var effects = part.machine.take(message, now: now)
         effects += welcome(message, &part)
+        effects += try joinWelcome(message, &part, account)
         try work.put(part, account)
         try settle(message, account)
         try follow(effects, account, receiver)
@@ -131,14 +153,22 @@ final class SessionTurn {
 
     // MARK: Requests
 
-    /// Asks a user of this provider: the devices that the rules admit ring.
+    /// Asks a user: the devices that the rules admit ring.
     func ask(_ address: Address) throws {
-        guard let account = try work.account(holding: address) else { return }
+        guard let account = try work.account(holding: address) else { return try request(address) }
+        try alert(account, address)
+    }
+
+    /// Rings the devices of a user of this provider, unless nobody is to notice.
+    /// - Parameter isSilent: no device rings, and the request waits for what is done about it in the same commit.
+    func alert(_ account: AccountID, _ address: Address, lane: PeerLane = PeerLane(), isSilent: Bool = false) throws {
         let user = try work.user(account)
-        let devices = service.devicesToAlert(user, details, to: address, now: now)
+        let details = try detailsNow()
+        let devices = isSilent ? [] : service.devicesToAlert(user, details, to: address, now: now)
         var part: PartSide
         if let known = try work.part(account, id) {
             part = known
+            part.details.wanted = details.wanted
             part.machine.askAgain(alerting: devices, now: now)
         } else {
             part = PartSide(
@@ -146,11 +176,22 @@ final class SessionTurn {
                 details: details
             )
         }
+        part.lane = lane
         var effects: [Participation.Effect] = [.changed]
         // Nobody would notice: the caller need not wait.
-        if devices.isEmpty { effects += try part.machine.answer(.clock(.distantFuture), now: now) }
+        if devices.isEmpty, !isSilent { effects += try part.machine.answer(.clock(.distantFuture), now: now) }
         try work.put(part, account)
         try follow(effects, account, address)
+    }
+
+    /// What a user is told who is asked now: once the session is open, it is the media that run which are wanted.
+    func detailsNow() throws -> SessionDetails {
+        guard let owner = try work.account(holding: details.creator), let host = try work.host(owner, id),
+            host.machine.phase == .open
+        else { return details }
+        var now = details
+        now.wanted = MediumKind.allCases.filter { kind in host.machine.media.media.contains { $0.kind == kind } }
+        return now
     }
 
     /// What was wanted with the request is proposed once somebody is there.
@@ -180,5 +221,35 @@ final class SessionTurn {
         else { return [] }
         part.welcome.remove(at: index)
         return (try? part.machine.consent(change.proposal.id, on: device)) ?? []
+    }
+
+    /// Media that ran before the user came, and were accepted together with the request.
+    private func joinWelcome(
+        _ message: FromOwner,
+        _ part: inout PartSide,
+        _ account: AccountID
+    ) throws -> [Participation.Effect] {
+        guard case .media = message, let device = part.welcomeDevice, !part.welcome.isEmpty else { return [] }
+        var effects: [Participation.Effect] = []
+        for medium in part.machine.media where part.welcome.contains(medium.kind) {
+            let isOffered = part.machine.changes.contains {
+                $0.medium == medium.id && $0.awaited.contains(part.machine.user)
+            }
+            guard medium.placements[part.machine.user] == nil, !isOffered else { continue }
+            part.welcome.removeAll { $0 == medium.kind }
+            do {
+                try check(medium.kind, on: device, account)
+                let join = MediaProposal(
+                    id: MessageID(stored: "\(id)-join-\(medium.id.rawValue)"),
+                    change: .join(medium.id, on: device),
+                    revision: part.machine.revision
+                )
+                effects += try part.machine.propose(join, from: device)
+            } catch is Refusal {
+                // The conversation goes on without it; the person may take part later.
+                continue
+            }
+        }
+        return effects
     }
 }

@@ -131,21 +131,22 @@ extension MessagingService {
     /// The devices of everybody else in a session, as far as each of them lets others see.
     public func counterparts(_ who: DeviceIdentity, _ id: SessionID) async throws -> CounterpartList {
         let now = clock()
-        return try await read { view in
+        var (user, known) = try await read { view in
             let part = try Self.part(view, who.account, id)
             let others = part.machine.participants.filter { $0 != part.machine.user }
-            return CounterpartList(
-                users: try others.map { address in
-                    guard let account = try view.account(holding: address), let user = try view.user(account) else {
-                        return CounterpartDocument(user: address)
-                    }
-                    return Self.counterpart(address, user, part.machine.media, now)
-                }
-            )
+            let known = try others.map { address in
+                let user = try view.account(holding: address).flatMap { try view.user($0) }
+                return (address, user.map { Self.counterpart(address, $0, part.machine.media, now) })
+            }
+            return (part.machine.user, known)
         }
+        for index in known.indices where known[index].1 == nil {
+            known[index].1 = await router.counterpart(known[index].0, in: id, for: user)
+        }
+        return CounterpartList(users: known.map { $0.1 ?? CounterpartDocument(user: $0.0) })
     }
 
-    private static func counterpart(
+    static func counterpart(
         _ address: Address,
         _ user: UserState,
         _ media: [Medium],

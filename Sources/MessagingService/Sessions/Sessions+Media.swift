@@ -28,7 +28,11 @@ extension MessagingService {
             {
                 try turn.check(kind, on: device, who.account)
             }
-            try turn.change(who.account) { try $0.machine.consent(change, on: device) }
+            try turn.change(who.account) { part in
+                // Whoever is asked anew answers anew: what was said to the request holds no longer.
+                part.welcome = []
+                return try part.machine.consent(change, on: device)
+            }
         }
     }
 
@@ -44,7 +48,7 @@ extension MessagingService {
         }
     }
 
-    /// A device could not make a medium run: the medium ends, the session stays.
+    /// A device could not make a medium run: it ends, among several for this user alone; the session stays.
     /// - Throws: ``Refusal`` `conflict` when the medium is not on this device.
     public func mediumFailed(_ who: DeviceIdentity, _ id: SessionID, _ medium: MediumID) async throws -> SessionDocument
     {
@@ -91,12 +95,12 @@ extension SessionTurn {
         case .add(let kind, _, let source, let device):
             try check(kind, on: device, account)
             if let source { try check(source, kind, account) }
-        case .move(let medium, let device):
+        case .move(let medium, let device), .join(let medium, let device):
             guard let kind = part.machine.media.first(where: { $0.id == medium })?.kind else {
                 throw Refusal(.notFound, "there is no such medium in the session")
             }
             try check(kind, on: device, account)
-        case .hold, .resume, .direct, .remove: break
+        case .hold, .resume, .direct, .part, .remove: break
         }
         // The owner's refusal is the device's answer: nothing is left pending when it is the same server.
         if let owner = try work.account(holding: details.creator), let host = try work.host(owner, id) {
@@ -133,6 +137,8 @@ extension SessionTurn {
         case .resume: return .resume(medium)
         case .direct: return .direct(medium, request.sender.map { .from($0) } ?? .both)
         case .move: return .move(medium, to: device)
+        case .join: return .join(medium, on: device)
+        case .part: return .part(medium)
         }
     }
 

@@ -59,10 +59,7 @@ extension MessagingService {
             throw Refusal(.tooMany, "at most \(SessionLimits.sessionsPerUser) conversations at a time")
         }
         for address in request.to {
-            guard case .local(let account) = try resolve(work, address) else {
-                throw Refusal(.notFound, "\(address): there is nobody to ask")
-            }
-            guard account != who.account else { throw Refusal(.invalidRequest, "a conversation is asked of others") }
+            guard let account = try toAsk(work, address, who) else { continue }
             guard try work.part(account, request.id) == nil else {
                 throw Refusal(.conflict, "this id was used for another conversation")
             }
@@ -97,6 +94,18 @@ extension MessagingService {
         for address in machine.called { try turn.ask(address) }
         try turn.run()
         return try document(work, who.account, request.id)
+    }
+
+    /// Somebody who can be asked: an account of this provider, or nil for another provider's user.
+    /// - Throws: ``Refusal`` `not-found`, `invalid-request`.
+    private func toAsk(_ work: Work, _ address: Address, _ who: DeviceIdentity) throws -> AccountID? {
+        switch try resolve(work, address) {
+        case .local(let account):
+            guard account != who.account else { throw Refusal(.invalidRequest, "a conversation is asked of others") }
+            return account
+        case .remote where address.domain.map(router.reaches) ?? false: return nil
+        case .remote, .unknown: throw Refusal(.notFound, "\(address): there is nobody to ask")
+        }
     }
 
     private func details(
@@ -239,16 +248,15 @@ extension MessagingService {
     /// Asks another user to join.
     public func invite(_ who: DeviceIdentity, _ id: SessionID, _ address: Address) async throws -> SessionDocument {
         try await change(who, id) { turn in
-            guard case .local(let account) = try self.resolve(turn.work, address) else {
-                throw Refusal(.notFound, "\(address): there is nobody to ask")
-            }
-            guard account != who.account else { throw Refusal(.invalidRequest, "a conversation is asked of others") }
+            _ = try self.toAsk(turn.work, address, who)
             guard let part = try turn.work.part(who.account, id), !part.machine.participants.contains(address) else {
                 throw Refusal(.conflict, "\(address) takes part already")
             }
-            guard let owner = try turn.work.account(holding: turn.details.creator),
-                let host = try turn.work.host(owner, id), host.machine.seats.count < SessionLimits.participants
-            else { throw Refusal(.tooMany, "at most \(SessionLimits.participants) users in a session") }
+            // An owner elsewhere counts the seats itself.
+            if let owner = try turn.work.account(holding: turn.details.creator) {
+                guard let host = try turn.work.host(owner, id), host.machine.seats.count < SessionLimits.participants
+                else { throw Refusal(.tooMany, "at most \(SessionLimits.participants) users in a session") }
+            }
             try turn.change(who.account) { try $0.machine.invite(address) }
         }
     }
@@ -291,18 +299,20 @@ extension MessagingService {
             expires: request.expires,
             parts: parts
         )
-        turn.outgoing[request.id] = Submission(
+        let submission = Submission(
             envelope: envelope,
             device: who.device,
             reports: request.reports ?? [],
             session: SessionDelivery(legs: [:]),
             digest: digest
         )
+        guard try turn.isHostedHere else { return try turn.sayElsewhere(submission, who.account) }
+        turn.outgoing[request.id] = submission
         try turn.change(who.account) { try $0.machine.send(request.id) }
-        guard let placed = turn.placed[request.id] else {
+        guard let answer = turn.placed[request.id]?.answer else {
             throw Refusal(.conflict, "the conversation ended before the text could join it")
         }
-        return placed.answer
+        return answer
     }
 
     // MARK: Common

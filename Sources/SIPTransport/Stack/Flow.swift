@@ -69,6 +69,9 @@ public struct SIPStackConfiguration: Sendable {
 ///
 /// All calls come on the event loop of the stack.
 public protocol SIPStackHandler: AnyObject {
+    /// What to answer to a request, other than ACK and CANCEL, without a transaction (RFC 3261 section 8.2.7): strangers
+    /// cost no memory then. Nil makes one. A request that comes again is asked about again.
+    func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage?
     /// A request arrived that is neither ACK nor CANCEL. Answer it with ``ServerTransaction/respond(_:)``, now or later.
     func received(_ transaction: ServerTransaction)
     /// An ACK for a 2xx arrived, or one that belongs to nothing.
@@ -84,6 +87,8 @@ public protocol SIPStackHandler: AnyObject {
 }
 
 extension SIPStackHandler {
+    /// Every request gets a transaction.
+    public func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage? { nil }
     /// Does nothing.
     public func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {}
     /// Answers the INVITE with 487.

@@ -35,6 +35,8 @@ extension SIPStack {
         }
         if method == .ack {
             self.handler?.received(acknowledgement: request, for: nil, on: flow)
+        } else if method != .cancel, let answer = self.handler?.answerWithoutTransaction(request, on: flow) {
+            self.sendWithoutTransaction(answer, to: request, on: flow)
         } else if let transaction = self.make(request, via, key, identity, on: flow) {
             self.begin(transaction)
         }
@@ -191,6 +193,10 @@ extension SIPStack {
     func answerStateless(_ request: SIPMessage, _ status: SIPStatus, on flow: Flow) {
         var response = SIPMessage(status, to: request, toTag: RandomText.token(16))
         if status == 503 { response.append(.retryAfter, "5") }
+        self.sendWithoutTransaction(response, to: request, on: flow)
+    }
+
+    private func sendWithoutTransaction(_ response: SIPMessage, to request: SIPMessage, on flow: Flow) {
         let via = try? request.topVia()
         let address = via.map { ServerRecord.returnAddress($0, flow) } ?? flow.remote
         _ = self.send(response.serialized(), to: address, on: flow) {}

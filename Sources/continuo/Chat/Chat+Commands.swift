@@ -125,6 +125,8 @@ extension Chat {
                 case .hold: .hold
                 case .resume: .resume
                 case .place: .move
+                case .join: .join
+                case .part: .part
                 case .drop: .remove
                 }
             var request = MediaRequest(

@@ -35,7 +35,12 @@ enum ChatInput: Equatable {
         case hold
         case resume
         case place
+        case join
+        case part
         case drop
+
+        /// Whether it says on which device.
+        var namesDevice: Bool { self == .place || self == .join }
     }
 
     static let helpText = """
@@ -52,6 +57,7 @@ enum ChatInput: Equatable {
           /voice [DEVICE]  /video [DEVICE]  /show FILE [DEVICE]   propose voice, live video, a stored video
           /yes [DEVICE]  /no          answer a proposal
           /hold N  /resume N  /place N DEVICE  /drop N            change a medium
+          /join N DEVICE  /part N     take part in a medium of the others; leave it to them
           /play N [SECONDS]  /pause N [SECONDS]                   a stored video, for all
           /quit
         """
@@ -101,7 +107,7 @@ enum ChatInput: Equatable {
 
     private static func medium(_ name: String, _ rest: [String]) -> ChatInput? {
         guard let number = rest.first.flatMap({ Int32($0) }) else { return nil }
-        if let verb = MediumVerb(rawValue: name), rest.count == (verb == .place ? 2 : 1) {
+        if let verb = MediumVerb(rawValue: name), rest.count == (verb.namesDevice ? 2 : 1) {
             return .change(verb, number, device: rest.count > 1 ? rest[1] : nil)
         }
         guard rest.count <= 2 else { return nil }

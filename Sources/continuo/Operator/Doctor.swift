@@ -7,13 +7,22 @@ import MessagingCore
 /// `continuo doctor`
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Examine configuration, server, database and files; say what is wrong and what mends it."
+        abstract: "Examine configuration, server, database and files, or the way to another provider.",
+        discussion: """
+            Says what is wrong and what mends it. With a domain, it looks at the way there: own certificate, route, \
+            connection, the other certificate, answer to OPTIONS, and clock.
+            """
     )
+    @Argument(help: "The domain of another provider.") var peer: String?
     @OptionGroup var server: OperatorOptions
 
     func run() async throws {
         let configuration = try server.configuration()
         var findings = [Finding("configuration", .good, configurationPath(server.config) ?? "defaults")]
+        if let peer {
+            findings += await ContinuoServer.examine(peer: peer, configuration, logger: makeLogger("error"))
+            return try report(findings)
+        }
         do {
             findings += try await ContinuoServer.examine(data: configuration.data)
         } catch let error as DataFolderError where error.problem.contains("in use") {
@@ -22,6 +31,10 @@ struct Doctor: AsyncParsableCommand {
         } catch {
             findings.append(Finding("data", .bad, "\(error)"))
         }
+        try report(findings)
+    }
+
+    private func report(_ findings: [Finding]) throws {
         for finding in findings {
             if server.json {
                 try printJSON(finding)

@@ -25,10 +25,12 @@ struct Serve: AsyncParsableCommand {
         raiseDescriptorLimit()
         let pages = WebPages(files: web.map(WebFiles.inFolder) ?? .embedded)
         try await server.run(pages: pages) { addresses in
-            logger.notice(
-                "ready",
-                metadata: ["client": "\(addresses.client)", "operator": "\(addresses.operators)"]
-            )
+            var metadata: Logger.Metadata = [
+                "client": "\(addresses.client)", "operator": "\(addresses.operators)",
+            ]
+            if let peers = addresses.peers { metadata["interconnect"] = "\(peers)" }
+            for (kind, address) in addresses.sip { metadata["sip-\(kind)"] = "\(address)" }
+            logger.notice("ready", metadata: metadata)
         }
         logger.notice("stopped; everything acknowledged is on disk")
     }

@@ -99,8 +99,8 @@ struct LogOut: AsyncParsableCommand {
 /// `continuo devices`
 struct Devices: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the account's devices; rename or revoke one.",
-        subcommands: [List.self, Rename.self, Revoke.self],
+        abstract: "List the account's devices; rename or revoke one; add a SIP phone.",
+        subcommands: [List.self, Phone.self, Rename.self, Revoke.self],
         defaultSubcommand: List.self
     )
 

@@ -44,7 +44,11 @@ final class TestGateway: Sendable {
 
     /// Cheap passwords: the tests are not about those.
     static func configuration() -> ServiceConfiguration {
-        ServiceConfiguration(domains: ["a.example"], passwordCost: 4)
+        ServiceConfiguration(
+            domains: ["a.example"],
+            passwordCost: 4,
+            sip: SIPAccess(realm: "a.example", servers: ["sip.a.example:5060;transport=tcp"], allowsMD5: false)
+        )
     }
 
     private init(limits: GatewayLimits, tls: TLSFiles?, configuration: ServiceConfiguration) async throws {

@@ -30,6 +30,7 @@ final class Installation: @unchecked Sendable {
     private(set) var server: Process?
     var extraConfiguration = ""
     var scheme = "http"
+    var domain = "a.example"
 
     var url: String { "\(scheme)://127.0.0.1:\(port)" }
     var data: String { folder.path + "/data" }
@@ -61,7 +62,7 @@ final class Installation: @unchecked Sendable {
     func writeConfiguration() throws {
         let yaml = """
             data: \(data)
-            domains: [a.example]
+            domains: [\(domain)]
             client:
               listen: 127.0.0.1:\(port)
             \(extraConfiguration)

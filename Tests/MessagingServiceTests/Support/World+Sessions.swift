@@ -2,6 +2,7 @@ import ClientWire
 import MessagingCore
 import SessionCore
 import Store
+import Testing
 
 @testable import MessagingService
 
@@ -80,5 +81,24 @@ extension World {
         request.device = device
         _ = try await service.propose(who, id, request)
         return request.id
+    }
+
+    /// Takes a device through getting ready and catching up, as its client does: until it is live.
+    func join(_ who: DeviceIdentity, _ id: SessionID) async throws -> [String] {
+        var document = try await service.session(who, id)
+        func leg() throws -> SessionDocument.Leg {
+            try #require(document.legs.first { $0.device == who.device && $0.state != .draining })
+        }
+        let generation = try leg().generation
+        document = try await service.step(who, id, LegStep(generation, .ready))
+        var texts: [String] = []
+        var position = try #require(try leg().start)
+        while true {
+            let page = try await service.texts(who, id, after: position, limit: 20)
+            texts += page.texts.map { $0.message?.parts.first?.text ?? "?" }
+            position = page.texts.last?.message?.session?.ordinal ?? position
+            if try leg().state == .live, position >= page.head { return texts }
+            document = try await service.step(who, id, LegStep(generation, .progress, position: position))
+        }
     }
 }

@@ -38,6 +38,9 @@ final class TemporaryFolder: Sendable {
 final class World: Sendable {
     static let password = "correct horse"
 
+    let domain: String
+    /// Where the ids of the test's clients come from.
+    let random: @Sendable (Int) -> [UInt8]
     let folder: TemporaryFolder
     let clock: SteeredClock
     let store: FaultyStore
@@ -45,11 +48,15 @@ final class World: Sendable {
     let service: MessagingService
 
     private init(
+        domain: String,
+        random: @escaping @Sendable (Int) -> [UInt8],
         folder: TemporaryFolder,
         clock: SteeredClock,
         window: WindowLimits,
         router: any OutboundRouter
     ) async throws {
+        self.domain = domain
+        self.random = random
         self.folder = folder
         self.clock = clock
         store = FaultyStore(try SQLiteStore(path: folder.path + "/continuo.sqlite"))
@@ -60,7 +67,7 @@ final class World: Sendable {
             store: store,
             blobs: blobs,
             // The least that scrypt takes: these tests are not about its cost.
-            configuration: ServiceConfiguration(passwordCost: 4, window: window),
+            configuration: ServiceConfiguration(domains: [domain], passwordCost: 4, window: window, lanesInHand: 1),
             logger: logger,
             router: router,
             clock: { clock.now }
@@ -68,10 +75,20 @@ final class World: Sendable {
     }
 
     static func open(
+        domain: String = "localhost",
+        random: @escaping @Sendable (Int) -> [UInt8] = { randomBytes($0) },
+        clock: SteeredClock = SteeredClock(),
         window: WindowLimits = WindowLimits(),
         router: any OutboundRouter = NoRoutes()
     ) async throws -> World {
-        try await World(folder: try TemporaryFolder(), clock: SteeredClock(), window: window, router: router)
+        try await World(
+            domain: domain,
+            random: random,
+            folder: try TemporaryFolder(),
+            clock: clock,
+            window: window,
+            router: router
+        )
     }
 
     /// Closes this service and opens another one over the same files, as a restore does if it renews the epochs.
@@ -82,14 +99,21 @@ final class World: Sendable {
             try await restored.renewEpochs(Epoch.fresh)
             try restored.close()
         }
-        return try await World(folder: folder, clock: clock, window: WindowLimits(), router: router)
+        return try await World(
+            domain: domain,
+            random: random,
+            folder: folder,
+            clock: clock,
+            window: WindowLimits(),
+            router: router
+        )
     }
 
     deinit { try? store.close() }
 
     // MARK: People
 
-    /// Makes an account `NAME@localhost`, and a device of each kind.
+    /// Makes an account `NAME` at the domain, and a device of each kind.
     func person(
         _ name: String,
         also others: [String] = [],
@@ -97,7 +121,7 @@ final class World: Sendable {
         balance: Int64 = 0,
         entitlement: Entitlement? = nil
     ) async throws -> Person {
-        let addresses = try ([name] + others).map { try Address("\($0)@localhost") }
+        let addresses = try ([name] + others).map { try Address("\($0)@\(domain)") }
         let account = try await service.createAccount(
             AccountRequest(
                 name: name,
@@ -145,7 +169,7 @@ final class World: Sendable {
         let milliseconds = hexadecimal(
             (0..<6).reversed().map { UInt8(truncatingIfNeeded: (time ?? clock.now).rawValue >> ($0 * 8)) }
         )
-        let random = hexadecimal(randomBytes(9))
+        let random = hexadecimal(random(9))
         return try MessageID(
             "\(milliseconds.prefix(8))-\(milliseconds.suffix(4))-7\(random.prefix(3))"
                 + "-8\(random.dropFirst(3).prefix(3))-\(random.suffix(12))"

@@ -129,10 +129,12 @@ struct Scenario {
         guard let part = world.servers[key.user]?.parts[session], let target = device(of: key.user) else { return }
         let change: MediaChange
         if let medium = world.dice.pick(part.media), world.dice.chance(70) {
-            switch world.dice.below(5) {
+            switch world.dice.below(8) {
             case 0: change = .hold(medium.id)
             case 1: change = .resume(medium.id)
             case 2: change = .remove(medium.id)
+            case 3: change = .part(medium.id)
+            case 4, 5: change = .join(medium.id, on: target.device)
             default: change = .move(medium.id, to: target.device)
             }
         } else {

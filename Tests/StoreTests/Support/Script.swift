@@ -217,7 +217,8 @@ struct Script {
                 content: ContentID(rawValue: Int64(below(9))),
                 lane: "lane-\(below(Self.names))",
                 task: below(2) == 0
-                    ? .message(receiver: Self.address(0)) : .report(receiver: Self.address(1), .delivered),
+                    ? .message(receiver: Self.address(0))
+                    : .report(to: Self.address(0), receiver: Self.address(1), .delivered),
                 expires: time()
             )
             return .enqueue(entry, due: time())

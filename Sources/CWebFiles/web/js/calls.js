@@ -1,5 +1,6 @@
 // Voice and live video on this device: which connections there are to be, what they send, and what is heard and seen.
 
+import { Paths } from "./paths.js";
 import { Peer } from "./peer.js";
 
 /**
@@ -10,8 +11,8 @@ import { Peer } from "./peer.js";
  * @typedef {{session: Session, user: string, device: number, lines: Map<number, Line>}} Pair
  */
 
-/** A path that does not run after so long is given up. */
-const patience = 20_000;
+/** What the server tells of relays is asked again after so long: half as long as its credentials hold. */
+const relaysHold = 6 * 3_600_000;
 
 export class Calls {
   /** @param {import("./sessions.js").Sessions} sessions */
@@ -20,6 +21,7 @@ export class Calls {
     this.own = sessions.own;
     /** @type {RTCConfiguration | null} */
     this.configuration = null;
+    this.asked = 0;
     /** @type {Map<string, {peer: Peer, pair: Pair}>} by session, user and their device */
     this.peers = new Map();
     /** @type {Map<string, MediaStreamTrack | null>} What this device sends, by session and medium; null while asked for. */
@@ -28,11 +30,10 @@ export class Calls {
     this.remote = new Map();
     /** @type {Set<string>} */
     this.muted = new Set();
-    /** @type {Set<string>} Moves and failures that were told. */
-    this.told = new Set();
     /** @type {Signal[]} Signals for a connection that this device does not know of yet. */
     this.early = [];
-    setInterval(() => this.check(), 1000);
+    this.paths = new Paths(sessions, this.peers);
+    setInterval(() => this.paths.check(), 1000);
   }
 
   /**
@@ -79,8 +80,19 @@ export class Calls {
     ];
   }
 
+  /** Who cannot be asked now is asked with the next change; until then paths are sought without relays. */
+  async askForRelays() {
+    if (this.configuration && Date.now() - this.asked < relaysHold) return;
+    try {
+      this.configuration = await this.sessions.device.api.json("GET", "/v1/ice");
+      this.asked = Date.now();
+    } catch (error) {
+      console.info("no relays are known", error);
+    }
+  }
+
   async update() {
-    this.configuration ??= await this.sessions.device.api.json("GET", "/v1/ice").catch(() => ({}));
+    await this.askForRelays();
     /** @type {Set<string>} */
     const wanted = new Set();
     for (const session of this.sessions.all) {
@@ -98,7 +110,7 @@ export class Calls {
     }
     this.release();
     for (const signal of this.early.splice(0)) this.take(signal);
-    this.check();
+    this.paths.check();
   }
 
   /**
@@ -126,7 +138,7 @@ export class Calls {
         this.remote.set(name, [...others, { user: pair.user, track }]);
         this.sessions.tell();
       },
-      state: () => this.check(),
+      state: () => this.paths.check(),
     });
     this.peers.set(key, { peer, pair });
     peer.set(pair.lines);
@@ -171,15 +183,30 @@ export class Calls {
 
   /** Lets go of what is not this device's any more. */
   release() {
-    const here = new Set(this.sessions.all.flatMap((session) =>
-      this.pairs(session).flatMap((pair) => [...pair.lines.keys()].map((id) => `${session.id} ${id}`))));
+    /** @type {Map<string, Set<string>>} Who shares each medium with this device. */
+    const here = new Map();
+    for (const session of this.sessions.all) {
+      for (const { user, lines } of this.pairs(session)) {
+        for (const id of lines.keys()) {
+          const name = `${session.id} ${id}`;
+          here.set(name, (here.get(name) ?? new Set()).add(user));
+        }
+      }
+    }
     for (const [name, track] of this.tracks) {
       if (here.has(name)) continue;
       track?.stop();
       this.tracks.delete(name);
     }
-    for (const name of this.remote.keys()) if (!here.has(name)) this.remote.delete(name);
+    let isLess = false;
+    for (const [name, all] of this.remote) {
+      const left = all.filter((one) => here.get(name)?.has(one.user));
+      isLess ||= left.length < all.length;
+      if (left.length > 0) this.remote.set(name, left);
+      else this.remote.delete(name);
+    }
     this.silence();
+    if (isLess) this.sessions.tell();
   }
 
   /** What is held or muted is not sent. */
@@ -201,37 +228,5 @@ export class Calls {
     if (!this.muted.delete(name)) this.muted.add(name);
     this.silence();
     this.sessions.tell();
-  }
-
-  /** Tells of moves whose path runs, and gives up what does not come about. */
-  check() {
-    for (const { peer, pair } of this.peers.values()) {
-      const { session } = pair;
-      const isLate = !peer.isConnected && Date.now() - peer.since > patience;
-      if (peer.isConnected) peer.since = Date.now();
-      for (const move of session.pending) {
-        const isMine = move.change === "move" && move.by === session.user && move.device === this.own && move.until;
-        if (isMine && pair.lines.has(move.medium) && (peer.isConnected || isLate)) {
-          this.once(session, `media/${encodeURIComponent(move.id)}/path`, { connected: peer.isConnected });
-        }
-      }
-      if (!isLate || !peer.offers) continue;
-      for (const { medium, own } of pair.lines.values()) {
-        const placed = medium.placements.find((one) => one.user === session.user);
-        if (placed?.generation === own) this.once(session, `failed/${medium.id}`, {});
-      }
-    }
-  }
-
-  /**
-   * @param {Session} session
-   * @param {string} what
-   * @param {object} body
-   */
-  once(session, what, body) {
-    const name = `${session.id} ${what}`;
-    if (this.told.has(name)) return;
-    this.told.add(name);
-    this.sessions.command(session, what, body).catch((error) => console.info("it was over already", error));
   }
 }

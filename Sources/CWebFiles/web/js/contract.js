@@ -32,7 +32,7 @@
  * @typedef {{state: {isPlaying: boolean, position: number, rate: number}, at: string, revision: number}} Playback
  * @typedef {{id: number, kind: MediumKind, sender?: string, held: string[], placements: Placement[],
  *   owner?: string, playback?: Playback}} Medium
- * @typedef {{id: string, by: string, change: "add" | "hold" | "resume" | "direct" | "move" | "remove",
+ * @typedef {{id: string, by: string, change: "add" | "hold" | "resume" | "direct" | "move" | "join" | "part" | "remove",
  *   medium: number, kind?: MediumKind, sender?: string, device?: number, awaited: string[], until?: string}} Pending
  * @typedef {{id: string, creator: string, user: string, conversation: string, subject?: string, started: string,
  *   state: "calling" | "alerting" | "joining" | "open" | "over", end?: string, participants: string[],

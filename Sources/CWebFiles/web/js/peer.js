@@ -24,9 +24,10 @@ export class Peer {
    * @param {Owner} owner
    */
   constructor(configuration, offers, owner) {
+    this.configuration = configuration;
     this.offers = offers;
     this.owner = owner;
-    this.connection = new RTCPeerConnection(configuration);
+    this.connection = this.open();
     /** @type {Map<number, Line>} */
     this.lines = new Map();
     /** @type {Map<number, RTCRtpTransceiver>} by medium */
@@ -35,20 +36,37 @@ export class Peer {
     this.names = new Map();
     this.since = Date.now();
     this.isClosed = false;
+    this.hasAsked = false;
+    /** What names the other end's connection in its offers. */
+    this.origin = "";
     /** Offers and answers, one after the other. */
     this.work = Promise.resolve();
     this.timer = 0;
-    this.connection.ontrack = (event) => {
+  }
+
+  open() {
+    const connection = new RTCPeerConnection(this.configuration);
+    connection.ontrack = (event) => {
       const medium = this.names.get(event.transceiver.mid ?? "");
       if (medium !== undefined) this.owner.arrived(medium, event.track);
     };
-    this.connection.onconnectionstatechange = () => {
-      if (this.connection.connectionState === "failed" && this.offers) {
-        this.connection.restartIce();
+    connection.onconnectionstatechange = () => {
+      if (connection !== this.connection) return;
+      if (connection.connectionState === "failed" && this.offers) {
+        connection.restartIce();
         this.offer();
       }
       this.owner.state();
     };
+    return connection;
+  }
+
+  /** The other end has lost what was agreed with it: its page was loaded anew. So nothing of it counts here either. */
+  renew() {
+    this.connection.close();
+    this.connection = this.open();
+    this.transceivers.clear();
+    this.names.clear();
   }
 
   get isConnected() {
@@ -74,6 +92,10 @@ export class Peer {
         this.transceivers.set(id, this.connection.addTransceiver(kind, { direction: "sendrecv" }));
       }
       if (added.length > 0 || removed.length > 0) this.offer();
+    } else if (!this.hasAsked && this.first) {
+      // A page loaded anew knows nothing of the connection that the other end still holds.
+      this.hasAsked = true;
+      this.owner.send(this.first, { ask: true });
     }
     this.attach();
   }
@@ -111,8 +133,12 @@ export class Peer {
     this.timer = window.setTimeout(() => this.sayOffer(), offerEvery);
   }
 
-  /** @param {{description?: RTCSessionDescriptionInit, names?: Record<string, number>}} payload */
+  /** @param {{description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean}} payload */
   take(payload) {
+    if (payload.ask) {
+      this.begin();
+      return;
+    }
     this.work = this.work.then(async () => {
       const { description, names } = payload;
       if (this.isClosed || !description) return;
@@ -124,6 +150,9 @@ export class Peer {
         return;
       }
       if (this.offers) return;
+      const origin = /^o=\S+ (\S+)/m.exec(description.sdp ?? "")?.[1] ?? "";
+      if (this.origin !== "" && this.origin !== origin) this.renew();
+      this.origin = origin;
       for (const [mid, id] of Object.entries(names ?? {})) this.names.set(mid, Number(id));
       await this.connection.setRemoteDescription(description);
       for (const transceiver of this.connection.getTransceivers()) {
@@ -138,6 +167,16 @@ export class Peer {
       const line = this.first;
       if (line) this.owner.send(line, { description: this.connection.localDescription?.toJSON() });
     }).catch((error) => console.warn("an offer or answer could not be taken", error));
+  }
+
+  /** The other end has begun anew. Where nothing was agreed with it yet an offer is on its way anyhow. */
+  begin() {
+    this.work = this.work.then(() => {
+      if (!this.offers || this.isClosed || !this.connection.remoteDescription) return;
+      clearTimeout(this.timer);
+      this.renew();
+      this.set(this.lines);
+    });
   }
 
   /** Candidates go with the description: the other end may be another provider's. */

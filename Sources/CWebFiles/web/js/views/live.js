@@ -84,6 +84,7 @@ export class LivePanel {
     const { sessions } = this.device;
     const leave = /** @type {[Parameters<typeof icon>[0], string, () => Promise<unknown>]} */ (
       ["leave", t(session.state === "calling" ? "takeBack" : "leave"), () => sessions.command(session, "leave")]);
+    const takeOut = /** @type {typeof leave} */ (["close", t("takeOut"), () => this.takeOut(session)]);
     if (session.state === "alerting") {
       return [
         ["check", t("accept"), () => sessions.command(session, "accept", { media: session.wanted })],
@@ -99,6 +100,7 @@ export class LivePanel {
       ["move", t("continueOn"), () => this.continue(session)],
       ["devices", t("theirDevices"), () => this.counterparts(session)],
       ["people", t("addSomebody"), () => this.invite(session)],
+      ...(session.creator === session.user && session.participants.length > 2 ? [takeOut] : []),
       leave,
     ];
   }
@@ -187,6 +189,18 @@ export class LivePanel {
       { name: t("ask"), answer: () => field.value.trim() },
     ]);
     if (address) await this.device.sessions.command(session, "participants", { address });
+  }
+
+  /**
+   * Whoever asked for the conversation may end it for one of the others.
+   * @param {Session} session
+   */
+  async takeOut(session) {
+    const people = h("select", {}, this.device.sessions.others(session).map((one) => h("option", { value: one }, plainAddress(one))));
+    const address = await choose(t("takeOut"), [h("label", {}, t("address"), people)], [
+      { name: t("takeOutNow"), answer: () => people.value },
+    ]);
+    if (address) await this.device.sessions.command(session, "remove", { address });
   }
 }
 

@@ -80,12 +80,8 @@ export class MediaList {
    * @param {string} kind
    */
   async accept(session, change, kind) {
-    const devices = await ableDevices(this.device, abilities[kind]);
-    if (devices.length === 0) throw new Error(t("noAbleDevice"));
-    if (devices.length === 1) return this.answer(session, change, { accept: true, device: devices[0].device.id });
-    const device = deviceField(t("device"), devices);
-    const chosen = await choose(t("acceptOn"), [device.field], [{ name: t("accept"), answer: () => device.value() }]);
-    return chosen === null ? undefined : this.answer(session, change, { accept: true, device: chosen });
+    const device = await this.deviceFor(kind, "acceptOn");
+    if (device !== null) await this.answer(session, change, { accept: true, device });
   }
 
   /**
@@ -103,13 +99,15 @@ export class MediaList {
    */
   medium(session, medium) {
     const isMuted = this.sessions.calls?.muted.has(`${session.id} ${medium.id}`) ?? false;
+    const isAsked = session.pending.some((one) => one.medium === medium.id && one.awaited.includes(session.user));
+    const unreachable = medium.placements.length > 2 ? this.sessions.calls?.paths.unreachable(session, medium) ?? [] : [];
     const { playback: _, ...shown } = medium;
-    const key = JSON.stringify([shown, isMuted]);
+    const key = JSON.stringify([shown, isMuted, isAsked, unreachable]);
     const known = this.rows.get(medium.id);
     if (!known || known.key !== key) {
       const row = known?.row ?? h("li", { "data-medium": medium.kind });
       const tile = this.tiles.get(medium.id)?.root;
-      const bar = this.bar(session, medium, isMuted);
+      const bar = this.bar(session, medium, { isMuted, isAsked, unreachable });
       // Whatever plays stays where it is.
       const old = row.querySelector(":scope > .bar");
       if (old) old.replaceWith(bar);
@@ -124,9 +122,9 @@ export class MediaList {
   /**
    * @param {Session} session
    * @param {Medium} medium
-   * @param {boolean} isMuted
+   * @param {{isMuted: boolean, isAsked: boolean, unreachable: string[]}} state
    */
-  bar(session, medium, isMuted) {
+  bar(session, medium, { isMuted, isAsked, unreachable }) {
     const isHeld = medium.held.includes(session.user);
     const own = medium.placements.find((one) => one.user === session.user);
     const places = medium.placements.map((one) =>
@@ -137,13 +135,42 @@ export class MediaList {
     const isLive = medium.kind === "audio" || medium.kind === "video";
     return h("div", { class: "bar" },
       h("strong", {}, t(/** @type {"medium.audio"} */ (`medium.${medium.kind}`))),
-      h("span", { class: "hint" }, places.join(" · "), medium.held.length > 0 && ` · ${t("mediumHeld")}`),
+      h("span", { class: "hint" }, places.join(" · "), medium.held.length > 0 && ` · ${t("mediumHeld")}`,
+        unreachable.length > 0 && ` · ${t("mediumUnreached", { people: unreachable.map(plainAddress).join(", ") })}`),
       isLive && own?.device === this.sessions.own
         && button(medium.kind === "video" ? "camera" : isMuted ? "silent" : "microphone",
           t(medium.kind === "video" ? (isMuted ? "cameraOn" : "cameraOff") : isMuted ? "soundOn" : "soundOff"), async () => this.sessions.calls?.mute(session, medium.id), isMuted),
-      button(isHeld ? "play" : "pause", t(isHeld ? "resume" : "holdMedium"), change(isHeld ? "resume" : "hold")),
-      own && button("move", t("moveMedium"), () => this.move(session, medium)),
-      button("close", t("removeMedium"), change("remove")));
+      own ? [
+        button(isHeld ? "play" : "pause", t(isHeld ? "resume" : "holdMedium"), change(isHeld ? "resume" : "hold")),
+        button("move", t("moveMedium"), () => this.move(session, medium)),
+        // Of two whoever goes out ends it.
+        medium.placements.length > 2 && button("leave", t("partMedium"), change("part")),
+        button("close", t("removeMedium"), change("remove")),
+      ] : !isAsked && button("check", t("joinMedium"), () => this.join(session, medium)));
+  }
+
+  /**
+   * Takes part in what the others have, on one of this person's devices.
+   * @param {Session} session
+   * @param {Medium} medium
+   */
+  async join(session, medium) {
+    const device = await this.deviceFor(medium.kind, "joinMedium");
+    if (device !== null) await this.sessions.propose(session, { change: "join", medium: medium.id, device });
+  }
+
+  /**
+   * The device that is to have a medium: the person chooses, when there are several that can; null when they do not want to.
+   * @param {string} kind
+   * @param {"acceptOn" | "joinMedium"} title
+   */
+  async deviceFor(kind, title) {
+    const devices = await ableDevices(this.device, abilities[kind]);
+    if (devices.length === 0) throw new Error(t("noAbleDevice"));
+    if (devices.length === 1) return devices[0].device.id;
+    const device = deviceField(t("device"), devices);
+    const answer = title === "acceptOn" ? "accept" : title;
+    return choose(t(title), [device.field], [{ name: t(answer), answer: () => device.value() }]);
   }
 
   /** @param {number} id */

@@ -1,0 +1,73 @@
+import NIOCore
+
+/// How this provider is connected to others.
+public struct InterconnectConfiguration: Sendable {
+    /// Domains whose users are this provider's own.
+    public var domains: [String]
+    /// Where other providers reach this one by SIP over TLS.
+    public var host: String
+    public var port: Int
+    /// The port for MSRP over TLS; one that is free if 0.
+    public var messagePort: Int
+    /// The host that stands in MSRP paths; the address by which the peer reached this one if nil.
+    public var messageHost: String?
+    /// The name that others reach this host by; the first domain if empty. It stands in Via and in MSRP paths.
+    public var name: String
+    /// PEM files: this provider's certificate chain, its key, and the authorities that peers' certificates come from.
+    public var certificate: String
+    public var key: String
+    public var authorities: String
+    /// Whom it exchanges messages with; nobody else gets further than the handshake.
+    public var peers: [Peer]
+    /// Name servers to ask for peers without a route, as `address:port`; those of the system if empty.
+    public var nameServers: [String]
+
+    /// A connection with these peers.
+    public init(
+        domains: [String],
+        host: String = "0.0.0.0",
+        port: Int = 5061,
+        messagePort: Int = 2855,
+        messageHost: String? = nil,
+        name: String = "",
+        certificate: String,
+        key: String,
+        authorities: String,
+        peers: [Peer],
+        nameServers: [String] = []
+    ) {
+        self.domains = domains
+        self.host = host
+        self.port = port
+        self.messagePort = messagePort
+        self.messageHost = messageHost
+        self.name = name.isEmpty ? domains.first ?? host : name
+        self.certificate = certificate
+        self.key = key
+        self.authorities = authorities
+        self.peers = peers
+        self.nameServers = nameServers
+    }
+}
+
+/// What one exchange with a peer takes at most.
+enum InterconnectLimits {
+    /// Larger messages go over MSRP (RFC 3428, section 8: 1,300 octets where the way is not known to bear more).
+    static let pagerBytes = 1300
+    /// What is taken as one MESSAGE from others, who may know the way to bear more.
+    static let incomingPagerBytes = 65_536
+    /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
+    static let requestsInHand = 1024
+    static let connections = 1024
+    /// Large messages under way at once, both ways.
+    static let transfers = 256
+    /// How long an INVITE may go without an answer.
+    static let answerTime = TimeAmount.seconds(60)
+    /// How long a transfer may take.
+    static let transferTime = Duration.seconds(3600)
+    /// How long it is known after its end how a transfer went.
+    static let farewell = Duration.seconds(32)
+    static let transactions = 20_000
+    /// How long an answer to a question about the other side's devices is waited for.
+    static let questionMilliseconds: Int64 = 5000
+}

@@ -1,0 +1,192 @@
+import FoundationEssentials
+public import Logging
+import MessagingCore
+public import MessagingService
+public import NIOCore
+import NIOPosix
+import SIP
+import SIPTransport
+import Synchronization
+
+/// The ways to other providers: SIP over TLS, with certificates on both sides.
+///
+/// Messages and reports travel as `message/cpim` (RFC 3862) in MESSAGE (RFC 3428); what is said of live conversations
+/// travels beside them. The service keeps the queue and the order; this only tries, and tells how it went.
+public final class Interconnect: OutboundRouter {
+    let configuration: InterconnectConfiguration
+    let peers: PeerTable
+    let logger: Logger
+    private let certificates: PeerCertificates
+    private let state = Mutex(State())
+
+    /// What there is between start and stop.
+    struct Running: Sendable {
+        let service: MessagingService
+        let stack: PeerStack
+        let media: MessageMedia
+        /// Where requests within a call are to go.
+        let contact: String
+    }
+
+    private struct State {
+        var running: Running?
+        var transfers: [DialogID: Transfer] = [:]
+        var health: [String: PeerHealth] = [:]
+        var probes: [String: Task<Void, Never>] = [:]
+        var requestsInHand = 0
+    }
+
+    /// Reads certificates; listens to nobody yet.
+    /// - Throws: what is wrong with the files.
+    public init(_ configuration: InterconnectConfiguration, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        peers = PeerTable(configuration.peers)
+        certificates = try PeerCertificates(configuration)
+    }
+
+    /// Listens, and lets the service have what comes.
+    /// - Returns: where it listens.
+    public func start(_ service: MessagingService) async throws -> SocketAddress {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let resolver = try Self.resolver(configuration)
+        let stack = try await PeerStack(
+            configuration,
+            certificates: certificates,
+            resolver: resolver,
+            loop: group.next()
+        ) { [weak self] request in self?.take(request) }
+        let media = try await MessageMedia(configuration, certificates)
+        let address = try await stack.listen(host: configuration.host, port: configuration.port)
+        let contact = "<sip:\(configuration.name):\(address.port ?? configuration.port);transport=tls>"
+        // What came before this was asked to come again.
+        state.withLock { $0.running = Running(service: service, stack: stack, media: media, contact: contact) }
+        return address
+    }
+
+    /// Closes all connections; what waits stays in the outbox.
+    public func stop() async {
+        let (running, probes) = state.withLock { state in
+            defer {
+                state.running = nil
+                state.probes = [:]
+            }
+            return (state.running, Array(state.probes.values))
+        }
+        for probe in probes { probe.cancel() }
+        await running?.stack.close()
+        await running?.media.close()
+    }
+
+    var running: Running? { state.withLock { $0.running } }
+
+    /// Keeps a transfer until its call ends.
+    /// - Returns: false when there are too many.
+    func begin(_ transfer: Transfer, call: DialogID) -> Bool {
+        state.withLock { state in
+            guard state.transfers.count < InterconnectLimits.transfers else { return false }
+            state.transfers[call] = transfer
+            return true
+        }
+    }
+
+    /// Forgets it.
+    @discardableResult
+    func endTransfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers.removeValue(forKey: call) } }
+
+    static func resolver(_ configuration: InterconnectConfiguration) throws -> DNSResolver {
+        let servers = try nameServers(configuration)
+        return DNSResolver(client: DNSClient(group: MultiThreadedEventLoopGroup.singleton, configuration: servers))
+    }
+
+    private static func nameServers(_ configuration: InterconnectConfiguration) throws -> DNSClient.Configuration {
+        guard configuration.nameServers.isEmpty else {
+            return DNSClient.Configuration(
+                servers: try configuration.nameServers.map { text in
+                    let pieces = text.split(separator: ":", maxSplits: 1).map(String.init)
+                    return try SocketAddress(ipAddress: pieces[0], port: pieces.count > 1 ? Int(pieces[1]) ?? 53 : 53)
+                }
+            )
+        }
+        return DNSClient.Configuration.parsing(
+            resolverFile: String(
+                decoding: FileManager.default.contents(atPath: "/etc/resolv.conf") ?? Data(),
+                as: UTF8.self
+            )
+        )
+    }
+
+    // MARK: Who is there
+
+    public func reaches(_ domain: String) -> Bool { peers[domain] != nil }
+
+    public func isAway(_ domain: String) -> Bool {
+        state.withLock { state in
+            guard let health = state.health[domain.lowercased()] else { return false }
+            return health != .up
+        }
+    }
+
+    /// Sends a request, and learns from the answer whether the peer is there.
+    func exchange(_ request: SIPMessage, with peer: Peer) async -> SIPMessage? {
+        guard let stack = running?.stack else { return nil }
+        let response = await stack.send(request, to: peer)
+        if response == nil { missed(peer) } else { heard(peer.domain) }
+        return response
+    }
+
+    /// Whatever comes from a peer shows that it is there.
+    func heard(_ domain: String) {
+        let service: MessagingService? = state.withLock { state in
+            guard state.health[domain]?.heard() ?? false else { return nil }
+            state.probes.removeValue(forKey: domain)?.cancel()
+            return state.running?.service
+        }
+        guard let service else { return }
+        logger.notice("a provider is back", metadata: ["domain": "\(domain)"])
+        Task { try? await service.isBack(domain) }
+    }
+
+    func missed(_ peer: Peer) {
+        let isNews = state.withLock { state in
+            guard state.running != nil, state.health[peer.domain, default: .up].missed() else { return false }
+            state.probes[peer.domain] = Task { [weak self] in await self?.probe(peer) }
+            return true
+        }
+        if isNews { logger.warning("a provider does not answer", metadata: ["domain": "\(peer.domain)"]) }
+    }
+
+    /// Asks from time to time, until somebody answers.
+    private func probe(_ peer: Peer) async {
+        while !Task.isCancelled {
+            let pause = state.withLock { $0.health[peer.domain]?.pauseMilliseconds }
+            guard let pause else { return }
+            do {
+                // Not all at once: those that lost the same peer do not come back in step.
+                try await Task.sleep(for: .milliseconds(pause * 3 / 4 + Int64.random(in: 0...pause / 2)))
+            } catch {
+                return
+            }
+            let question = Requests.options(to: peer, from: configuration.domains.first ?? "")
+            if await exchange(question, with: peer) != nil { return }
+        }
+    }
+
+    // MARK: What comes in
+
+    private func take(_ request: PeerRequest) {
+        let running: Running? = state.withLock { state in
+            guard let running = state.running, state.requestsInHand < InterconnectLimits.requestsInHand else {
+                return nil
+            }
+            state.requestsInHand += 1
+            return running
+        }
+        guard let running else { return request.respond(503, headers: [(.retryAfter, "5")]) }
+        for domain in request.domains { heard(domain) }
+        Task {
+            await Answering(running: running, interconnect: self).answer(request)
+            state.withLock { $0.requestsInHand -= 1 }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import MSRP
+import MSRPTransport
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SDP
+
+/// Where messages flow that are too large for a request: MSRP over TLS (RFC 4975).
+///
+/// The certificate of the other end is the one that its signalling names (RFC 4572), and signalling is authenticated.
+final class MessageMedia: Sendable {
+    private let endpoint: MSRPEndpoint
+    private let listener: MSRPListener
+    private let fingerprint: Fingerprint
+    private let port: UInt16
+    /// What stands in paths when the operator names a host; else the address by which the peer reached this one.
+    private let host: String?
+
+    init(_ configuration: InterconnectConfiguration, _ certificates: PeerCertificates) async throws {
+        var settings = MSRPEndpoint.Configuration()
+        settings.clientTLS = certificates.media
+        // A transfer that is slow must not hold up another.
+        settings.sharesConnections = false
+        settings.limits.maxSessions = InterconnectLimits.transfers
+        endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton, configuration: settings)
+        listener = try await endpoint.listen(
+            host: configuration.host,
+            port: configuration.messagePort,
+            tls: certificates.server
+        )
+        port = UInt16(listener.localAddress?.port ?? configuration.messagePort)
+        host = configuration.messageHost
+        fingerprint = Fingerprint(
+            hashFunction: "sha-256",
+            octets: CertificateFingerprint(ofCertificate: try certificates.leaf.toDERBytes()).octets
+        )
+    }
+
+    func close() async { try? await listener.close() }
+
+    /// This end of a session, as it is offered or answered.
+    struct End: Sendable {
+        let local: MSRPURI
+        let description: SessionDescription
+    }
+
+    /// - Parameters:
+    ///   - address: by which the other side reaches this host.
+    ///   - sends: whether the message goes out.
+    func end(at address: String, sends: Bool) throws -> End {
+        let host = host ?? address
+        let local = try MSRPURI(secure: true, host: host, port: port, sessionID: MSRPEndpoint.makeSessionID())
+        let own = MSRPAttributes(
+            path: [local.text],
+            acceptTypes: ["message/cpim"],
+            acceptWrappedTypes: ["*"],
+            setup: sends ? .active : .passive
+        )
+        let direction: MediaDirection = sends ? .sendOnly : .receiveOnly
+        let connection = Connection(addressType: host.contains(":") ? "IP6" : "IP4", address: host)
+        let medium = MediaDescription(
+            type: "message",
+            port: Int(port),
+            proto: "TCP/TLS/MSRP",
+            formats: ["*"],
+            attributes: own.attributes + [
+                Attribute(direction.rawValue), Attribute("fingerprint", fingerprint.text),
+            ]
+        )
+        let origin = Origin(
+            sessionID: "\(UInt64.random(in: 1...UInt64(Int64.max)))",
+            sessionVersion: "1",
+            addressType: connection.addressType,
+            address: host
+        )
+        return End(
+            local: local,
+            description: SessionDescription(origin: origin, connection: connection, media: [medium])
+        )
+    }
+
+    /// The other end, as it describes itself; nil when messages cannot flow to or from it.
+    static func peer(_ description: SessionDescription) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
+        guard let medium = description.media.first(where: { $0.isMSRP && !$0.isRejected }),
+            let attributes = try? MSRPAttributes(of: medium), attributes.accepts("message/cpim"),
+            let path = try? attributes.path.map({ try MSRPURI(parsing: $0) }), path.allSatisfy(\.isSecure),
+            let stated = medium.fingerprints.first ?? description.fingerprints.first,
+            let fingerprint = try? CertificateFingerprint(parsing: stated.text)
+        else { return nil }
+        return (path, fingerprint)
+    }
+
+    /// A session that connects.
+    func connect(
+        _ local: MSRPURI,
+        to peer: (path: [MSRPURI], fingerprint: CertificateFingerprint)
+    ) throws -> MSRPSession {
+        guard let first = peer.path.first else { throw MSRPError(.malformedURI, "a path") }
+        var address = ConnectionAddress(first)
+        address.fingerprint = peer.fingerprint
+        let session = try endpoint.makeSession(
+            local: local,
+            remotePath: peer.path,
+            role: .active,
+            address: address,
+            handler: SessionEvents()
+        )
+        session.start()
+        return session
+    }
+
+    /// A session that waits for the other end to connect.
+    func wait(_ local: MSRPURI, for path: [MSRPURI], _ events: SessionEvents) throws -> MSRPSession {
+        let session = try endpoint.makeSession(local: local, remotePath: path, role: .passive, handler: events) {
+            $0.acceptance = .explicit
+            $0.acceptTypes = AcceptTypes("message/cpim")
+        }
+        session.start()
+        return session
+    }
+}

@@ -1,0 +1,39 @@
+import Logging
+import MessagingService
+import NIOCore
+import SIP
+import SIPTransport
+
+/// What everything on the gateway's loop shares.
+final class GatewayContext {
+    let service: MessagingService
+    let configuration: SIPGatewayConfiguration
+    let logger: Logger
+    let eventLoop: any EventLoop
+    let inbox: LoopInbox
+    /// Set once, before the first request.
+    var stack: SIPStack?
+
+    var limits: SIPGatewayLimits { configuration.limits }
+
+    init(
+        service: MessagingService,
+        configuration: SIPGatewayConfiguration,
+        logger: Logger,
+        eventLoop: any EventLoop
+    ) {
+        self.service = service
+        self.configuration = configuration
+        self.logger = logger
+        self.eventLoop = eventLoop
+        inbox = LoopInbox(eventLoop)
+    }
+
+    /// Where a peer on this flow reaches us.
+    func contact(_ flow: Flow) -> String {
+        let address = flow.local.ipAddress ?? "127.0.0.1"
+        let host = address.contains(":") ? "[\(address)]" : address
+        let port = flow.local.port.map { ":\($0)" } ?? ""
+        return "<sip:\(host)\(port);transport=\(flow.transport.rawValue.lowercased())>"
+    }
+}

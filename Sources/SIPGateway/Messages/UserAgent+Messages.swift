@@ -1,0 +1,124 @@
+import ClientWire
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SIPTransport
+import Store
+
+/// MESSAGE from phones (RFC 3428).
+extension UserAgent {
+    /// - Parameter phone: nil when it is not registered, which writing does not need.
+    func message(_ transaction: ServerTransaction, _ identity: DeviceIdentity, user: String, phone: Phone?) {
+        guard let phone else { return message(transaction, identity, user: user) }
+        guard phone.messagesInHand < context.limits.messagesInHand else { return busy(transaction) }
+        phone.messagesInHand += 1
+        message(transaction, identity, user: user) { isCPIM in
+            phone.messagesInHand -= 1
+            if isCPIM { phone.learn(takesCPIM: true) }
+        }
+    }
+
+    private func message(
+        _ transaction: ServerTransaction,
+        _ identity: DeviceIdentity,
+        user: String,
+        done: @escaping (_ isCPIM: Bool) -> Void = { _ in }
+    ) {
+        let bound = NIOLoopBound((transaction: transaction, done: done), eventLoop: context.eventLoop)
+        Task { [service = context.service, self] in
+            let own: Result<[Address], any Error>
+            do { own = .success(try await service.addresses(identity)) } catch { own = .failure(error) }
+            self.post { self.message(bound, own, identity, user: user) }
+        }
+    }
+
+    private typealias InHand = NIOLoopBound<(transaction: ServerTransaction, done: (Bool) -> Void)>
+
+    private func message(
+        _ inHand: InHand,
+        _ found: Result<[Address], any Error>,
+        _ identity: DeviceIdentity,
+        user: String
+    ) {
+        let (transaction, done) = inHand.value
+        let own: [Address]
+        switch found {
+        case .success(let addresses): own = addresses
+        case .failure(let error):
+            done(false)
+            return refuse(transaction, error)
+        }
+        let incoming: IncomingMessage
+        do throws(IncomingMessage.Problem) {
+            incoming = try IncomingMessage(
+                transaction.request,
+                own: own,
+                user: user,
+                inflatedBytes: context.limits.inflatedBytes,
+                now: context.service.now
+            )
+        } catch {
+            done(false)
+            return refuse(transaction, problem: error)
+        }
+        switch incoming {
+        case .nothing:
+            done(false)
+            transaction.respond(200)
+        case .displayed(let ids):
+            // The phone needs no word of what became of its report: it is marked before long, or it was before.
+            transaction.respond(200)
+            done(false)
+            markRead(identity, ids)
+        case .send(let request, let isCPIM):
+            context.service.sendFromPhone(identity, request) { result in
+                self.post {
+                    inHand.value.done(isCPIM)
+                    self.answer(inHand.value.transaction, result)
+                }
+            }
+        }
+    }
+
+    private func post(_ work: @escaping @Sendable () -> Void) { context.inbox.post(work) }
+
+    private func answer(_ transaction: ServerTransaction, _ result: Result<SendAnswer, any Error>) {
+        switch result {
+        case .success(let answer): transaction.respond(answer.sipStatus)
+        case .failure(let error): refuse(transaction, error)
+        }
+    }
+
+    private func refuse(_ transaction: ServerTransaction, _ error: any Error) {
+        let refusal = error as? Refusal ?? Refusal(.internalError, "")
+        var response = transaction.makeResponse(refusal.sipStatus)
+        if refusal.sipStatus == 503 { response.append(.retryAfter, "5") }
+        transaction.respond(response)
+    }
+
+    private func refuse(_ transaction: ServerTransaction, problem: IncomingMessage.Problem) {
+        var response = transaction.makeResponse(problem.status, reason: problem.reason)
+        if problem.status == 415 {
+            response.append(.accept, IncomingMessage.acceptedTypes.joined(separator: ", "))
+            response.append(.acceptEncoding, "deflate, identity")
+        }
+        transaction.respond(response)
+    }
+
+    /// One by one: a message that is gone keeps none of the others from being marked.
+    private func markRead(_ identity: DeviceIdentity, _ ids: [MessageID]) {
+        Task { [service = context.service, logger = context.logger] in
+            for id in ids {
+                do {
+                    _ = try await service.markRead(identity, ReadRequest(ids: [id]))
+                } catch let refusal as Refusal where refusal.code == .notFound {
+                    continue
+                } catch {
+                    logger.error("marking as read failed", metadata: ["error": "\(type(of: error))"])
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,395 @@
+import CPIM
+import ClientWire
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SIPTransport
+import Store
+
+/// One SIP phone that is registered: its bindings, its stream of the mailbox, and what is on its way to it.
+///
+/// `@unchecked Sendable`: touched on the gateway's loop alone, where its session calls it too.
+final class Phone: DeviceLink, @unchecked Sendable {
+    let context: GatewayContext
+    let identity: DeviceIdentity
+    let user: String
+    private(set) var record: RegistrarRecord
+    private(set) var address: Address
+    private(set) var capabilities: Capabilities
+    private(set) var kind: DeviceKind
+    /// What each binding's REGISTER came over, by the name that the bindings have of it.
+    private(set) var flows: [String: Flow] = [:]
+    /// Messages of this phone that wait for their commit.
+    var messagesInHand = 0
+    let lamps: Lamps
+    private var session: DeviceSession?
+    private var reading: StreamReading
+    private var queue: PhoneQueue
+    private var waiting: Scheduled<Void>?
+    private let tag = RandomText.token(12)
+    private var lastSequence: UInt32 = 0
+    /// A transaction of an earlier stream says nothing to the one that came after it.
+    private var generation = 0
+    private var reported = RecentReports()
+
+    init(_ context: GatewayContext, _ phone: PhoneRecord, addressOfRecord: SIPURI, address: Address) {
+        self.context = context
+        self.address = address
+        identity = phone.credential.identity
+        user = phone.credential.user
+        capabilities = phone.device.capabilities
+        kind = phone.device.kind
+        record = RegistrarRecord(addressOfRecord: addressOfRecord)
+        let limits = context.limits
+        lamps = Lamps(context, identity)
+        reading = StreamReading(resetMessages: limits.resetMessages)
+        queue = PhoneQueue(
+            firstWaitSeconds: limits.retryFirstSeconds,
+            longestWaitSeconds: limits.retryLongestSeconds
+        )
+        reported = RecentReports(capacity: limits.reportsRemembered)
+    }
+
+    var takesCPIM: Bool { capabilities.features.contains(PhoneAbilities.cpim) }
+    var isOpen: Bool { session != nil }
+
+    // MARK: Registration
+
+    /// A REGISTER that is authenticated. One credential is one device: another instance takes the place of the first.
+    func register(
+        _ request: SIPMessage,
+        _ policy: RegistrarRecord.Policy,
+        on flow: Flow,
+        now: NIODeadline
+    ) -> SIPMessage {
+        let contacts = (try? request.contacts().addresses) ?? []
+        var next = record
+        if let instance = contacts.first(where: { $0.instance != nil })?.instance {
+            let own = record.bindings.filter { $0.instance == instance }
+            next = RegistrarRecord(addressOfRecord: record.addressOfRecord, bindings: own)
+        } else if !contacts.isEmpty {
+            // Without an instance a new address is the same phone after a restart or a change of networks.
+            let own = record.bindings.filter { binding in
+                contacts.contains { $0.uri.isEquivalent(to: binding.contact.uri) }
+            }
+            next = RegistrarRecord(addressOfRecord: record.addressOfRecord, bindings: own)
+        }
+        let arrival = RegistrarRecord.Arrival(
+            now: now,
+            flow: flow.description,
+            temporaryGRUU: RandomText.token(24)
+        )
+        switch next.register(request, policy: policy, arrival: arrival) {
+        case .rejected(let response): return response
+        case .accepted(let response, _):
+            record = next
+            flows = flows.filter { name, _ in record.bindings.contains { $0.flow == name } }
+            if record.bindings.contains(where: { $0.flow == flow.description }) { flows[flow.description] = flow }
+            return response
+        }
+    }
+
+    /// Bindings that ran out.
+    func expire(now: NIODeadline) {
+        guard !record.expire(now: now).isEmpty else { return }
+        if record.bindings.isEmpty { leave(endsLease: true) }
+    }
+
+    /// A connection is gone.
+    func flowFailed(_ flow: Flow) {
+        guard flows.removeValue(forKey: flow.description) != nil else { return }
+        _ = record.flowFailed(flow.description)
+        if record.bindings.isEmpty { leave(endsLease: false) }
+    }
+
+    /// After a REGISTER was answered: the stream opens, or goes on, or ends.
+    func registered(address: Address, features: PhoneFeatures?, now: NIODeadline) {
+        self.address = address
+        guard !record.bindings.isEmpty else { return leave(endsLease: true) }
+        if let features { take(features) }
+        let seconds = record.bindings.map { $0.remaining(at: now) }.max() ?? 0
+        let leaseEnds = context.service.now.advanced(by: Int64(seconds) * 1000)
+        if let session {
+            session.renew(leaseEnds: leaseEnds)
+            perform(queue.timeReached())
+        } else {
+            open(leaseEnds: leaseEnds)
+        }
+    }
+
+    private func open(leaseEnds: MessagingCore.Timestamp) {
+        generation += 1
+        queue.clear()
+        reading = StreamReading(resetMessages: context.limits.resetMessages)
+        session = context.service.openSession(
+            of: identity,
+            link: self,
+            inbox: context.inbox,
+            window: WindowLimits(items: context.limits.windowItems, bytes: context.limits.windowBytes),
+            leaseEnds: leaseEnds
+        )
+    }
+
+    /// It registers no more.
+    func leave(endsLease: Bool) {
+        stop()
+        if endsLease { context.service.setLease(identity, endsAt: context.service.now) }
+    }
+
+    private func stop() {
+        generation += 1
+        waiting?.cancel()
+        waiting = nil
+        queue.clear()
+        lamps.stop()
+        let old = session
+        session = nil
+        old?.closed()
+    }
+
+    private func take(_ features: PhoneFeatures) {
+        guard features.capabilities != capabilities || (features.kind ?? kind) != kind else { return }
+        capabilities = features.capabilities
+        kind = features.kind ?? kind
+        var change = DeviceChange()
+        change.capabilities = capabilities
+        change.kind = kind
+        changeDevice(change)
+    }
+
+    /// The phone showed that it takes CPIM, or that it does not.
+    func learn(takesCPIM: Bool) {
+        guard takesCPIM != self.takesCPIM else { return }
+        capabilities.features.removeAll { $0 == PhoneAbilities.cpim }
+        if takesCPIM { capabilities.features.append(PhoneAbilities.cpim) }
+        var change = DeviceChange()
+        change.capabilities = capabilities
+        changeDevice(change)
+    }
+
+    private func changeDevice(_ change: DeviceChange) {
+        Task { [service = context.service, identity, logger = context.logger] in
+            do {
+                _ = try await service.changeDevice(identity, identity.device, change)
+            } catch {
+                logger.warning("noting what a phone can do failed", metadata: ["error": "\(type(of: error))"])
+            }
+        }
+    }
+
+    /// About once a second.
+    func tick(now: NIODeadline) {
+        expire(now: now)
+        session?.tick()
+        lamps.tick(now: now)
+    }
+
+    // MARK: The stream
+
+    var isWritable: Bool { session != nil }
+
+    func flush() {}
+
+    func close(code: UInt16, reason: String) {
+        context.logger.debug("a phone's stream ended", metadata: ["code": "\(code)"])
+        guard session != nil else { return }
+        // The session ends itself behind this call. Revoked: nothing leads here any more.
+        session = nil
+        if code == CloseCode.unauthenticated { record = RegistrarRecord(addressOfRecord: record.addressOfRecord) }
+        stop()
+    }
+
+    func write(_ frame: [UInt8]) {
+        let found: StreamReading.Reading
+        do {
+            found = try reading.read(frame, start: session?.start ?? .max, now: context.service.now)
+        } catch {
+            context.logger.error("a frame for a phone cannot be read", metadata: ["error": "\(type(of: error))"])
+            return
+        }
+        for number in found.withdrawn { queue.withdraw(number) }
+        if found.touchesUnread { lamps.changed() }
+        // Behind this turn: the session notes what it wrote only when the write returns.
+        let generation = generation
+        if !found.steps.isEmpty {
+            context.inbox.post { [self] in
+                guard generation == self.generation else { return }
+                perform(queue.append(found.steps, takesCPIM: takesCPIM))
+            }
+        }
+        for item in found.reported { report(item, generation) }
+    }
+
+    /// Tells the phone what became of a message, if it was written there.
+    private func report(_ item: ItemDocument, _ generation: Int) {
+        guard takesCPIM, let id = try? MessageID(item.id) else { return }
+        let news = (item.receivers ?? []).compactMap { receiver -> PhoneReport? in
+            guard let state = Disposition.allCases.first(where: { $0.name == receiver.state }), state != .pending
+            else { return nil }
+            let report = PhoneReport(id: id, receiver: receiver.address, state: state, since: receiver.since)
+            return reported.insert(report) ? report : nil
+        }
+        guard !news.isEmpty else { return }
+        Task { [service = context.service, inbox = context.inbox, identity, self] in
+            guard (try? await service.wasSent(id, from: identity)) ?? false else { return }
+            inbox.post {
+                guard generation == self.generation else { return }
+                self.perform(self.queue.append(news.map { .report($0) }, takesCPIM: self.takesCPIM))
+            }
+        }
+    }
+
+    private func perform(_ actions: [PhoneQueue.Action]) {
+        for action in actions {
+            switch action {
+            case .send(let step, let form): send(step, form)
+            case .acknowledge(let number, let level): session?.acknowledge(upTo: number, level: level)
+            case .took(let message): session?.took(created: message.created)
+            case .passedOver(let step):
+                context.logger.notice("a phone takes this in no form", metadata: ["what": "\(step.name)"])
+            case .wait(let seconds): wait(seconds)
+            }
+        }
+    }
+
+    private func wait(_ seconds: Int64) {
+        waiting?.cancel()
+        waiting = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [weak self] in
+            guard let self else { return }
+            self.perform(self.queue.timeReached())
+        }
+    }
+
+    // MARK: Sending
+
+    /// The binding to use, and its flow.
+    func target(now: NIODeadline) -> (binding: Binding, flow: Flow)? {
+        for binding in record.targets(for: record.addressOfRecord, now: now) {
+            for candidate in [binding] + record.alternatives(to: binding, now: now) {
+                if let flow = candidate.flow.flatMap({ flows[$0] }), context.stack?.isOpen(flow) ?? false {
+                    return (candidate, flow)
+                }
+            }
+        }
+        return nil
+    }
+
+    private func send(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
+        guard let (binding, flow) = target(now: .now()), let stack = context.stack else {
+            return finished(.notNow(retryAfterSeconds: nil), generation)
+        }
+        let request: SIPMessage
+        switch step {
+        case .message(let message): request = make(message, form, binding)
+        case .report(let report): request = make(report, binding)
+        case .mark: return finished(.taken, generation)
+        }
+        let generation = generation
+        stack.send(request, to: .flow(flow)) { [weak self] _, event in
+            guard let self, let outcome = PhoneQueue.Outcome(event) else { return }
+            if outcome == .unknownType, form == .cpim, case .message = step { self.learn(takesCPIM: false) }
+            self.finished(outcome, generation)
+        }
+    }
+
+    private func finished(_ outcome: PhoneQueue.Outcome, _ generation: Int) {
+        guard generation == self.generation else { return }
+        perform(queue.finished(outcome, takesCPIM: takesCPIM))
+    }
+
+    private func make(_ message: PhoneMessage, _ form: PhoneQueue.Form, _ binding: Binding) -> SIPMessage {
+        var request = PhoneRequests.message(
+            to: binding,
+            from: message.from,
+            own: address,
+            callID: CallIDs.callID(of: message.id),
+            sequence: sequence(),
+            tag: tag
+        )
+        request.append(.date, message.date.sipDate)
+        let body = PhoneRequests.body(
+            message,
+            form,
+            own: address,
+            link: context.service.link(identity, to: message.id)
+        )
+        request.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type)
+        return request
+    }
+
+    private func make(_ report: PhoneReport, _ binding: Binding) -> SIPMessage {
+        var request = PhoneRequests.message(
+            to: binding,
+            from: report.receiver,
+            own: address,
+            callID: PhoneRequests.reportID(report),
+            sequence: sequence(),
+            tag: tag
+        )
+        let body = PhoneRequests.report(report, own: address).bytes
+        request.setBody(ByteBuffer(bytes: body), contentType: "message/cpim")
+        return request
+    }
+
+    /// Seconds, and more within one second: higher with every attempt, after a restart of the server too. The same
+    /// number again would be taken for a copy that went another way (RFC 3261, section 8.2.2.2).
+    private func sequence() -> UInt32 {
+        let seconds = UInt32(truncatingIfNeeded: context.service.now.rawValue / 1000) & UInt32(Int32.max)
+        lastSequence = max(lastSequence + 1, seconds) & UInt32(Int32.max)
+        return lastSequence
+    }
+}
+
+extension PhoneQueue.Step {
+    fileprivate var name: String {
+        switch self {
+        case .message: "message"
+        case .report: "report"
+        case .mark: "mark"
+        }
+    }
+}
+
+extension PhoneQueue.Outcome {
+    /// What an event of a MESSAGE's transaction means; nil for one that decides nothing yet.
+    init?(_ event: ClientTransaction.Event) {
+        switch event {
+        case .timedOut, .transportFailed: self = .notNow(retryAfterSeconds: nil)
+        case .response(let response):
+            guard let status = response.status, status.isFinal else { return nil }
+            let retry = (try? response.value(.retryAfter, as: RetryAfter.self))?.seconds
+            switch status.rawValue {
+            case 200..<300: self = .taken
+            case 406, 415, 488: self = .unknownType
+            case 413, 513: self = .tooLarge
+            case 408, 430, 480, 486, 491, 500..<600, 600, 603: self = .notNow(retryAfterSeconds: retry.map(Int64.init))
+            default: self = .refused
+            }
+        }
+    }
+}
+
+/// Reports that were handed out lately: of each receiver the highest, so that none is told twice.
+struct RecentReports: Sendable {
+    private struct Key: Hashable {
+        var id: MessageID
+        var receiver: Address
+    }
+
+    private var known: [Key: Disposition] = [:]
+    private var order: [Key] = []
+    private let capacity: Int
+
+    init(capacity: Int = 1) { self.capacity = max(1, capacity) }
+
+    /// - Returns: whether it is news.
+    mutating func insert(_ report: PhoneReport) -> Bool {
+        let key = Key(id: report.id, receiver: report.receiver)
+        if let known = known[key], known >= report.state { return false }
+        if known.updateValue(report.state, forKey: key) == nil { order.append(key) }
+        if order.count > capacity { known[order.removeFirst()] = nil }
+        return true
+    }
+}

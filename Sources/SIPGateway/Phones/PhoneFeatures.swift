@@ -1,0 +1,41 @@
+import MessagingCore
+import MessagingService
+import SIP
+
+/// What a registration says of the phone (RFC 3840), as the rules see a device.
+struct PhoneFeatures: Hashable, Sendable {
+    /// What it is, when it says so.
+    var kind: DeviceKind?
+    var capabilities: Capabilities
+
+    /// Feature tags that are kept; the rest says nothing that rules ask for.
+    private static let known = ["audio", "video", "text", "message", "automata", "data", "control"]
+
+    /// - Parameters:
+    ///   - before: what is known of the phone: that it takes CPIM was learnt once, and stays.
+    ///   - isDatagram: a message to it must fit into one datagram (RFC 3428, section 8).
+    init(_ contact: NameAddress, _ request: SIPMessage, before: Capabilities, isDatagram: Bool) {
+        switch contact.parameters["mobility"]?.lowercased() {
+        case "mobile": kind = .mobile
+        case "fixed": kind = .fixedPhone
+        default: kind = nil
+        }
+        var features = [PhoneAbilities.sip]
+        features += Self.known.filter { name in
+            contact.parameters.first(name).map { $0.value?.lowercased() != "false" } ?? false
+        }
+        let takesCPIM = before.features.contains(PhoneAbilities.cpim) || Self.saysCPIM(contact, request)
+        if takesCPIM { features.append(PhoneAbilities.cpim) }
+        capabilities = PhoneAbilities.plain
+        capabilities.features = features
+        capabilities.maximumMessageBytes = PhoneAbilities.textBytes(isDatagram: isDatagram, isCPIM: takesCPIM)
+    }
+
+    /// An Accept with `message/cpim`, or a service tag of CPM (RCC.07, section 2.6.1.1).
+    private static func saysCPIM(_ contact: NameAddress, _ request: SIPMessage) -> Bool {
+        let accepts = (try? request.list(.accept, as: MediaType.self)) ?? []
+        if accepts.contains(where: { $0.essence == "message/cpim" }) { return true }
+        let services = contact.parameters["+g.3gpp.icsi-ref"]?.lowercased() ?? ""
+        return services.contains("oma.cpm")
+    }
+}

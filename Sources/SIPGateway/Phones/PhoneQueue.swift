@@ -1,0 +1,177 @@
+import MessagingCore
+
+/// What waits for one phone, one thing in flight at a time: a value that decides, while the phone sends and waits.
+///
+/// ```
+///   idle --something to say--> sending --2xx--> idle
+///     ^                          |  \--408, 480, 5xx, silence--> waiting --time, or registered again--> sending
+///     |                          |--cannot show this--> sending, more plainly
+///     \--said no twice: passed over
+/// ```
+struct PhoneQueue: Sendable {
+    /// One thing to do, in the order of the mailbox.
+    enum Step: Sendable {
+        case message(PhoneMessage)
+        case report(PhoneReport)
+        /// All up to here was handed out; with the level when nothing is missing.
+        case mark(upTo: ChangeNumber, level: ChangeNumber?)
+    }
+
+    /// How a message is put; each is plainer than the one before.
+    enum Form: Hashable, Comparable, Sendable {
+        case cpim
+        case plain
+        case notice
+    }
+
+    /// What the phone made of it.
+    enum Outcome: Hashable, Sendable {
+        case taken
+        /// It does not know the media type.
+        case unknownType
+        case tooLarge
+        /// Not now: it is busy, or could not be reached.
+        case notNow(retryAfterSeconds: Int64?)
+        case refused
+    }
+
+    enum Action: Sendable {
+        case send(Step, Form)
+        case acknowledge(upTo: ChangeNumber, level: ChangeNumber?)
+        /// This message arrived.
+        case took(PhoneMessage)
+        case passedOver(Step)
+        /// Call ``PhoneQueue/timeReached()`` after so many seconds.
+        case wait(seconds: Int64)
+    }
+
+    enum State: Hashable, Sendable {
+        case idle
+        case sending(Form, attempts: Int)
+        case waiting(Form, attempts: Int)
+    }
+
+    private(set) var state: State = .idle
+    private var steps: [Step] = []
+    private var start = 0
+    private let firstWaitSeconds: Int64
+    private let longestWaitSeconds: Int64
+
+    init(firstWaitSeconds: Int64, longestWaitSeconds: Int64) {
+        self.firstWaitSeconds = firstWaitSeconds
+        self.longestWaitSeconds = longestWaitSeconds
+    }
+
+    var count: Int { steps.count - start }
+
+    /// New steps behind those that wait.
+    mutating func append(_ new: [Step], takesCPIM: Bool) -> [Action] {
+        steps.append(contentsOf: new)
+        return state == .idle ? advance(takesCPIM) : []
+    }
+
+    /// The message was read or deleted elsewhere: what is not on its way yet is not sent.
+    mutating func withdraw(_ created: ChangeNumber) {
+        let first = state == .idle ? start : start + 1
+        guard first < steps.count else { return }
+        for index in first..<steps.count {
+            guard case .message(let message) = steps[index], message.created == created else { continue }
+            steps[index] = .mark(upTo: message.changed, level: nil)
+        }
+    }
+
+    /// What was sent came to this.
+    mutating func finished(_ outcome: Outcome, takesCPIM: Bool) -> [Action] {
+        guard case .sending(let form, let attempts) = state, start < steps.count else { return [] }
+        let step = steps[start]
+        switch (outcome, step) {
+        case (.taken, .message(let message)):
+            return [.took(message)] + settle(takesCPIM, upTo: message.changed)
+        case (.taken, .report), (.taken, .mark): return settle(takesCPIM, upTo: nil)
+        case (.notNow(let seconds), _):
+            state = .waiting(form, attempts: attempts)
+            return [.wait(seconds: seconds.map { min(max($0, 1), longestWaitSeconds) } ?? backOff(attempts))]
+        case (.unknownType, .message) where form == .cpim: return again(step, .plain, attempts)
+        case (.unknownType, .message), (.tooLarge, .message), (.refused, .message):
+            // Once more as what any phone can show.
+            guard form < .notice else { return [.passedOver(step)] + settle(takesCPIM, upTo: nil) }
+            return again(step, .notice, attempts)
+        case (.unknownType, _), (.tooLarge, _), (.refused, _):
+            return [.passedOver(step)] + settle(takesCPIM, upTo: nil)
+        }
+    }
+
+    /// The wait is over, or the phone registered again.
+    mutating func timeReached() -> [Action] {
+        guard case .waiting(let form, let attempts) = state, start < steps.count else { return [] }
+        return again(steps[start], form, attempts)
+    }
+
+    /// The stream is gone: what it handed out comes again from the last acknowledgement.
+    mutating func clear() {
+        steps = []
+        start = 0
+        state = .idle
+    }
+
+    private mutating func again(_ step: Step, _ form: Form, _ attempts: Int) -> [Action] {
+        state = .sending(form, attempts: attempts + 1)
+        return [.send(step, form)]
+    }
+
+    private func backOff(_ attempts: Int) -> Int64 {
+        min(firstWaitSeconds << Int64(min(max(attempts - 1, 0), 16)), longestWaitSeconds)
+    }
+
+    /// The step at the head is done with.
+    private mutating func settle(_ takesCPIM: Bool, upTo: ChangeNumber?) -> [Action] {
+        state = .idle
+        start += 1
+        let acknowledged = upTo.map { [Action.acknowledge(upTo: $0, level: nil)] } ?? []
+        return acknowledged + advance(takesCPIM)
+    }
+
+    private mutating func advance(_ takesCPIM: Bool) -> [Action] {
+        var actions: [Action] = []
+        while start < steps.count, case .mark(let upTo, let level) = steps[start] {
+            start += 1
+            actions.append(.acknowledge(upTo: upTo, level: level))
+        }
+        if start == steps.count {
+            steps.removeAll(keepingCapacity: false)
+            start = 0
+            return actions
+        }
+        let form: Form
+        switch steps[start] {
+        case .message(let message): form = message.isNotice ? .notice : takesCPIM ? .cpim : .plain
+        case .report, .mark: form = .cpim
+        }
+        return actions + again(steps[start], form, 0)
+    }
+}
+
+/// A message as a phone gets it.
+struct PhoneMessage: Hashable, Sendable {
+    var id: MessageID
+    var created: ChangeNumber
+    var changed: ChangeNumber
+    var from: Address
+    var date: Timestamp
+    var subject: String?
+    /// Its texts; for a notice what stands for them.
+    var text: String
+    /// It stands for a message that the phone is not given whole.
+    var isNotice: Bool
+    var types: [String]
+    var bytes: Int64
+    var conversation: ConversationID?
+}
+
+/// What became of a message that was written on the phone.
+struct PhoneReport: Hashable, Sendable {
+    var id: MessageID
+    var receiver: Address
+    var state: Disposition
+    var since: Timestamp
+}

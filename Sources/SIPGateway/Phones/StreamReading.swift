@@ -1,0 +1,116 @@
+import ClientWire
+import FoundationEssentials
+import MessagingCore
+import MessagingService
+
+/// What the frames of a device's stream mean for a phone, which keeps nothing and shows only what is new.
+struct StreamReading: Sendable {
+    /// What the phone's own code does about a frame.
+    struct Reading: Sendable {
+        var steps: [PhoneQueue.Step] = []
+        /// Read or deleted elsewhere, by the number of their making.
+        var withdrawn: [ChangeNumber] = []
+        /// Messages of this account whose receivers moved on.
+        var reported: [ItemDocument] = []
+        /// The number of unread messages may have changed.
+        var touchesUnread = false
+    }
+
+    /// A listing comes newest first: it is turned around when its last page is there.
+    private var listing: [PhoneMessage] = []
+    private let resetMessages: Int
+
+    init(resetMessages: Int) { self.resetMessages = resetMessages }
+
+    /// Reads one frame of the server.
+    ///
+    /// - Parameter start: where the stream began: in a listing, what was made before is not new to the phone.
+    mutating func read(_ frame: [UInt8], start: ChangeNumber, now: Timestamp) throws -> Reading {
+        let frame = try StrictJSON.decode(ServerFrame.self, from: Data(frame))
+        var reading = Reading()
+        if let digest = frame.digest {
+            reading.withdrawn = digest.gone + digest.read
+            reading.touchesUnread = true
+        }
+        if let reset = frame.reset { read(reset, start, into: &reading, now: now) }
+        if let changes = frame.changes { read(changes, into: &reading, now: now) }
+        if frame.changes != nil, let upTo = frame.upTo {
+            reading.steps.append(.mark(upTo: upTo, level: frame.level))
+        }
+        return reading
+    }
+
+    private func read(_ changes: [ItemDocument], into reading: inout Reading, now: Timestamp) {
+        for item in changes where item.kind == ItemKind.message.name {
+            reading.touchesUnread = true
+            if item.gone ?? false || item.read ?? false {
+                reading.withdrawn.append(item.created)
+            } else if let message = PhoneMessage(item, now: now) {
+                reading.steps.append(.message(message))
+            }
+            if item.receivers?.contains(where: { $0.state != Disposition.pending.name }) ?? false {
+                reading.reported.append(item)
+            }
+        }
+    }
+
+    private mutating func read(
+        _ reset: ServerFrame.Reset,
+        _ start: ChangeNumber,
+        into reading: inout Reading,
+        now: Timestamp
+    ) {
+        for item in reset.items where item.kind == ItemKind.message.name && item.created > start {
+            guard !(item.read ?? false), listing.count < resetMessages, var message = PhoneMessage(item, now: now)
+            else { continue }
+            // Nothing of a listing moves the position before all of it is taken.
+            message.changed = 0
+            listing.append(message)
+        }
+        guard reset.last else { return }
+        reading.touchesUnread = true
+        reading.steps = listing.reversed().map { .message($0) } + [.mark(upTo: reset.asOf, level: reset.asOf)]
+        listing = []
+    }
+}
+
+extension PhoneMessage {
+    /// A message of the inbox that is new, as a phone shows it; nil for everything else.
+    init?(_ item: ItemDocument, now: Timestamp) {
+        guard item.boxes?.contains("inbox") ?? false, item.deliver != .nothing, let id = try? MessageID(item.id) else {
+            return nil
+        }
+        if let envelope = item.message {
+            if let expires = envelope.expires, expires <= now { return nil }
+            self.init(
+                id: id,
+                created: item.created,
+                changed: item.changed,
+                from: envelope.from,
+                date: envelope.date,
+                subject: envelope.subject,
+                text: envelope.parts.compactMap(\.text).joined(separator: "\n"),
+                isNotice: envelope.parts.contains { $0.text == nil },
+                types: envelope.parts.map(\.type),
+                bytes: envelope.bytes,
+                conversation: item.conversation
+            )
+        } else if let notice = item.notice {
+            self.init(
+                id: id,
+                created: item.created,
+                changed: item.changed,
+                from: notice.from,
+                date: notice.date,
+                subject: notice.subject,
+                text: "",
+                isNotice: true,
+                types: notice.types,
+                bytes: notice.bytes,
+                conversation: item.conversation
+            )
+        } else {
+            return nil
+        }
+    }
+}

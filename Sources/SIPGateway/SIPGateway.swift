@@ -1,0 +1,115 @@
+public import Logging
+public import MessagingService
+public import NIOCore
+import NIOSSL
+public import SIP
+import SIPTransport
+public import ServiceLifecycle
+
+/// The door for SIP phones: registrar, and MESSAGE in both directions, over UDP, TCP, TLS and WebSockets.
+///
+/// A phone is a device of its account like any other: its REGISTER opens the device's stream, and each message of it is
+/// acknowledged when the phone took it.
+public final class SIPGateway: Service, Sendable {
+    private let service: MessagingService
+    private let configuration: SIPGatewayConfiguration
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let onListening: @Sendable ([SIPTransportKind: SocketAddress]) -> Void
+
+    /// A gateway that listens once it is run.
+    ///
+    /// - Parameter onListening: told the addresses that the doors got.
+    public init(
+        service: MessagingService,
+        configuration: SIPGatewayConfiguration,
+        group: any EventLoopGroup,
+        logger: Logger,
+        onListening: @escaping @Sendable ([SIPTransportKind: SocketAddress]) -> Void = { _ in }
+    ) {
+        self.service = service
+        self.configuration = configuration
+        self.group = group
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until it is told to shut down.
+    /// - Throws: what opening a door found wrong.
+    public func run() async throws {
+        let running = try Running(service, configuration, logger, group.next())
+        do {
+            let addresses = try await running.listen()
+            for (kind, address) in addresses.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                logger.info("SIP phones are served", metadata: ["at": "\(kind.rawValue) \(address)"])
+            }
+            onListening(addresses)
+            try? await gracefulShutdown()
+        } catch {
+            await running.stop()
+            throw error
+        }
+        await running.stop()
+    }
+}
+
+/// A gateway while it runs.
+///
+/// `@unchecked Sendable`: what it holds is touched on its loop alone.
+private final class Running: @unchecked Sendable {
+    private let eventLoop: any EventLoop
+    private let context: GatewayContext
+    private let agent: UserAgent
+    private let stack: SIPStack
+    private var ticking: RepeatedTask?
+
+    init(
+        _ service: MessagingService,
+        _ configuration: SIPGatewayConfiguration,
+        _ logger: Logger,
+        _ eventLoop: any EventLoop
+    ) throws {
+        self.eventLoop = eventLoop
+        context = GatewayContext(service: service, configuration: configuration, logger: logger, eventLoop: eventLoop)
+        agent = UserAgent(context)
+        var settings = SIPStackConfiguration()
+        // Nothing forks towards us, and what comes again by another way gets the same answer.
+        settings.refusesMergedRequests = false
+        if let files = configuration.certificate {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map { NIOSSLCertificateSource.certificate($0) }
+            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
+            settings.serverTLS = try NIOSSLContext(
+                configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+            )
+        }
+        // Whatever is sent goes over the flow of a registration: names are never looked up.
+        let resolver = DNSResolver(client: DNSClient(group: eventLoop, configuration: .init(servers: [])))
+        stack = SIPStack(eventLoop: eventLoop, configuration: settings, resolver: resolver, handler: agent)
+        context.stack = stack
+    }
+
+    func listen() async throws -> [SIPTransportKind: SocketAddress] {
+        var addresses: [SIPTransportKind: SocketAddress] = [:]
+        for door in context.configuration.doors {
+            addresses[door.transport] = try await eventLoop.flatSubmit { [stack] in
+                stack.listen(door.transport, host: door.host, port: door.port)
+            }.get()
+        }
+        try await eventLoop.submit { [self] in
+            ticking = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak agent] _ in
+                agent?.tick()
+            }
+        }.get()
+        return addresses
+    }
+
+    func stop() async {
+        let closed = eventLoop.flatSubmit { [self] in
+            ticking?.cancel()
+            agent.stop()
+            context.stack = nil
+            return stack.close()
+        }
+        try? await closed.get()
+    }
+}

@@ -1,0 +1,98 @@
+public import SIP
+
+/// Where SIP phones come in, and what they must prove.
+public struct SIPGatewayConfiguration: Sendable {
+    /// One address to listen on.
+    public struct Door: Sendable, Hashable {
+        public var transport: SIPTransportKind
+        public var host: String
+        public var port: Int
+        /// The digest algorithms offered there, strongest first; some phones give up when two are (RFC 8760).
+        public var algorithms: [DigestAlgorithm]
+
+        /// An address with its policy; SHA-256 alone unless told.
+        public init(_ transport: SIPTransportKind, host: String, port: Int, algorithms: [DigestAlgorithm] = [.sha256]) {
+            self.transport = transport
+            self.host = host
+            self.port = port
+            self.algorithms = algorithms
+        }
+    }
+
+    /// PEM files of the certificate chain and its key, for TLS and secure WebSockets.
+    public struct Certificate: Sendable, Hashable {
+        public var chain: String
+        public var key: String
+
+        /// Paths of the two files.
+        public init(chain: String, key: String) {
+            self.chain = chain
+            self.key = key
+        }
+    }
+
+    /// At most one for each transport.
+    public var doors: [Door]
+    /// The realm of the digest (RFC 3261, section 22.1).
+    public var realm: String
+    public var certificate: Certificate?
+    public var limits: SIPGatewayLimits
+
+    /// A gateway with these doors.
+    public init(
+        doors: [Door],
+        realm: String,
+        certificate: Certificate? = nil,
+        limits: SIPGatewayLimits = SIPGatewayLimits()
+    ) {
+        self.doors = doors
+        self.realm = realm
+        self.certificate = certificate
+        self.limits = limits
+    }
+}
+
+/// Every bound of the gateway; the unit is the last word of each name.
+public struct SIPGatewayLimits: Sendable, Hashable {
+    /// Shorter registrations are refused with 423.
+    public var leaseMinimumSeconds: UInt32 = 60
+    /// Longer ones are cut: after a restart the server hears from every phone within this time.
+    public var leaseMaximumSeconds: UInt32 = 600
+    /// A datagram phone behind a NAT must come again before its mapping goes.
+    public var leaseBehindNATSeconds: UInt32 = 120
+    /// Phones that are registered at one time.
+    public var phones = 50_000
+    /// Flows of one phone (RFC 5626).
+    public var bindingsPerPhone = 4
+    /// Messages of one phone that wait for their commit.
+    public var messagesInHand = 16
+    /// Credentials that are being looked up.
+    public var lookupsInHand = 1024
+    /// Changes read ahead for one phone, and their bytes.
+    public var windowItems = 64
+    public var windowBytes = 256 << 10
+    /// What a compressed body may become.
+    public var inflatedBytes = 64 << 10
+    /// Unread messages that a phone gets when it was away for too long to be told what changed.
+    public var resetMessages = 50
+    public var subscriptionsPerPhone = 4
+    public var subscriptionMaximumSeconds: UInt32 = 3600
+    /// The first wait after a phone did not take a message; it doubles up to the longest.
+    public var retryFirstSeconds: Int64 = 5
+    public var retryLongestSeconds: Int64 = 300
+    /// How long a nonce is good.
+    public var nonceSeconds: Int64 = 300
+    /// Wrong passwords of one source for one user name within the time, and of one source for any.
+    public var failuresOfUser = 5
+    public var failuresOfSource = 50
+    public var failureWindowSeconds: Int64 = 300
+    /// How long a source is refused then.
+    public var banSeconds: Int64 = 300
+    /// Sources that are remembered.
+    public var failureEntries = 20_000
+    /// Reports remembered so that none is said twice.
+    public var reportsRemembered = 256
+
+    /// The defaults.
+    public init() {}
+}

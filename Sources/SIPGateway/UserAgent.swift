@@ -1,0 +1,243 @@
+import ClientWire
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SIPTransport
+import Store
+
+/// The user agent that phones talk to: it knows who is registered, checks who asks, and hands each method to its part.
+///
+/// `@unchecked Sendable`: belongs to the gateway's loop.
+final class UserAgent: SIPStackHandler, @unchecked Sendable {
+    let context: GatewayContext
+    private let authenticator: Authenticator
+    private(set) var phones: [DeviceIdentity: Phone] = [:]
+    /// Phones that registered over a connection of their own: what comes on it needs no further proof.
+    private var onConnection: [UInt64: Set<DeviceIdentity>] = [:]
+    private var lookups = 0
+    private let profile: ElementProfile = {
+        var profile = ElementProfile(methods: [.options, .register, .message, .subscribe])
+        profile.extensions = ["outbound", "path", "gruu"]
+        profile.eventPackages = [Lamps.package]
+        profile.acceptedTypes = nil
+        profile.acceptedEncodings = ["deflate"]
+        return profile
+    }()
+
+    init(_ context: GatewayContext) {
+        self.context = context
+        authenticator = Authenticator(context.configuration)
+    }
+
+    // MARK: Before a transaction
+
+    func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage? {
+        if request.method == .options || isKnown(request, on: flow) { return nil }
+        switch authenticator.open(request, on: flow, now: .now()) {
+        case .answer(let response): return response
+        case .lookUp: return nil
+        }
+    }
+
+    /// A connection of exactly one phone proves who speaks; a datagram's address proves nothing.
+    private func known(_ flow: Flow) -> Phone? {
+        guard flow.transport.isReliable, let identities = onConnection[flow.number], identities.count == 1 else {
+            return nil
+        }
+        return identities.first.flatMap { phones[$0] }
+    }
+
+    /// What came through a proxy says nothing by its connection, which others may share.
+    private func isKnown(_ request: SIPMessage, on flow: Flow) -> Bool {
+        request.method != .register && Self.isDirect(request) && known(flow) != nil
+    }
+
+    private static func isDirect(_ request: SIPMessage) -> Bool { (try? request.vias().count) == 1 }
+
+    // MARK: Requests
+
+    func received(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        switch profile.check(.message(request)) {
+        case .discard: return
+        case .respond(let response): transaction.respond(response)
+        case .accept where request.method == .options: options(transaction)
+        case .accept:
+            if isKnown(request, on: transaction.flow), let phone = known(transaction.flow) {
+                serve(transaction, phone)
+            } else {
+                identify(transaction)
+            }
+        }
+    }
+
+    private func options(_ transaction: ServerTransaction) {
+        var response = transaction.makeResponse(200)
+        response.append(.allow, profile.methods.map(\.rawValue).joined(separator: ", "))
+        response.append(.accept, IncomingMessage.acceptedTypes.joined(separator: ", "))
+        response.append(.supported, profile.extensions.sorted().joined(separator: ", "))
+        transaction.respond(response)
+    }
+
+    private func identify(_ transaction: ServerTransaction) {
+        switch authenticator.open(transaction.request, on: transaction.flow, now: .now()) {
+        case .answer(let response): transaction.respond(response)
+        case .lookUp(let user):
+            guard lookups < context.limits.lookupsInHand else { return busy(transaction) }
+            lookups += 1
+            let bound = NIOLoopBound(transaction, eventLoop: context.eventLoop)
+            context.service.phone(user: user) { [self] result in
+                context.inbox.post {
+                    self.lookups -= 1
+                    self.found(result, bound.value)
+                }
+            }
+        }
+    }
+
+    private func found(_ result: Result<PhoneRecord?, any Error>, _ transaction: ServerTransaction) {
+        guard case .success(let record) = result else { return busy(transaction) }
+        switch authenticator.check(transaction.request, record, from: transaction.flow, now: .now()) {
+        case .answer(let response, let isNewBan):
+            if isNewBan {
+                context.logger.notice(
+                    "too many wrong passwords over SIP",
+                    metadata: ["source": "\(Authenticator.source(transaction.flow))"]
+                )
+            }
+            transaction.respond(response)
+        case .accepted:
+            guard let record else { return busy(transaction) }
+            if transaction.request.method == .register {
+                register(transaction, record)
+            } else if let phone = phones[record.credential.identity] {
+                serve(transaction, phone)
+            } else if transaction.request.method == .message {
+                message(transaction, record.credential.identity, user: record.credential.user, phone: nil)
+            } else {
+                transaction.respond(transaction.makeResponse(403, reason: "Register first"))
+            }
+        }
+    }
+
+    func busy(_ transaction: ServerTransaction) {
+        var response = transaction.makeResponse(503)
+        response.append(.retryAfter, "5")
+        transaction.respond(response)
+    }
+
+    /// What a phone that is registered asks for; calls will have their place here.
+    private func serve(_ transaction: ServerTransaction, _ phone: Phone) {
+        switch transaction.request.method {
+        case .message: message(transaction, phone.identity, user: phone.user, phone: phone)
+        case .subscribe: phone.lamps.subscribe(transaction, account: "\(phone.address)", now: .now())
+        default: transaction.respond(405)
+        }
+    }
+
+    // MARK: Registrations
+
+    private func register(_ transaction: ServerTransaction, _ record: PhoneRecord) {
+        let request = transaction.request
+        let identity = record.credential.identity
+        guard let to = try? request.to().uri, let aor = to.sip, let address = try? Address(to.description),
+            record.addresses.contains(address), let from = try? request.from().uri,
+            (try? Address(from.description)) == address
+        else {
+            transaction.respond(transaction.makeResponse(403, reason: "Not your address"))
+            return
+        }
+        guard phones[identity] != nil || phones.count < context.limits.phones else { return busy(transaction) }
+        let phone =
+            phones[identity]
+            ?? Phone(context, record, addressOfRecord: Self.addressOfRecord(aor), address: address)
+        let now = NIODeadline.now()
+        let wasOn = Set(phone.flows.values.map(\.number))
+        let response = phone.register(request, policy(transaction), on: transaction.flow, now: now)
+        transaction.respond(tagged(response, transaction))
+        guard response.status?.isSuccess ?? false else { return }
+        phones[identity] = phone.record.bindings.isEmpty ? nil : phone
+        let isOn = Set(phone.flows.values.filter(\.transport.isReliable).map(\.number))
+        for number in wasOn.subtracting(isOn) { onConnection[number]?.remove(identity) }
+        for number in isOn where Self.isDirect(request) || number != transaction.flow.number {
+            onConnection[number, default: []].insert(identity)
+        }
+        let contact = phone.record.bindings.first?.contact
+        let features = contact.map {
+            PhoneFeatures(
+                $0,
+                request,
+                before: phone.capabilities,
+                isDatagram: transaction.flow.transport == .udp
+            )
+        }
+        phone.registered(address: address, features: features, now: now)
+    }
+
+    /// The address of record without a port or parameters, so that GRUUs are the same from wherever it registers.
+    private static func addressOfRecord(_ uri: SIPURI) -> SIPURI {
+        var uri = uri
+        uri.parameters = []
+        uri.headers = []
+        uri.password = nil
+        return uri
+    }
+
+    private func policy(_ transaction: ServerTransaction) -> RegistrarRecord.Policy {
+        let limits = context.limits
+        var policy = RegistrarRecord.Policy()
+        policy.minimumExpires = limits.leaseMinimumSeconds
+        policy.maximumExpires = limits.leaseMaximumSeconds
+        policy.defaultExpires = limits.leaseMaximumSeconds
+        policy.maximumBindings = limits.bindingsPerPhone
+        if transaction.flow.transport == .udp, Self.isBehindNAT(transaction) {
+            policy.maximumExpires = max(limits.leaseMinimumSeconds, limits.leaseBehindNATSeconds)
+        }
+        return policy
+    }
+
+    /// Whether the phone's own idea of its address is another one than ours.
+    private static func isBehindNAT(_ transaction: ServerTransaction) -> Bool {
+        guard let via = try? transaction.request.topVia() else { return false }
+        let port = via.sentBy.port.map { Int($0) } ?? 5060
+        return Host.unbracketed(via.sentBy.host) != transaction.flow.remote.ipAddress
+            || port != transaction.flow.remote.port
+    }
+
+    private func tagged(_ response: SIPMessage, _ transaction: ServerTransaction) -> SIPMessage {
+        var response = response
+        if var to = try? response.to(), to.tag == nil {
+            to.tag = transaction.localTag
+            response.set(.to, to.description)
+        }
+        return response
+    }
+
+    // MARK: Time and connections
+
+    func closed(_ flow: Flow) {
+        for identity in onConnection.removeValue(forKey: flow.number) ?? [] {
+            guard let phone = phones[identity] else { continue }
+            phone.flowFailed(flow)
+            if phone.record.bindings.isEmpty { phones[identity] = nil }
+        }
+    }
+
+    /// About once a second.
+    func tick() {
+        let now = NIODeadline.now()
+        for (identity, phone) in phones {
+            phone.tick(now: now)
+            if phone.record.bindings.isEmpty { phones[identity] = nil }
+        }
+    }
+
+    /// The server shuts down: positions are kept, leases stay.
+    func stop() {
+        for phone in phones.values { phone.leave(endsLease: false) }
+        phones = [:]
+        onConnection = [:]
+    }
+}

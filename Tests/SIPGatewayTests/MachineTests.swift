@@ -1,0 +1,161 @@
+import MessagingCore
+import SIP
+import Testing
+
+@testable import SIPGateway
+
+/// The pure parts.
+@Suite("What decides for phones")
+struct MachineTests {
+    private static func message(_ number: ChangeNumber, isNotice: Bool = false) -> PhoneMessage {
+        PhoneMessage(
+            id: MessageID(stored: "m\(number)"),
+            created: number,
+            changed: number,
+            from: Address(stored: "sip:bob@example.org"),
+            date: Timestamp(rawValue: 0),
+            text: "text \(number)",
+            isNotice: isNotice,
+            types: ["text/plain"],
+            bytes: 6,
+            conversation: nil
+        )
+    }
+
+    private static func queue() -> PhoneQueue { PhoneQueue(firstWaitSeconds: 5, longestWaitSeconds: 300) }
+
+    private static func names(_ actions: [PhoneQueue.Action]) -> [String] {
+        actions.map { action in
+            switch action {
+            case .send(.message(let message), let form): "send \(message.created) \(form)"
+            case .send(let step, let form): "send \(step) \(form)"
+            case .acknowledge(let upTo, let level): "ack \(upTo)\(level.map { " level \($0)" } ?? "")"
+            case .took(let message): "took \(message.created)"
+            case .passedOver: "passed over"
+            case .wait(let seconds): "wait \(seconds)"
+            }
+        }
+    }
+
+    @Test("One at a time, in order, each acknowledged when it was taken")
+    func order() {
+        var queue = Self.queue()
+        let steps: [PhoneQueue.Step] = [
+            .mark(upTo: 3, level: nil), .message(Self.message(4)), .message(Self.message(6)), .mark(upTo: 8, level: 8),
+        ]
+        #expect(Self.names(queue.append(steps, takesCPIM: false)) == ["ack 3", "send 4 plain"])
+        #expect(queue.state == .sending(.plain, attempts: 1))
+        #expect(queue.append([.message(Self.message(9))], takesCPIM: false).isEmpty)
+        #expect(Self.names(queue.finished(.taken, takesCPIM: true)) == ["took 4", "ack 4", "send 6 cpim"])
+        #expect(
+            Self.names(queue.finished(.taken, takesCPIM: false)) == [
+                "took 6", "ack 6", "ack 8 level 8", "send 9 plain",
+            ]
+        )
+        #expect(Self.names(queue.finished(.taken, takesCPIM: false)) == ["took 9", "ack 9"])
+        #expect(queue.state == .idle)
+        #expect(queue.count == 0)
+    }
+
+    @Test("It waits longer each time, up to a limit; another registration ends the wait")
+    func backOff() {
+        var queue = Self.queue()
+        _ = queue.append([.message(Self.message(1))], takesCPIM: false)
+        for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
+            #expect(
+                Self.names(queue.finished(.notNow(retryAfterSeconds: nil), takesCPIM: false)) == ["wait \(seconds)"]
+            )
+            #expect(Self.names(queue.timeReached()) == ["send 1 plain"])
+        }
+        #expect(Self.names(queue.finished(.notNow(retryAfterSeconds: 7), takesCPIM: false)) == ["wait 7"])
+        #expect(queue.finished(.taken, takesCPIM: false).isEmpty, "nothing is on its way")
+        #expect(Self.names(queue.timeReached()) == ["send 1 plain"])
+        #expect(queue.timeReached().isEmpty)
+    }
+
+    @Test(
+        "Plainer and plainer, then passed over",
+        arguments: [
+            (PhoneQueue.Outcome.unknownType, ["send 1 plain", "send 1 notice", "passed over"]),
+            (.tooLarge, ["send 1 notice", "passed over"]),
+            (.refused, ["send 1 notice", "passed over"]),
+        ]
+    )
+    func plainer(outcome: PhoneQueue.Outcome, expected: [String]) {
+        var queue = Self.queue()
+        var seen: [String] = []
+        _ = queue.append([.message(Self.message(1)), .mark(upTo: 2, level: nil)], takesCPIM: true)
+        while queue.state != .idle { seen += Self.names(queue.finished(outcome, takesCPIM: true)) }
+        #expect(seen == expected + ["ack 2"])
+    }
+
+    @Test("Withdrawn is what waits, not what is on its way")
+    func withdraw() {
+        var queue = Self.queue()
+        _ = queue.append((1...3).map { .message(Self.message($0)) }, takesCPIM: false)
+        queue.withdraw(1)
+        queue.withdraw(2)
+        #expect(Self.names(queue.finished(.taken, takesCPIM: false)) == ["took 1", "ack 1", "ack 2", "send 3 plain"])
+        queue.clear()
+        #expect(queue.finished(.taken, takesCPIM: false).isEmpty)
+        #expect(queue.state == .idle)
+    }
+
+    @Test("A nonce is good for whom it was made, for a while, untouched")
+    func nonces() {
+        let mint = NonceMint(key: [1, 2, 3], lifeMilliseconds: 1000)
+        let nonce = mint.make(for: "192.0.2.1", now: 5000, random: "abcdef")
+        #expect(mint.isGood(nonce, for: "192.0.2.1", now: 5000))
+        #expect(mint.isGood(nonce, for: "192.0.2.1", now: 5999))
+        #expect(!mint.isGood(nonce, for: "192.0.2.1", now: 6000))
+        #expect(!mint.isGood(nonce, for: "192.0.2.1", now: 4999))
+        #expect(!mint.isGood(nonce, for: "192.0.2.2", now: 5000))
+        #expect(!NonceMint(key: [1, 2, 4], lifeMilliseconds: 1000).isGood(nonce, for: "192.0.2.1", now: 5000))
+        for bad in [
+            "", "-", "--", nonce + "0", "0" + nonce, String(nonce.dropLast()), "1388-abcdeg-" + nonce.suffix(32),
+        ] {
+            #expect(!mint.isGood(bad, for: "192.0.2.1", now: 5000), "\(bad)")
+        }
+    }
+
+    @Test("Failures count within their window, lead to a ban, and are bounded")
+    func failures() {
+        var table = FailureTable<Int>(allowed: 3, windowMilliseconds: 100, banMilliseconds: 50, capacity: 2)
+        // At 100 the window is over, and the count begins anew.
+        let firsts = [0, 10, 100, 110, 120].map { table.failed(1, now: $0) }
+        #expect(firsts == [false, false, false, false, true])
+        #expect(table.ban(of: 1, now: 130) == 40)
+        table.succeeded(1)
+        #expect(table.ban(of: 1, now: 169) == 1)
+        #expect(table.ban(of: 1, now: 170) == nil)
+        var others = [table.failed(2, now: 130)]
+        table.succeeded(2)
+        others += [table.failed(2, now: 131), table.failed(3, now: 132)]
+        #expect(others == [false, false, false])
+        #expect(table.count == 2)
+    }
+
+    @Test(
+        "Times as SIP writes them",
+        arguments: [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (1_795_488_552_999, "Tue, 24 Nov 2026 02:49:12 GMT"),
+            (951_782_400_000, "Tue, 29 Feb 2000 00:00:00 GMT"), (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+        ]
+    )
+    func dates(milliseconds: Int64, text: String) {
+        #expect(Timestamp(rawValue: milliseconds).sipDate == text)
+    }
+
+    @Test("Call-IDs lead back to their messages where the grammar allows it")
+    func callIDs() {
+        #expect(CallIDs.callID(of: MessageID(stored: "01a2-7f.x_%+")) == "01a2-7f.x_%+")
+        let hidden = CallIDs.callID(of: MessageID(stored: "a=b@c"))
+        #expect(!hidden.contains("=") && !hidden.contains("@"))
+        let ids = [("c", 1, "u"), ("c", 2, "u"), ("c", 1, "v"), ("d", 1, "u")].map {
+            CallIDs.messageID(callID: $0.0, sequence: $0.1, user: $0.2)
+        }
+        #expect(Set(ids).count == 4)
+        #expect(CallIDs.messageID(callID: "c", sequence: 1, user: "u") == ids[0])
+        #expect(throws: Never.self) { _ = try MessageID(ids[0].description) }
+    }
+}

@@ -1,0 +1,177 @@
+import ClientWire
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SIP
+import SIPTransport
+
+/// A phone of the tests: a user agent on real sockets that registers, writes and shows what it gets.
+///
+/// `@unchecked Sendable`: what changes is touched on its loop alone.
+final class TestPhone: SIPStackHandler, @unchecked Sendable {
+    let loop: any EventLoop
+    let transport: SIPTransportKind
+    private let server: Destination
+    private let account: PhoneAnswer
+    private var digest: DigestClient
+    private var sequence: UInt32 = 0
+    private var stack: SIPStack?
+    private var contact = ""
+    private var requests: [SIPMessage] = []
+    private var answers: [SIPStatus] = []
+    private let callID = RandomText.token(16)
+    private let tag = RandomText.token(8)
+
+    /// - Parameter instance: `+sip.instance` and what else stands behind the contact.
+    static func make(
+        _ account: PhoneAnswer,
+        at provider: Provider,
+        _ transport: SIPTransportKind = .udp,
+        password: String? = nil,
+        user: String? = nil,
+        tls: NIOSSLContext? = nil
+    ) async throws -> TestPhone {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let destination = Destination(
+            transport: transport,
+            address: try SocketAddress(ipAddress: "127.0.0.1", port: provider.port(transport)),
+            serverName: "localhost"
+        )
+        let phone = TestPhone(loop, transport, destination, account, password, user)
+        var configuration = SIPStackConfiguration()
+        configuration.clientTLS = tls
+        let settings = configuration
+        let address = try await loop.flatSubmit {
+            let resolver = DNSResolver(client: DNSClient(group: loop, configuration: .init(servers: [])))
+            let stack = SIPStack(eventLoop: loop, configuration: settings, resolver: resolver, handler: phone)
+            phone.stack = stack
+            return stack.listen(.udp, host: "127.0.0.1", port: 0)
+        }.get()
+        try await loop.submit {
+            let kind = transport.rawValue.lowercased()
+            phone.contact = "<sip:phone@127.0.0.1:\(address.port ?? 0);transport=\(kind)>"
+        }.get()
+        return phone
+    }
+
+    private init(
+        _ loop: any EventLoop,
+        _ transport: SIPTransportKind,
+        _ server: Destination,
+        _ account: PhoneAnswer,
+        _ password: String?,
+        _ user: String?
+    ) {
+        self.loop = loop
+        self.transport = transport
+        self.server = server
+        self.account = account
+        digest = DigestClient(
+            credentials: .init(username: user ?? account.user, password: password ?? account.password)
+        )
+    }
+
+    func close() async throws {
+        try await loop.flatSubmit { self.stack?.close() ?? self.loop.makeSucceededVoidFuture() }.get()
+    }
+
+    // MARK: What comes
+
+    func received(_ transaction: ServerTransaction) {
+        requests.append(transaction.request)
+        transaction.respond(answers.isEmpty ? 200 : answers.removeFirst())
+    }
+
+    /// What the next requests are answered with; 200 behind them.
+    func answer(_ statuses: [SIPStatus]) async throws { try await loop.submit { self.answers = statuses }.get() }
+
+    func received(_ method: SIPMethod = .message) async throws -> [SIPMessage] {
+        try await loop.submit { self.requests.filter { $0.method == method } }.get()
+    }
+
+    /// The bodies of the MESSAGEs so far.
+    func texts() async throws -> [String] {
+        try await received().map { String(buffer: $0.body) }
+    }
+
+    /// Waits for so many MESSAGEs.
+    func waits(for count: Int) async throws -> Bool {
+        try await eventually { try await self.received().count >= count }
+    }
+
+    // MARK: What it asks
+
+    /// Registers, or with 0 leaves.
+    @discardableResult
+    func register(
+        expires: Int = 300,
+        parameters: String = "",
+        _ adjust: @escaping @Sendable (inout SIPMessage) -> Void = { _ in }
+    ) async throws -> SIPMessage {
+        let contact = try await loop.submit { self.contact }.get()
+        return try await ask(.register, to: "sip:example.org", target: "\(account.address)") { request in
+            request.append(.contact, "\(contact)\(parameters)")
+            request.append(.expires, "\(expires)")
+            adjust(&request)
+        }
+    }
+
+    @discardableResult
+    func write(
+        _ text: String,
+        to address: String,
+        type: String = "text/plain",
+        _ adjust: @escaping @Sendable (inout SIPMessage) -> Void = { _ in }
+    ) async throws -> SIPMessage {
+        try await ask(.message, to: address, target: address) { request in
+            request.setBody(ByteBuffer(string: text), contentType: type)
+            adjust(&request)
+        }
+    }
+
+    /// Sends a request, proves who it is when asked, and returns the final response.
+    func ask(
+        _ method: SIPMethod,
+        to uri: String,
+        target: String,
+        proves: Bool = true,
+        _ fill: @escaping @Sendable (inout SIPMessage) -> Void
+    ) async throws -> SIPMessage {
+        let build = { @Sendable (phone: TestPhone) -> SIPMessage in
+            phone.sequence += 1
+            var request = SIPMessage(method: method, uri: uri)
+            request.append(.maxForwards, "70")
+            request.append(.from, "<\(phone.account.address)>;tag=\(phone.tag)")
+            request.append(.to, "<\(target)>")
+            request.append(.callID, method == .register ? phone.callID : RandomText.token(16))
+            request.append(.cSeq, "\(phone.sequence) \(method)")
+            if method == .subscribe { request.append(.contact, phone.contact) }
+            request.append(.contentLength, "0")
+            fill(&request)
+            return request
+        }
+        let first = try await send(build)
+        guard proves, first.status == 401 || first.status == 407 else { return first }
+        return try await send { phone in
+            _ = phone.digest.received(first, answered: false)
+            var request = build(phone)
+            _ = phone.digest.authorise(&request, clientNonce: RandomText.token(8))
+            return request
+        }
+    }
+
+    private func send(_ build: @escaping @Sendable (TestPhone) -> SIPMessage) async throws -> SIPMessage {
+        let promise = loop.makePromise(of: SIPMessage.self)
+        loop.execute {
+            guard let stack = self.stack else { return promise.fail(NotInTime()) }
+            stack.send(build(self), to: .destinations([self.server])) { _, event in
+                switch event {
+                case .response(let response):
+                    if response.status?.isFinal ?? false { promise.succeed(response) }
+                case .timedOut, .transportFailed: promise.fail(NotInTime())
+                }
+            }
+        }
+        return try await promise.futureResult.get()
+    }
+}
