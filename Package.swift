@@ -167,8 +167,8 @@ let serverLibraries: [Target] = [
     target(
         "SIPGateway",
         [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
-            crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
         ]
     ),
     target(
@@ -240,8 +240,9 @@ let serverTests: [Target] = [
         of: "SIPGateway",
         [
             "BlobStore", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPGateway", "SIPTransport",
-            "SQLiteStore", "Store", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+            "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
+        exclude: ["Scenarios"]
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),

@@ -61,7 +61,8 @@ struct TidyTests {
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "SIPGateway": [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies",
             "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [
