@@ -54,7 +54,7 @@ public final class ClientTransaction {
     var scheduled: NIODeadline?
     let original: SIPMessage
     let onEvent: (ClientTransaction, Event) -> Void
-    private unowned let stack: SIPStack
+    private weak var stack: SIPStack?
 
     init(stack: SIPStack, request: SIPMessage, onEvent: @escaping (ClientTransaction, Event) -> Void) {
         self.stack = stack
@@ -66,7 +66,7 @@ public final class ClientTransaction {
     /// Cancels an INVITE as soon as the rules allow it (RFC 3261 section 9.1).
     ///
     /// - Parameter reason: A value for Reason (RFC 3326).
-    public func cancel(reason: String? = nil) { self.stack.cancel(self, reason: reason) }
+    public func cancel(reason: String? = nil) { self.stack?.cancel(self, reason: reason) }
 
     /// The earliest of the deadlines of the transaction and of a CANCEL.
     var deadline: NIODeadline? {

@@ -12,7 +12,8 @@ public final class ServerTransaction {
     /// The user's own text for the transaction, such as the id of a call.
     public var note: String?
     let record: ServerRecord
-    private unowned let stack: SIPStack
+    /// What is answered after the stack was let go leads nowhere.
+    private weak var stack: SIPStack?
 
     init(stack: SIPStack, request: SIPMessage, record: ServerRecord) {
         self.stack = stack
@@ -36,7 +37,7 @@ public final class ServerTransaction {
     ///
     /// - Returns: Whether it was sent.
     @discardableResult
-    public func respond(_ response: SIPMessage) -> Bool { self.stack.respond(self.record, response) }
+    public func respond(_ response: SIPMessage) -> Bool { self.stack?.respond(self.record, response) ?? false }
 
     /// Sends a response without a body.
     ///
