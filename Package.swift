@@ -167,8 +167,8 @@ let serverLibraries: [Target] = [
     target(
         "SIPGateway",
         [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
-            crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
+            "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
         ]
     ),
     target(
@@ -239,8 +239,9 @@ let serverTests: [Target] = [
     tests(
         of: "SIPGateway",
         [
-            "BlobStore", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPGateway", "SIPTransport",
-            "SQLiteStore", "Store", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+            "BlobStore", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPGateway",
+            "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
+            nio("NIOPosix"), nioSSL,
         ],
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),

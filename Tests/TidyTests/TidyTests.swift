@@ -61,8 +61,10 @@ struct TidyTests {
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "SIPGateway": [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport", "Store", "XMLBodies",
-            "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle", "Synchronization",
+            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
+            "Store",
+            "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle",
+            "Synchronization",
         ],
         "ContinuoClient": [
             "ClientWire", "MessagingCore", "SessionCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1",
