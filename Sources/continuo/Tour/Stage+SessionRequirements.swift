@@ -9,7 +9,22 @@ extension Stage {
     /// R10
     func requestEverywhere() async throws -> String {
         try await beginTalk()
-        return try await alerts()
+        let bobs = try await alerts()
+        _ = try await client("alice-mobile").leave(try current)
+        // And the other way, where one of the devices is a SIP phone.
+        let pda = try page("bob-pda")
+        try await pda.until("nothing live", "!tour.shows('section.live') && !tour.shows('.requests li')")
+        try await openThread(pda)
+        try await pda.until("asking", "tour.press('Talk live')")
+        try await page("alice-laptop").until("the request", "tour.shows('.requests li', \(quoted(Self.bob)))")
+        let heard = try await terminal("alice-mobile").hear("request", "the request") {
+            $0.session?.creator.description.contains("bob") == true
+        }
+        _ = try await eventually("the fixed phone tells of the request") {
+            phoneShows.contains("asks for a conversation") ? true : nil
+        }
+        if let id = heard.session?.id { _ = try await client("bob-mobile").leave(id) }
+        return "Bob's: \(bobs); Alice's: laptop, mobile, and the fixed phone as a message that she can answer"
     }
 
     /// R11

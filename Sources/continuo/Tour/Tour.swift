@@ -54,7 +54,13 @@ struct Tour: AsyncParsableCommand {
         } catch {
             throw CommandFailure.refused("the tour cannot begin: \(error)")
         }
-        let failed = await play(steps, on: stage)
+        let failed: [String]
+        do {
+            failed = try await play(steps, on: stage)
+        } catch {
+            await stage.end()
+            throw error
+        }
         await stage.end()
         let time = (ContinuousClock.now - began) / .seconds(1)
         if keep { printError("the tour's folder: \(folder)") }
@@ -100,7 +106,7 @@ struct Tour: AsyncParsableCommand {
     }
 
     /// - Returns: the steps that were not seen.
-    private func play(_ steps: [TourStep], on stage: Stage) async -> [String] {
+    private func play(_ steps: [TourStep], on stage: Stage) async throws -> [String] {
         let isWhole = step == nil && sabotage == nil
         let broken = sabotage == nil ? nil : steps.last
         var failed: [String] = []
@@ -113,11 +119,10 @@ struct Tour: AsyncParsableCommand {
             }
             let began = ContinuousClock.now
             func seconds() -> Double { (ContinuousClock.now - began) / .seconds(1) }
+            if let broken, one.name == broken.sabotage.before ?? broken.name {
+                try await breakMechanism(of: broken, on: stage)
+            }
             do {
-                if let broken, one.name == broken.sabotage.before ?? broken.name {
-                    if !json { print("sabotage: \(broken.sabotage.words)") }
-                    try await broken.sabotage.act(stage)
-                }
                 if broken?.name == one.name { Patience.set(seconds: Self.sabotagePatience) }
                 let observed = try await one.play(stage)
                 if isReported { report(one, true, observed, seconds()) }
@@ -127,6 +132,16 @@ struct Tour: AsyncParsableCommand {
             }
         }
         return failed
+    }
+
+    /// - Throws: ``CommandFailure`` of another kind than that of a step that is not seen.
+    private func breakMechanism(of step: TourStep, on stage: Stage) async throws {
+        if !json { print("sabotage: \(step.sabotage.words)") }
+        do {
+            try await step.sabotage.act(stage)
+        } catch {
+            throw CommandFailure.unreachable("the sabotage of \(step.name) cannot be done: \(error)")
+        }
     }
 
     private func report(_ step: TourStep, _ ok: Bool, _ observed: String, _ seconds: Double) {
