@@ -48,8 +48,7 @@ struct TidyTests {
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "Interconnect": [
             "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP",
-            "SIPTransport", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+            "SIP", "SIPTransport", "SessionCore", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
             "NIOTLS", "Synchronization",
         ],
         "AppGateway": [

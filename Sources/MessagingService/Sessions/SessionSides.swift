@@ -17,6 +17,28 @@ public struct SessionDetails: Hashable, Sendable, Codable {
     public var firstText: Envelope?
 }
 
+extension SessionDetails {
+    /// A request of another provider's user.
+    public init(
+        creator: Address,
+        invited: [Address],
+        conversation: ConversationID,
+        subject: String?,
+        started: Timestamp
+    ) {
+        self.init(
+            creator: creator,
+            device: nil,
+            invited: invited,
+            conversation: conversation,
+            subject: subject,
+            started: started,
+            wanted: [],
+            firstText: nil
+        )
+    }
+}
+
 /// Both directions between the two servers of one user's part, where they are two.
 struct PeerLane: Hashable, Sendable, Codable {
     /// The last number that was put on the lane there.
