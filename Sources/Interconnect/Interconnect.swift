@@ -64,21 +64,38 @@ public final class Interconnect: OutboundRouter {
         let media = try await MessageMedia(configuration, certificates)
         let address = try await stack.listen(host: configuration.host, port: configuration.port)
         let contact = "<sip:\(configuration.name):\(address.port ?? configuration.port);transport=tls>"
+        let running = Running(service: service, stack: stack, media: media, contact: contact)
+        let resumed = try await resumed(running)
         // What came before this was asked to come again.
-        state.withLock { $0.running = Running(service: service, stack: stack, media: media, contact: contact) }
+        state.withLock { $0.running = running }
+        for live in resumed { live.schedule() }
         return address
+    }
+
+    /// Conversations that were open when this ended last.
+    private func resumed(_ running: Running) async throws -> [LiveDialog] {
+        try await running.service.keptConversations().compactMap { kept in
+            guard let domain = kept.other.domain, let peer = peers[domain],
+                let live = LiveDialog(kept, peer, self, running), begin(live)
+            else { return nil }
+            if let id = live.dialogID { name(live, id) }
+            return live
+        }
     }
 
     /// Closes all connections; what waits stays in the outbox.
     public func stop() async {
-        let (running, probes) = state.withLock { state in
+        let (running, probes, dialogs) = state.withLock { state in
             defer {
                 state.running = nil
                 state.probes = [:]
+                state.dialogs = [:]
+                state.dialogNames = [:]
             }
-            return (state.running, Array(state.probes.values))
+            return (state.running, Array(state.probes.values), Array(state.dialogs.values))
         }
         for probe in probes { probe.cancel() }
+        for live in dialogs { live.abandon() }
         await running?.stack.close()
         await running?.media.close()
     }
@@ -125,6 +142,14 @@ public final class Interconnect: OutboundRouter {
 
     /// Tells how SIP calls a conversation.
     func name(_ live: LiveDialog, _ id: DialogID) { state.withLock { $0.dialogNames[id] = live } }
+
+    /// Tells that it is called otherwise from now on.
+    func rename(_ live: LiveDialog, from old: DialogID?, to id: DialogID) {
+        state.withLock { state in
+            if let old { state.dialogNames[old] = nil }
+            state.dialogNames[id] = live
+        }
+    }
 
     func forget(_ live: LiveDialog) {
         state.withLock { state in

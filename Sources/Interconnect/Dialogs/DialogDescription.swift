@@ -47,6 +47,36 @@ struct DialogDescription {
         self.origin = origin
     }
 
+    /// The same end, with nothing agreed.
+    var renewed: DialogDescription { DialogDescription(ends, origin: origin) }
+
+    // MARK: After a restart
+
+    /// What was agreed, as text.
+    struct Kept: Codable, Hashable {
+        let local: String
+        let remote: String
+        let isLocalOffer: Bool
+    }
+
+    /// What has to be kept; nil while nothing is agreed.
+    var kept: Kept? {
+        exchange.agreement.map { Kept(local: $0.local.text, remote: $0.remote.text, isLocalOffer: $0.isLocalOffer) }
+    }
+
+    /// Takes up what was agreed: the next offer follows it. There is no path any more.
+    mutating func resume(_ kept: Kept) throws {
+        let local = try SessionDescription(parsing: Array(kept.local.utf8))
+        let remote = try SessionDescription(parsing: Array(kept.remote.utf8))
+        if kept.isLocalOffer {
+            _ = try exchange.sendOffer(local)
+            _ = try exchange.receiveAnswer(remote)
+        } else {
+            _ = try exchange.receiveOffer(remote)
+            _ = try exchange.sendAnswer(local)
+        }
+    }
+
     // MARK: Our offers
 
     /// Opens an INVITE of ours; nil while one is open, whosever it is.

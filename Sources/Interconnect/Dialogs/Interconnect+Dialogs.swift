@@ -26,6 +26,8 @@ extension Interconnect {
 
     /// Carries one line of a session.
     func deliver(_ parcel: SessionParcel, _ outgoing: Outgoing, to peer: Peer) async -> OutboundResult {
+        // Before the start it is not known what goes on.
+        guard let running else { return .temporary }
         let key = LiveDialog.Key(session: parcel.session, own: parcel.from, other: parcel.to)
         if let live = dialog(key) {
             // Asked once more because nothing was heard of how the first time ended.
@@ -35,7 +37,7 @@ extension Interconnect {
         guard let isKept = await keepsLanes(peer) else { return .temporary }
         if isKept { return await deliver(plain: outgoing, to: peer) }
         guard case .request(let details) = parcel.line else { return await deliver(orphan: parcel) }
-        guard let running, let live = begin(key, .host, details.conversation, peer, running) else { return .temporary }
+        guard let live = begin(key, .host, details.conversation, peer, running) else { return .temporary }
         return await live.call(details)
     }
 
@@ -119,6 +121,7 @@ extension Answering {
             own: context.receiver,
             other: context.sender
         )
+        if let live = interconnect.dialog(key), try await live.adopt(request, offer) { return }
         let details = SessionDetails(asking: key, request.message, context)
         guard
             let live = interconnect.begin(key, .guest, details.conversation, peer, running, at: request.address)

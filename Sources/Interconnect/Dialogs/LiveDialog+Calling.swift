@@ -113,6 +113,29 @@ extension LiveDialog {
         if connects { connect() }
     }
 
+    /// Takes a request for what is open: their server has lost its dialog, and nobody is alerted (nor told).
+    /// - Returns: false when it is not open.
+    func adopt(_ request: PeerRequest, _ offer: [UInt8]) async throws -> Bool {
+        let (dialog, timer) = (try request.dialog(), try Self.timer(request.message))
+        let flow = try await request.flow
+        let taken: (answer: [UInt8], old: DialogID?)? = try state.withLock { state in
+            guard case .open = state.machine.phase else { return nil }
+            var description = state.description.renewed
+            let answer = try description.invited(offer).answer
+            let old = state.dialog?.id
+            (state.description, state.dialog, state.flow) = (description, dialog, flow)
+            return (answer, old)
+        }
+        guard let (answer, old) = taken else { return false }
+        interconnect.rename(self, from: old, to: dialog.id)
+        let connects = state.withLock { $0.description.path?.other.connects ?? false }
+        if !connects { connect() }
+        answered(request, answer, timer)
+        if connects { connect() }
+        await keep()
+        return true
+    }
+
     /// Sends a 2xx.
     private func answered(_ request: PeerRequest, _ body: [UInt8], _ timer: SessionTimer.Offer) {
         var response = SIPMessage(status: 200)
@@ -188,6 +211,7 @@ extension LiveDialog {
             answered(request, answer, timer)
             if isMoved, connects { connect() }
             letGo()
+            Task { await keep() }
         } catch DialogDescription.Problem.pending {
             let isOurs = state.withLock { $0.description.isOurs }
             request.respond(isOurs ? 491 : 500, headers: isOurs ? [] : [(.retryAfter, "\(Int.random(in: 0...10))")])
@@ -256,6 +280,7 @@ extension LiveDialog {
         guard let isMoved else { return refused(488, isRefresh, isOwner) }
         if isMoved || !isRefresh { connect() }
         letGo()
+        Task { await keep() }
     }
 
     /// A new path is offered again after a while; a refresh follows the session timer.

@@ -17,18 +17,21 @@ extension LiveDialog {
     /// Begins the MSRP session that the descriptions have agreed on; the one before ends.
     func connect() {
         let events = SessionEvents()
-        let (session, old) = state.withLock { state in
-            guard !state.isOver, let path = state.description.path,
-                let session = try? running.media.session(path.local, to: path.other, events)
-            else { return (nil as MSRPSession?, nil as MSRPSession?) }
-            let old = state.session
-            state.session = session
-            state.isRunning = false
-            return (session, old)
+        let (session, old, isNamedAlike) = state.withLock { state in
+            defer { state.isRunning = false }
+            let old = state.session.take()
+            guard !state.isOver, let path = state.description.path else { return (nil as MSRPSession?, old, false) }
+            // Two of one name cannot be: the old one has to be gone first.
+            if let old, old.local == path.local {
+                state.leaving = old
+                return (nil, old, true)
+            }
+            state.session = try? running.media.session(path.local, to: path.other, events)
+            return (state.session, old, false)
         }
         old?.close()
         guard let session else {
-            _ = handle(.disconnected(connects: false))
+            if !isNamedAlike { handle(.disconnected(connects: false)) }
             return
         }
         Task { await pump(events, session) }
@@ -41,7 +44,9 @@ extension LiveDialog {
             switch event {
             case .established: attach(session)
             case .interrupted: detach(session, isClosed: false)
-            case .closed: detach(session, isClosed: true)
+            case .closed:
+                detach(session, isClosed: true)
+                if hasLeft(session) { connect() }
             default:
                 await arrivals.take(event, session) { incoming in
                     IncomingMessage(
@@ -59,6 +64,15 @@ extension LiveDialog {
             }
         }
         await arrivals.giveUp()
+    }
+
+    /// Whether a session is the one whose name the next one waits for.
+    private func hasLeft(_ session: MSRPSession) -> Bool {
+        state.withLock { state in
+            guard state.leaving === session else { return false }
+            state.leaving = nil
+            return true
+        }
     }
 
     private func attach(_ session: MSRPSession) {

@@ -34,6 +34,8 @@ final class LiveDialog: Sendable {
         /// The texts' path, and whether it works.
         var session: MSRPSession?
         var isRunning = false
+        /// The one before, while its name is needed for the next.
+        var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
         var sessionTimer = SessionTimer()
@@ -139,10 +141,15 @@ final class LiveDialog: Sendable {
 
     private func perform(_ action: PeerDialog.Action) async {
         switch action {
-        case .say(let line): await say(line)
+        case .say(let line):
+            // What the other side was told comes before what follows from it here.
+            if case .toOwner(.answered(.accepted)) = line { await keep() }
+            await say(line)
         case .cancel: state.withLock(\.invite)?.cancel()
         case .connect: connect()
-        case .accept: await accept()
+        case .accept:
+            await accept()
+            await keep()
         case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)
         case .hangUp: hangUp()
         case .offer: renegotiate(isRefresh: false)
@@ -165,7 +172,7 @@ final class LiveDialog: Sendable {
         }
     }
 
-    private func log(_ text: Logger.Message, _ error: any Error) {
+    func log(_ text: Logger.Message, _ error: any Error) {
         let reason = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
         interconnect.logger.warning(text, metadata: ["domain": "\(peer.domain)", "reason": "\(reason)"])
     }
@@ -190,11 +197,13 @@ final class LiveDialog: Sendable {
         if let dialog { running.stack.forget(callID: dialog.id.callID) }
     }
 
-    /// Comes to nothing, and nobody is told.
+    /// Ends without a word: it came to nothing, or goes on after the next start.
     func abandon() {
         state.withLock { $0.machine.abandon() }
         end()
     }
+
+    var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
 
     func hangUp() {
         let (bye, flow) = state.withLock { state in

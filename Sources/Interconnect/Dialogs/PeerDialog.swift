@@ -17,7 +17,7 @@ import SessionCore
 /// Pure; times are passed in.
 struct PeerDialog: Sendable, Hashable {
     /// Whose part this plays.
-    enum Role: Sendable, Hashable {
+    enum Role: String, Sendable, Hashable, Codable {
         /// A user of this provider asked, whose owner's side is here: this is the other user's server.
         case host
         /// The other provider's user asked: this is the owner.
@@ -92,6 +92,12 @@ struct PeerDialog: Sendable, Hashable {
         self.role = role
         self.users = users.sorted()
         phase = role == .host ? .calling(isWanted: true, isHeard: false) : .ringing(isWithdrawn: false)
+    }
+
+    /// One that was open before a restart: its path is gone.
+    init(resuming role: Role, between users: [Address], now: NIODeadline) {
+        self.init(role, between: users)
+        phase = .open(.lost(repair: now, until: now + Self.grace))
     }
 
     /// Takes one input.

@@ -74,3 +74,81 @@ extension MessagingService {
         }
     }
 }
+
+/// What was kept of a conversation with a user whose provider keeps no lanes.
+public struct KeptConversation: Sendable, Hashable {
+    public let session: SessionID
+    /// The user of this provider, and the other one.
+    public let own: Address
+    public let other: Address
+    public let conversation: ConversationID
+    /// As it was given to ``MessagingService/keep(dialog:of:for:with:)``.
+    public let dialog: String
+}
+
+extension MessagingService {
+    private static let sidesAtOnce = 100
+
+    /// Keeps what a dialog needs to go on after a restart, for as long as the session lives.
+    public func keep(dialog: String, of session: SessionID, for user: Address, with other: Address) async throws {
+        try await perform { work in
+            guard let account = try work.account(holding: user) else { return }
+            if var host = try work.host(account, session), host.details.creator == user {
+                host.lanes[other, default: PeerLane()].dialog = dialog
+                try work.put(host, account)
+            } else if var part = try work.part(account, session), part.details.creator == other {
+                part.lane.dialog = dialog
+                try work.put(part, account)
+            }
+        }
+    }
+
+    /// What was kept of all sessions that are not over.
+    public func keptConversations() async throws -> [KeptConversation] {
+        var all: [KeptConversation] = []
+        var position: (AccountID, SessionID)?
+        while true {
+            let after = position
+            let (kept, last) = try await read { view in
+                let open = try view.openSessions(after: after, limit: Self.sidesAtOnce)
+                let last = open.count == Self.sidesAtOnce ? open.last.map { ($0.account, $0.session) } : nil
+                return (try open.flatMap { try Self.kept(view, $0) }, last)
+            }
+            all += kept
+            guard let last else { return all }
+            position = last
+        }
+    }
+
+    private static func kept(_ view: any ReadView, _ record: SessionRecord) throws -> [KeptConversation] {
+        let part = try Documents.decode(PartSide.self, record.state)
+        let user = part.machine.user
+        let conversation = part.details.conversation
+        guard part.details.creator == user else {
+            guard let dialog = part.lane.dialog else { return [] }
+            let other = part.details.creator
+            return [
+                KeptConversation(
+                    session: record.session,
+                    own: user,
+                    other: other,
+                    conversation: conversation,
+                    dialog: dialog
+                )
+            ]
+        }
+        guard let owner = try view.session(record.account, record.session, .owner) else { return [] }
+        let host = try Documents.decode(HostSide.self, owner.state)
+        return host.lanes.compactMap { other, lane in
+            // Who has left is not called back.
+            guard let dialog = lane.dialog, case .present = host.machine.seats[other] else { return nil }
+            return KeptConversation(
+                session: record.session,
+                own: user,
+                other: other,
+                conversation: conversation,
+                dialog: dialog
+            )
+        }
+    }
+}

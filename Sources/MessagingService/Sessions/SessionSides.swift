@@ -44,6 +44,8 @@ struct PeerLane: Hashable, Sendable, Codable {
     /// The last number that was put on the lane there.
     var sent: Int64 = 0
     var receiver = LaneReceiver()
+    /// What the way to a server without lanes needs to go on after a restart.
+    var dialog: String?
 }
 
 /// An own text that waits for its place from an owner elsewhere.

@@ -15,10 +15,11 @@ final class Foreign {
     let media: Tunnel
     let fingerprint: String
 
-    init(_ domain: String = "b.example") async throws {
+    /// - Parameter phone: what speaks its SIP, if that is not SIPp.
+    init(_ domain: String = "b.example", phone: RawListener? = nil) async throws {
         self.domain = domain
         let files = try await Authority.shared.certificate(domain)
-        port = try freePort()
+        port = try phone.map { Int($0.port) } ?? freePort()
         door = try await .inward(files, to: port)
         listener = try RawListener()
         media = try await .inward(files, to: Int(listener.port), capturing: .msrp)
@@ -27,7 +28,7 @@ final class Foreign {
     }
 
     /// The MSRP URI of its end.
-    var path: String { "msrps://127.0.0.1:\(media.port)/foreign;tcp" }
+    func path(_ session: String = "foreign") -> String { "msrps://127.0.0.1:\(media.port)/\(session);tcp" }
 
     func close() async {
         await door.close()
@@ -51,13 +52,14 @@ final class Foreign {
         return try SIPpRun(name, ["127.0.0.1:\(tunnel.port)", "-p", "\(try freePort())", "-t", "t1"], keys)
     }
 
-    private var keys: [String: String] { ["path": path, "fingerprint": fingerprint] }
+    private var keys: [String: String] { ["path": path(), "fingerprint": fingerprint] }
 
     /// Takes the MSRP connection of the other side, and answers what binds it.
     func accept() async throws -> MSRPTalk {
         let socket = try await listener.accept()
         let bind = try #require(try await socket.frame(), "the connection was closed")
-        let talk = MSRPTalk(socket: socket, local: path, remote: try #require(bind.header("From-Path")))
+        let (local, remote) = (try #require(bind.header("To-Path")), try #require(bind.header("From-Path")))
+        let talk = MSRPTalk(socket: socket, local: local, remote: remote)
         try talk.answer(bind)
         return talk
     }
