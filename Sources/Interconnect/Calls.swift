@@ -1,6 +1,7 @@
 import NIOCore
 import SIP
 import SIPTransport
+import Synchronization
 
 /// A call that a peer has accepted; its requests travel where its INVITE did.
 struct OutgoingCall: Sendable {
@@ -54,13 +55,14 @@ extension PeerStack {
     /// Invites, acknowledges what comes, and waits for the final answer.
     func invite(_ request: SIPMessage, to peer: Peer) async -> InviteOutcome {
         guard let places = try? await places(of: peer) else { return .unanswered }
-        return await withCheckedContinuation { continuation in
+        let first = FirstAnswer<InviteOutcome>()
+        return await first.wait(orElse: .unanswered) { [self] in
             call(request, on: .destinations(places), patience: InterconnectLimits.answerTime) { event in
                 switch event {
                 case .provisional: break
-                case .accepted(let call): continuation.resume(returning: .accepted(call))
-                case .refused(let response): continuation.resume(returning: .refused(response))
-                case .unanswered: continuation.resume(returning: .unanswered)
+                case .accepted(let call): first.take(.accepted(call))
+                case .refused(let response): first.take(.refused(response))
+                case .unanswered: first.take(.unanswered)
                 }
             }
         }
@@ -187,6 +189,48 @@ extension PeerStack {
         guard case .acknowledged? = accepted.value[id]?.machine.state else { return }
         accepted.value[id] = nil
         _ = notice(.acknowledged(id, Array(acknowledgement.body.readableBytesView)))
+    }
+}
+
+/// The first of several answers, for one task that waits for it; the rest is passed over.
+final class FirstAnswer<Value: Sendable>: Sendable {
+    private enum State {
+        case idle
+        case waiting(CheckedContinuation<Value, Never>)
+        case answered(Value)
+    }
+
+    private let state = Mutex(State.idle)
+
+    func take(_ value: Value) {
+        let waiter: CheckedContinuation<Value, Never>? = state.withLock { state in
+            switch state {
+            case .idle: state = .answered(value)
+            case .waiting(let continuation):
+                state = .answered(value)
+                return continuation
+            case .answered: break
+            }
+            return nil
+        }
+        waiter?.resume(returning: value)
+    }
+
+    /// Begins, and waits; `otherwise` is the answer once the task is cancelled.
+    func wait(orElse otherwise: Value, _ begin: @Sendable () -> Void) async -> Value {
+        begin()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let known: Value? = state.withLock { state in
+                    if case .answered(let value) = state { return value }
+                    state = .waiting(continuation)
+                    return nil
+                }
+                if let known { continuation.resume(returning: known) }
+            }
+        } onCancel: {
+            take(otherwise)
+        }
     }
 }
 

@@ -128,7 +128,8 @@ struct IncomingMessage {
         let name = Self.fileName(entity)
         let charset = type.parameter("charset")?.lowercased() ?? "utf-8"
         let isText = essence.hasPrefix("text/") && ["utf-8", "us-ascii"].contains(charset)
-        if isText || essence == IMDNDocument.contentType || isComposing(essence) {
+        if isText || [IMDNDocument.contentType, FileTransferInfo.contentType].contains(essence) || isComposing(essence)
+        {
             return .text(type: essence, name: name, [])
         }
         guard let bytes = entity.header("Content-Length").flatMap({ Int64($0) }) ?? remaining, bytes > 0 else {
@@ -160,6 +161,7 @@ struct IncomingMessage {
         defer { current = nil }
         switch current {
         case .text(IMDNDocument.contentType, _, let bytes): notifications.append(bytes)
+        case .text(FileTransferInfo.contentType, _, let bytes): parts.append(try FileLink.part(bytes))
         case .text(let type, _, let bytes) where isComposing(type): composing = try Self.isComposing(bytes)
         case .text(let type, let name, let bytes):
             guard let text = String(validating: bytes, as: UTF8.self) else {

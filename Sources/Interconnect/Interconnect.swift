@@ -208,7 +208,11 @@ public final class Interconnect: OutboundRouter {
     func exchange(_ request: SIPMessage, with peer: Peer) async -> SIPMessage? {
         guard let stack = running?.stack else { return nil }
         let response = await stack.send(request, to: peer)
-        if response == nil { missed(peer) } else { heard(peer.domain) }
+        if response != nil {
+            heard(peer.domain)
+        } else if !Task.isCancelled {
+            missed(peer)
+        }
         return response
     }
 

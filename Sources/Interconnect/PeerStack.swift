@@ -133,21 +133,22 @@ final class PeerStack: SIPStackHandler, Sendable {
         return await send(request, on: .destinations(places))
     }
 
-    /// - Returns: the final answer; nil when there is none.
+    /// - Returns: the final answer; nil when there is none, or the task is cancelled before.
     func send(_ request: SIPMessage, on way: SIPStack.Target) async -> SIPMessage? {
-        await withCheckedContinuation { continuation in
+        let first = FirstAnswer<SIPMessage?>()
+        return await first.wait(orElse: nil) { [self] in
             loop.execute { [self] in
-                guard let stack = stack.value else { return continuation.resume(returning: nil) }
+                guard let stack = stack.value else { return first.take(nil) }
                 stack.send(request, to: way) { transaction, event in
                     switch event {
                     case .response(let response):
                         guard (response.status?.rawValue ?? 0) >= 200 else { return }
-                        continuation.resume(returning: response)
+                        first.take(response)
                     case .timedOut:
                         // A connection that nobody answers on is as good as closed.
                         if let flow = transaction.flow { stack.close(flow) }
-                        continuation.resume(returning: nil)
-                    case .transportFailed: continuation.resume(returning: nil)
+                        first.take(nil)
+                    case .transportFailed: first.take(nil)
                     }
                 }
             }

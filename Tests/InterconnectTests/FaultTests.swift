@@ -13,8 +13,13 @@ struct FaultTests {
     @Test("the connection of 50 MB is cut in the middle, twice: the message arrives once, whole")
     func cut() async throws {
         let (first, second, messages) = (try freePort(), try freePort(), try freePort())
+        // After each cut the connection is tried once more for the same session, which b has let go of by then.
         // Large messages for b go through a wire that can be cut: the same port, at another address of this host.
-        let wire = try await Wire.start(on: messages, to: "127.0.0.2", cuttingAfter: [7_000_000, 20_000_000])
+        let wire = try await Wire.start(
+            on: messages,
+            to: "127.0.0.2",
+            cuttingAfter: [7_000_000, 20_000_000, 20_000_000]
+        )
         let a = try await Provider("a.example", port: first, peers: [peer("b.example", second, host: "127.0.0.2")])
         let b = try await Provider(
             "b.example",
@@ -30,10 +35,9 @@ struct FaultTests {
         _ = try await a.service.send(alice.who, SendRequest(id: id, to: [bob.address], parts: [file]))
         let after = try await a.send("and this", from: alice, to: [bob.address])
         _ = try await b.arrived(after, bob, seconds: 240)
-        let receivers = try await a.service.message(alice.who, id).receivers
-        #expect(wire.cuts == 2, "\(receivers?.map { "\($0.state) \($0.reason?.rawValue ?? "")" } ?? [])")
+        #expect(wire.cuts == 2)
         let items = try await b.service.messages(bob.who, Listing(limit: 10)).items.sorted { $0.created < $1.created }
-        #expect(items.compactMap { $0.message?.id } == [id, after], "once, and in its place")
+        #expect(items.map(\.id) == [id, after].map(\.description), "once, and in its place")
         let part = try #require(try await b.service.fetch(bob.who, id).message?.parts.first)
         #expect(part.bytes == Int64(size))
         var offset = 0

@@ -149,8 +149,6 @@ struct RawPeerTests {
         #expect(try await talk.message().hasSuffix("\r\none"))
         let two = cpim("two", from: Self.bob.description, to: pair.alice.address.description, id: "two")
         #expect(try await talk.send(two, id: "send0001") == "200")
-        // The report that it has arrived.
-        _ = try await talk.message()
         let folder = await pair.a.stop()
         pair.a = try await Provider("a.example", peers: [Pair.peer(pair.foreign, false)], folder: folder)
         let sip = try await pair.accept()
@@ -201,6 +199,46 @@ struct RawPeerTests {
         #expect(message.hasSuffix("\r\nare you there?"))
         try sip.respond(message, "200 OK")
         await pair.end()
+    }
+
+    @Test("a file that they keep is a text with its link; one of ours that their path does not take goes beside it")
+    func files() async throws {
+        let pair = try await Pair()
+        let (id, sip, _, talk) = try await pair.open()
+        let link = Self.file("https://files.b.example/f/1")
+        #expect(try await talk.send(link, id: "send0001") == "200")
+        #expect(try await talk.send(Self.file("http://127.0.0.1/admin"), id: "send0002") == "400")
+        #expect(try await talk.send(Self.file("file:///etc/passwd"), id: "send0003") == "400")
+        _ = try await eventually("the link") {
+            try await pair.a.said(pair.alice, id) == ["beach.jpg (82931 bytes)\nhttps://files.b.example/f/1"]
+                ? true : nil
+        }
+        let upload = try await pair.a.upload(pair.alice, bytes: 90_000, seed: 4)
+        let message = pair.a.newID()
+        let parts = [PartRequest(upload: upload)]
+        _ = try await pair.a.service.send(pair.alice.who, SendRequest(id: message, session: id, parts: parts))
+        let invite = try await sip.request("INVITE")
+        #expect(invite.header("Accept-Contact")?.contains("oma.cpm.largemsg") == true)
+        #expect(invite.contains("a=sendonly"))
+        try sip.respond(invite, "403 Forbidden")
+        _ = try await sip.request("ACK")
+        try await pair.a.becomes(message, pair.alice, ["failed"])
+        // The conversation goes on.
+        try await pair.a.say("after", pair.alice, id)
+        _ = try await eventually("our text is there") { try await talk.message().hasSuffix("\r\nafter") ? true : nil }
+        await pair.end()
+    }
+
+    private static func file(_ url: String) -> String {
+        cpim(
+            "<?xml version=\"1.0\"?><file xmlns=\"urn:gsma:params:xml:ns:rcs:rcs:fthttp\"><file-info type=\"file\">"
+                + "<file-size>82931</file-size><file-name>beach.jpg</file-name><content-type>image/jpeg</content-type>"
+                + "<data url=\"\(url)\" until=\"2030-04-01T00:00:00Z\"/></file-info></file>",
+            from: bob.description,
+            to: "sip:alice@a.example",
+            id: "file-\(url.count)",
+            type: "application/vnd.gsma.rcs-ft-http+xml"
+        )
     }
 
     @Test("they have lost the dialog and ask again: the same conversation goes on, and nobody is alerted")

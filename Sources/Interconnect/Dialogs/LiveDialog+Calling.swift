@@ -20,8 +20,8 @@ extension LiveDialog {
             return .temporary
         }
         let request = invitation(details, offer)
-        return await withCheckedContinuation { continuation in
-            let first = First(continuation)
+        let first = FirstAnswer<OutboundResult>()
+        return await first.wait(orElse: .temporary) { [self] in
             let invite = running.stack.call(request, on: way, patience: InterconnectLimits.callTime) { [self] event in
                 switch event {
                 case .provisional: handle(.provisional)
@@ -29,10 +29,11 @@ extension LiveDialog {
                 case .refused(let response): handle(.refused(response.status ?? 500))
                 case .unanswered:
                     handle(.unanswered)
-                    return first.resume(.temporary)
+                    interconnect.missed(peer)
+                    return first.take(.temporary)
                 }
                 interconnect.heard(peer.domain)
-                first.resume(.delivered)
+                first.take(.delivered)
             }
             state.withLock { $0.invite = invite }
         }
@@ -293,13 +294,4 @@ extension LiveDialog {
         let glare = ModificationGate.glareDelayMilliseconds(isCallIDOwner: isOwner, random: random)
         handle(.offerRefused(status, delay: status == 491 ? .milliseconds(Int64(glare)) : .seconds(5)))
     }
-}
-
-/// Somebody who waits for the first of several answers.
-private final class First: Sendable {
-    private let waiting: Mutex<CheckedContinuation<OutboundResult, Never>?>
-
-    init(_ continuation: CheckedContinuation<OutboundResult, Never>) { waiting = Mutex(continuation) }
-
-    func resume(_ result: OutboundResult) { waiting.withLock { $0.take() }?.resume(returning: result) }
 }

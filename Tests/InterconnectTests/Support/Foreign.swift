@@ -66,10 +66,18 @@ final class Foreign {
 }
 
 /// One side of an MSRP session, spoken word by word.
-struct MSRPTalk {
+final class MSRPTalk {
     let socket: RawSocket
     let local: String
     let remote: String
+    /// What came while an answer was waited for.
+    private var early: [String] = []
+
+    init(socket: RawSocket, local: String, remote: String) {
+        self.socket = socket
+        self.local = local
+        self.remote = remote
+    }
 
     func answer(_ frame: String, _ status: String = "200 OK") throws {
         let id = frame.transactionID
@@ -78,6 +86,7 @@ struct MSRPTalk {
 
     /// The next message of the other side, in as many chunks as it takes; each is answered.
     func message(_ status: String = "200 OK") async throws -> String {
+        if !early.isEmpty { return early.removeFirst() }
         var content = ""
         while true {
             let frame = try #require(try await socket.frame(), "the connection was closed")
@@ -101,8 +110,9 @@ struct MSRPTalk {
             if frame.startLine.hasPrefix("MSRP \(id) ") {
                 return frame.startLine.split(separator: " ").dropFirst(2).first.map(String.init) ?? ""
             }
-            // What the other side says meanwhile.
-            if frame.startLine.hasSuffix(" SEND") { try answer(frame) }
+            guard frame.startLine.hasSuffix(" SEND") else { continue }
+            try answer(frame)
+            if let content = frame.content { early.append(content) }
         }
     }
 }

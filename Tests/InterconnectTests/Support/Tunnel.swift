@@ -176,7 +176,8 @@ final class Capture: Sendable {
             state.pending[isFromClient, default: []] += Array(buffer.readableBytesView)
             // What is no message is no matter for a decoder.
             guard state.pending[isFromClient, default: []].count <= Self.longest else {
-                return state.pending[isFromClient] = []
+                state.pending[isFromClient] = []
+                return
             }
             while let message = take(&state.pending[isFromClient, default: []]) {
                 write(message, isFromClient, &state)
