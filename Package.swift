@@ -232,9 +232,10 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MessagingCore",
-            "MessagingService", "SIP", "SIPTransport", "SQLiteStore", "Store", "SessionCore", logging, nio("NIOCore"),
-            nio("NIOPosix"), nioSSL,
-        ]
+            "MessagingService", "MSRP", "MSRPTransport", "SDP", "SIP", "SIPTransport", "SQLiteStore", "Store",
+            "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+        ],
+        exclude: ["Scenarios"]
     ),
     tests(
         of: "SIPGateway",
