@@ -110,7 +110,10 @@ struct RawPeerTests {
         _ = try await sip.request("ACK")
         let again = try await pair.foreign.accept()
         #expect(again.local.contains("/second;"))
-        #expect(try await again.message().hasSuffix("\r\nmeanwhile"))
+        var next = try await again.message()
+        // The answer to it may have been on the wire that was cut: then it comes again, under its id.
+        if next.hasSuffix("\r\nbefore") { next = try await again.message() }
+        #expect(next.hasSuffix("\r\nmeanwhile"))
         try await pair.a.say("after", pair.alice, id)
         #expect(try await again.message().hasSuffix("\r\nafter"))
         #expect(try await pair.a.said(pair.alice, id) == ["before", "meanwhile", "after"])

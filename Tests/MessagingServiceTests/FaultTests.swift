@@ -179,7 +179,7 @@ struct FaultTests {
         #expect(router.texts.last == "good")
         let states = try await service.message(bob.who, first.id).receivers?.map(\.state)
         #expect(states == ["failed"])
-        #expect(try await service.account(bob.who).balance ?? 0 > before ?? 0)
+        #expect(try await service.account(bob.who).balance > before)
         try await world.expectSound()
     }
 

@@ -153,6 +153,9 @@ final class Capture: Sendable {
         var sent: [Bool: UInt32] = [false: 1, true: 1]
     }
 
+    /// An IPv4 packet holds no more.
+    private static let longest = 65_000
+
     private let kind: Kind
     private let state: Mutex<State>
 
@@ -171,6 +174,10 @@ final class Capture: Sendable {
     func add(_ buffer: ByteBuffer, isFromClient: Bool) {
         state.withLock { state in
             state.pending[isFromClient, default: []] += Array(buffer.readableBytesView)
+            // What is no message is no matter for a decoder.
+            guard state.pending[isFromClient, default: []].count <= Self.longest else {
+                return state.pending[isFromClient] = []
+            }
             while let message = take(&state.pending[isFromClient, default: []]) {
                 write(message, isFromClient, &state)
             }
