@@ -167,8 +167,8 @@ let serverLibraries: [Target] = [
     target(
         "SIPGateway",
         [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
-            "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
         ]
     ),
     target(
@@ -244,6 +244,7 @@ let serverTests: [Target] = [
             "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
+        exclude: ["Scenarios"]
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
