@@ -135,6 +135,9 @@ struct Answering: Sendable {
         ]
         guard let name = request.message.text(Requests.session) else { return request.respond(200, headers: headers) }
         let context = try context(of: request)
+        if let medium = request.message.text(Requests.medium) {
+            return try await shown(try SessionID(name), medium, context, request)
+        }
         let document = try await service.counterpart(
             context.receiver,
             in: try SessionID(name),

@@ -56,6 +56,8 @@ enum InterconnectLimits {
     static let pagerBytes = 1300
     /// What is taken as one MESSAGE from others, who may know the way to bear more.
     static let incomingPagerBytes = 65_536
+    /// Octets of a shown file in one answer: what else is on the connection waits no longer than for these.
+    static let shownBytes = 65_536
     /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
     static let requestsInHand = 1024
     static let connections = 1024

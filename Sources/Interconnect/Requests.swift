@@ -14,6 +14,9 @@ enum Requests {
     static let inReplyTo: HeaderName = "InReplyTo-Contribution-ID"
     /// The session that a question about devices is asked in.
     static let session: HeaderName = "Continuo-Session"
+    /// The medium of that session whose file is asked for, and which of its octets, `first-last`.
+    static let medium: HeaderName = "Continuo-Medium"
+    static let octets: HeaderName = "Continuo-Octets"
 
     /// A request from one user to another, under the identity that this provider answers for.
     static func make(_ method: SIPMethod, from: Address, to: Address) -> SIPMessage {
