@@ -41,6 +41,7 @@ bench: release ## Measure, and print a table (optimised build; some minutes)
 	@.build/release/continuo bench protocols
 	@.build/release/continuo bench messages
 	@.build/release/continuo bench sessions
+	@.build/release/continuo bench interconnect
 
 soak: setup ## Kill the server hundreds of times under load, and check
 	@scripts/soak

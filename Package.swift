@@ -167,8 +167,8 @@ let serverLibraries: [Target] = [
     target(
         "SIPGateway",
         [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
-            "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
         ]
     ),
     target(
@@ -232,9 +232,10 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MessagingCore",
-            "MessagingService", "SIP", "SIPTransport", "SQLiteStore", "Store", "SessionCore", logging, nio("NIOCore"),
-            nio("NIOPosix"), nioSSL,
-        ]
+            "MessagingService", "MSRP", "MSRPTransport", "SDP", "SIP", "SIPTransport", "SQLiteStore", "Store",
+            "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+        ],
+        exclude: ["Scenarios"]
     ),
     tests(
         of: "SIPGateway",
@@ -243,6 +244,7 @@ let serverTests: [Target] = [
             "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
+        exclude: ["Scenarios"]
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),

@@ -38,12 +38,18 @@ struct HTTP: Sendable {
         try await ask("GET", path, nil, as: type)
     }
 
+    func delete(_ path: String) async throws { _ = try await ask("DELETE", path, nil) }
+
     private func ask<Answer: Decodable>(
         _ method: String,
         _ path: String,
         _ body: Data?,
         as type: Answer.Type
     ) async throws -> Answer {
+        try StrictJSON.decode(type, from: try await ask(method, path, body))
+    }
+
+    private func ask(_ method: String, _ path: String, _ body: Data?) async throws -> Data {
         var request = HTTPClientRequest(url: base + path)
         request.method = .init(rawValue: method)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
@@ -58,6 +64,6 @@ struct HTTP: Sendable {
                 description: "\(method) \(path): \(response.status) \(String(buffer: bytes))"
             )
         }
-        return try StrictJSON.decode(type, from: Data(bytes.readableBytesView))
+        return Data(bytes.readableBytesView)
     }
 }

@@ -157,6 +157,13 @@ final class LoadDevice: ChannelInboundHandler, @unchecked Sendable {
         context?.flush()
     }
 
+    /// Sends one message more if the counters' goal allows it and not too many wait for an answer; called on the loop.
+    func sendOneMore() {
+        guard sentAt.count < inFlight else { return }
+        sendNext()
+        context?.flush()
+    }
+
     private func sendNext() {
         guard let maker, counters.started < counters.goal else { return }
         counters.started += 1

@@ -10,21 +10,25 @@ final class ServerUnderTest {
     let operatorPort: Int
     let token: String
     let usesTLS: Bool
+    let domain: String
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
     /// Starts `continuo serve` with a fresh database and waits until it is ready.
-    init(executable: String, tls: Bool) async throws {
+    ///
+    /// - Parameter more: further lines of its configuration.
+    init(executable: String, tls: Bool, domain: String = "bench.example", more: String = "") async throws {
         usesTLS = tls
+        self.domain = domain
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("continuo-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         clientPort = Int.random(in: 20000..<40000)
         operatorPort = clientPort + 1
         var yaml = """
             data: \(folder.path)/data
-            domains: [bench.example]
+            domains: [\(domain)]
             client:
               listen: 127.0.0.1:\(clientPort)
 
@@ -47,6 +51,7 @@ final class ServerUnderTest {
               level: warning
 
             """
+        yaml += more
         let configuration = folder.appendingPathComponent("continuo.yaml")
         try yaml.write(to: configuration, atomically: true, encoding: .utf8)
         process.executableURL = URL(fileURLWithPath: executable)
@@ -86,14 +91,7 @@ final class ServerUnderTest {
     }
 
     /// CPU seconds so far, of threads that have ended too; in steps of 10 ms.
-    var cpuSeconds: Double {
-        guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
-            let name = text.lastIndex(of: ")")
-        else { return 0 }
-        // After the name come state (field 3) and so on; 14 and 15 are user and system time in ticks of 10 ms.
-        let ticks = text[name...].split(separator: " ").dropFirst(12).prefix(2).compactMap { Double($0) }
-        return ticks.reduce(0, +) / 100
-    }
+    var cpuSeconds: Double { ProcessTime(process.processIdentifier)?.cpuSeconds ?? 0 }
 
     /// CPU seconds of the threads that live now: exact, for stretches so short that none ends.
     var exactCPUSeconds: Double {
@@ -145,5 +143,31 @@ final class ServerUnderTest {
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
         openssl.waitUntilExit()
+    }
+}
+
+/// What the kernel tells of a process.
+struct ProcessTime {
+    let parent: Int32
+    /// User and system time, in steps of 10 ms.
+    let cpuSeconds: Double
+
+    init?(_ identifier: Int32) {
+        guard let text = try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8),
+            let name = text.lastIndex(of: ")")
+        else { return nil }
+        // After the name come state (field 3), the parent, and so on; 14 and 15 are user and system time in ticks of 10 ms.
+        let fields = text[name...].split(separator: " ").dropFirst()
+        parent = fields.dropFirst().first.flatMap { Int32($0) } ?? 0
+        cpuSeconds = fields.dropFirst(11).prefix(2).compactMap { Double($0) }.reduce(0, +) / 100
+    }
+
+    /// CPU seconds of a process and of its children.
+    static func ofFamily(_ identifier: Int32) -> Double {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.reduce(0) { sum, other in
+            guard let time = ProcessTime(other), other == identifier || time.parent == identifier else { return sum }
+            return sum + time.cpuSeconds
+        }
     }
 }

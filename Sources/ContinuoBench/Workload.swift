@@ -14,7 +14,6 @@ struct Workload {
     }
 
     static let password = "correct-horse-battery-staple"
-    static let domain = "bench.example"
 
     let server: ServerUnderTest
     let tls: NIOSSLContext?
@@ -40,7 +39,7 @@ struct Workload {
         let kinds: [DeviceKind] = [.mobile, .fixedPhone, .computer]
         var users: [User] = []
         for index in 0..<count {
-            let address = try Address("\(prefix)\(index)@\(Self.domain)")
+            let address = try Address("\(prefix)\(index)@\(server.domain)")
             _ = try await operators.call(
                 "POST",
                 "/operator/accounts",
@@ -123,14 +122,19 @@ struct MessageMaker: Sendable {
     /// A send request as JSON. The id is a UUID of version 7 (RFC 9562, section 5.7).
     func body() -> String {
         let id = Self.newID()
-        let words = ["hello", "tomorrow", "lunch", "window", "river", "paper", "twelve", "garden", "coffee", "bridge"]
-        var text = ""
-        while text.utf8.count < textBytes { text += (words.randomElement() ?? "") + " " }
-        text = String(text.prefix(textBytes))
+        let text = Self.text(textBytes)
         if let session { return "{\"id\":\"\(id)\",\"session\":\"\(session)\",\"parts\":[{\"text\":\"\(text)\"}]}" }
         let to = receivers.map { "\"\($0)\"" }.joined(separator: ",")
         let wanted = reports ? ",\"reports\":[\"delivered\",\"displayed\"]" : ",\"reports\":[]"
         return "{\"id\":\"\(id)\",\"to\":[\(to)],\"parts\":[{\"text\":\"\(text)\"}]\(wanted)}"
+    }
+
+    /// Words of everyday.
+    static func text(_ bytes: Int) -> String {
+        let words = ["hello", "tomorrow", "lunch", "window", "river", "paper", "twelve", "garden", "coffee", "bridge"]
+        var text = ""
+        while text.utf8.count < bytes { text += (words.randomElement() ?? "") + " " }
+        return String(text.prefix(bytes))
     }
 
     /// A UUID of version 7.

@@ -104,6 +104,7 @@ struct Answering: Sendable {
                     report.disposition
                 )
             }
+        case .composing: throw Refusal(.invalidMessage, "a status of no conversation")
         }
     }
 
@@ -129,7 +130,8 @@ struct Answering: Sendable {
     private func options(_ request: PeerRequest) async throws {
         let headers = [
             (HeaderName.date, SIPDate.text(unixSeconds: MessagingCore.Timestamp.wallClock().rawValue / 1000)),
-            (.allow, Self.methods), (.accept, Self.types.joined(separator: ", ")),
+            (.allow, Self.methods), (.accept, (Self.types + ["application/sdp"]).joined(separator: ", ")),
+            (.supported, "timer"), (.contact, "\(running.contact);\(Requests.Service.allTags)"),
         ]
         guard let name = request.message.text(Requests.session) else { return request.respond(200, headers: headers) }
         let context = try context(of: request)

@@ -63,8 +63,21 @@ enum InterconnectLimits {
     static let connections = 1024
     /// Large messages under way at once, both ways.
     static let transfers = 256
+    /// Live conversations with users whose providers keep no lanes.
+    static let dialogs = 1024
     /// How long an INVITE may go without an answer.
     static let answerTime = TimeAmount.seconds(60)
+    /// The same for a conversation: longer than the owner waits for the answer.
+    static let callTime = TimeAmount.seconds(180)
+    /// How long a text waits for its path before it goes back into its lane.
+    static let pathTime = Duration.seconds(20)
+    /// How often both ends of a conversation make sure of each other, and the shortest time that is agreed to (RFC 4028).
+    static let sessionSeconds: UInt32 = 1800
+    static let shortestSessionSeconds: UInt32 = 90
+    /// How long it is known of a peer how it carries conversations.
+    static let peerKindTime = Duration.seconds(3600)
+    /// Characters of a subject in a header.
+    static let subjectCharacters = 200
     /// How long a transfer may take.
     static let transferTime = Duration.seconds(3600)
     /// How long it is known after its end how a transfer went.

@@ -75,8 +75,12 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var inflatedBytes = 64 << 10
     /// Unread messages that a phone gets when it was away for too long to be told what changed.
     public var resetMessages = 50
-    public var subscriptionsPerPhone = 4
+    public var subscriptionsPerPhone = 6
     public var subscriptionMaximumSeconds: UInt32 = 3600
+    /// What a phone watches is told at most so often (RFC 3680, section 4.11; RFC 4235, section 3.11).
+    public var eventPauseSeconds: Int64 = 1
+    /// What changes without a word, such as a registration that ran out, is looked at so often while it is watched.
+    public var eventPollSeconds: Int64 = 5
     /// The first wait after a phone did not take a message; it doubles up to the longest.
     public var retryFirstSeconds: Int64 = 5
     public var retryLongestSeconds: Int64 = 300

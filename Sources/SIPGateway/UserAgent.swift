@@ -20,7 +20,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     private let profile: ElementProfile = {
         var profile = ElementProfile(methods: [.options, .register, .message, .subscribe])
         profile.extensions = ["outbound", "path", "gruu"]
-        profile.eventPackages = [Lamps.package]
+        profile.eventPackages = EventPackage.allCases.map(\.rawValue)
         profile.acceptedTypes = nil
         profile.acceptedEncodings = ["deflate"]
         return profile
@@ -132,12 +132,34 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     private func serve(_ transaction: ServerTransaction, _ phone: Phone) {
         switch transaction.request.method {
         case .message: message(transaction, phone.identity, user: phone.user, phone: phone)
-        case .subscribe: phone.lamps.subscribe(transaction, account: "\(phone.address)", now: .now())
+        case .subscribe:
+            phone.subscriptions.subscribe(
+                transaction,
+                address: phone.address,
+                account: phone.record.addressOfRecord,
+                now: .now()
+            )
         default: transaction.respond(405)
         }
     }
 
     // MARK: Registrations
+
+    /// What phones are told of each other, by what they watch.
+    private var directory: PhoneDirectory {
+        PhoneDirectory(
+            registered: { [weak self] identity in
+                guard let record = self?.phones[identity]?.record, let binding = record.bindings.first else {
+                    return nil
+                }
+                let gruu = binding.instance.map {
+                    GRUU.publicURI(addressOfRecord: record.addressOfRecord, instance: $0).description
+                }
+                return RegisteredPhone(contact: binding.contact.uri.description, publicGRUU: gruu)
+            },
+            dialog: { _, _ in nil }
+        )
+    }
 
     private func register(_ transaction: ServerTransaction, _ record: PhoneRecord) {
         let request = transaction.request
@@ -152,7 +174,13 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         guard phones[identity] != nil || phones.count < context.limits.phones else { return busy(transaction) }
         let phone =
             phones[identity]
-            ?? Phone(context, record, addressOfRecord: Self.addressOfRecord(aor), address: address)
+            ?? Phone(
+                context,
+                record,
+                addressOfRecord: Self.addressOfRecord(aor),
+                address: address,
+                directory: directory
+            )
         let now = NIODeadline.now()
         let wasOn = Set(phone.flows.values.map(\.number))
         let response = phone.register(request, policy(transaction), on: transaction.flow, now: now)

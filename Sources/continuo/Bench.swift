@@ -6,7 +6,7 @@ import Foundation
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure this program on this machine.",
-        subcommands: [Messages.self, Sessions.self, Protocols.self]
+        subcommands: [Messages.self, Sessions.self, Interconnect.self, Protocols.self]
     )
 
     struct Messages: AsyncParsableCommand {
@@ -62,6 +62,39 @@ struct Bench: AsyncParsableCommand {
                 progress: { printError($0) }
             )
             try printFigures(try await bench.run(), json: json)
+        }
+    }
+
+    struct Interconnect: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "SIP phones, beside Kamailio when it is installed, and messages from one server to another."
+        )
+        @Flag(help: "Print JSON, one object a line.")
+        var json = false
+        @Option(help: "Runs of each measurement.")
+        var runs = 1
+        @Option(help: "Seconds of load for each run.")
+        var seconds = 15.0
+        @Option(help: ArgumentHelp("Only this: phones, kamailio or servers.", valueName: "part"))
+        var only: [String] = []
+
+        func run() async throws {
+            let parts = try only.map { text in
+                guard let part = InterconnectBench.Part(rawValue: text) else {
+                    throw CommandFailure.misused("'\(text)' is no part of the benchmark")
+                }
+                return part
+            }
+            guard runs > 0 else { throw CommandFailure.misused("there must be a run at least") }
+            raiseDescriptorLimit()
+            let bench = InterconnectBench(
+                executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
+                runs: runs,
+                seconds: seconds,
+                progress: { printError($0) }
+            )
+            let figures = try await bench.run(parts.isEmpty ? Set(InterconnectBench.Part.allCases) : Set(parts))
+            try printFigures(figures, json: json)
         }
     }
 

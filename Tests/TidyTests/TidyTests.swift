@@ -60,10 +60,9 @@ struct TidyTests {
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "SIPGateway": [
-            "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
-            "Store",
-            "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle",
-            "Synchronization",
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL",
+            "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [
             "ClientWire", "MessagingCore", "SessionCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1",

@@ -137,7 +137,8 @@ enum IncomingMessage: Sendable {
     /// From, which must be one of the phone's own, and the receiver: the Request-URI, as a proxy would route it.
     private static func addresses(_ request: SIPMessage, own: [Address]) throws(Problem) -> (from: Address, to: Address)
     {
-        guard let sender = try? request.from().uri.description, let from = try? Address(sender), own.contains(from)
+        guard let sender = try? request.from().uri.description, let from = try? Address(sender), own.contains(from),
+            CallerIdentity.isOwn(request, own)
         else { throw Problem(403, "From is not yours") }
         guard let target = request.uriText, let to = try? Address(target) else { throw Problem(404) }
         return (from, to)

@@ -23,7 +23,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
     private(set) var flows: [String: Flow] = [:]
     /// Messages of this phone that wait for their commit.
     var messagesInHand = 0
-    let lamps: Lamps
+    let subscriptions: Subscriptions
     /// Its live conversations.
     private(set) lazy var talks = Talks(context, identity, phone: self)
     private var session: DeviceSession?
@@ -36,7 +36,13 @@ final class Phone: DeviceLink, @unchecked Sendable {
     private var generation = 0
     private var reported = RecentReports()
 
-    init(_ context: GatewayContext, _ phone: PhoneRecord, addressOfRecord: SIPURI, address: Address) {
+    init(
+        _ context: GatewayContext,
+        _ phone: PhoneRecord,
+        addressOfRecord: SIPURI,
+        address: Address,
+        directory: PhoneDirectory
+    ) {
         self.context = context
         self.address = address
         identity = phone.credential.identity
@@ -45,7 +51,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         kind = phone.device.kind
         record = RegistrarRecord(addressOfRecord: addressOfRecord)
         let limits = context.limits
-        lamps = Lamps(context, identity)
+        subscriptions = Subscriptions(context, identity, directory)
         reading = StreamReading(resetMessages: limits.resetMessages)
         queue = PhoneQueue(
             firstWaitSeconds: limits.retryFirstSeconds,
@@ -146,7 +152,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         waiting?.cancel()
         waiting = nil
         queue.clear()
-        lamps.stop()
+        subscriptions.stop()
         let old = session
         session = nil
         old?.closed()
@@ -186,7 +192,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
     func tick(now: NIODeadline) {
         expire(now: now)
         session?.tick()
-        lamps.tick(now: now)
+        subscriptions.tick(now: now)
     }
 
     // MARK: The stream
@@ -213,7 +219,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
             return
         }
         for number in found.withdrawn { queue.withdraw(number) }
-        if found.touchesUnread { lamps.changed() }
+        for package in found.touched { subscriptions.changed(package) }
         // Behind this turn: the session notes what it wrote only when the write returns.
         let generation = generation
         if !found.steps.isEmpty || !found.sessions.isEmpty || found.signal != nil {

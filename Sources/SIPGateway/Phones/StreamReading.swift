@@ -12,12 +12,12 @@ struct StreamReading: Sendable {
         var withdrawn: [ChangeNumber] = []
         /// Messages of this account whose receivers moved on.
         var reported: [ItemDocument] = []
-        /// The number of unread messages may have changed.
-        var touchesUnread = false
         /// Live conversations that changed, in order.
         var sessions: [SessionDocument] = []
         /// What another device says of a medium that it shares with the phone.
         var signal: MediaSignal?
+        /// What the phone may be watching, and may have changed.
+        var touched: Set<EventPackage> = []
     }
 
     /// A listing comes newest first: it is turned around when its last page is there.
@@ -34,7 +34,7 @@ struct StreamReading: Sendable {
         var reading = Reading()
         if let digest = frame.digest {
             reading.withdrawn = digest.gone + digest.read
-            reading.touchesUnread = true
+            reading.touched.insert(.messageSummary)
         }
         if let reset = frame.reset { read(reset, start, into: &reading, now: now) }
         if let changes = frame.changes { read(changes, into: &reading, now: now) }
@@ -47,8 +47,15 @@ struct StreamReading: Sendable {
 
     private func read(_ changes: [ItemDocument], into reading: inout Reading, now: Timestamp) {
         reading.sessions = changes.compactMap(SessionDocument.init(item:))
+        for item in changes {
+            switch item.kind {
+            case ItemKind.message.name: reading.touched.insert(.messageSummary)
+            case ItemKind.device.name: reading.touched.insert(.registrations)
+            case ItemKind.session.name: reading.touched.insert(.dialogs)
+            default: break
+            }
+        }
         for item in changes where item.kind == ItemKind.message.name {
-            reading.touchesUnread = true
             if item.gone ?? false || item.read ?? false {
                 reading.withdrawn.append(item.created)
             } else if let message = PhoneMessage(item, now: now), !(message.isInSession && item.silent ?? false) {
@@ -77,7 +84,7 @@ struct StreamReading: Sendable {
             listing.append(message)
         }
         guard reset.last else { return }
-        reading.touchesUnread = true
+        reading.touched = Set(EventPackage.allCases)
         reading.steps = listing.reversed().map { .message($0) } + [.mark(upTo: reset.asOf, level: reset.asOf)]
         listing = []
     }

@@ -22,19 +22,20 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private let callID = RandomText.token(16)
     private let tag = RandomText.token(8)
 
-    /// - Parameter instance: `+sip.instance` and what else stands behind the contact.
+    /// - Parameter port: that of a proxy before the provider's door.
     static func make(
         _ account: PhoneAnswer,
         at provider: Provider,
         _ transport: SIPTransportKind = .udp,
         password: String? = nil,
         user: String? = nil,
-        tls: NIOSSLContext? = nil
+        tls: NIOSSLContext? = nil,
+        through port: Int? = nil
     ) async throws -> TestPhone {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let destination = Destination(
             transport: transport,
-            address: try SocketAddress(ipAddress: "127.0.0.1", port: provider.port(transport)),
+            address: try SocketAddress(ipAddress: "127.0.0.1", port: port ?? provider.port(transport)),
             serverName: "localhost"
         )
         let phone = TestPhone(loop, transport, destination, account, password, user)
@@ -70,6 +71,8 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             credentials: .init(username: user ?? account.user, password: password ?? account.password)
         )
     }
+
+    var ownAddress: String { "\(account.address)" }
 
     func close() async throws {
         try await loop.flatSubmit { self.stack?.close() ?? self.loop.makeSucceededVoidFuture() }.get()
