@@ -69,11 +69,15 @@ enum InterconnectLimits {
     static let answerTime = TimeAmount.seconds(60)
     /// The same for a conversation: longer than the owner waits for the answer.
     static let callTime = TimeAmount.seconds(180)
-    /// How long a text waits for its path before it goes back into its lane.
-    static let pathTime = Duration.seconds(20)
+    /// How long a text waits for its path before it goes back into its lane: other lanes of the peer wait beside it.
+    static let pathTime = Duration.seconds(5)
+    /// How long a report within a conversation may take before it goes another way.
+    static let reportTime = Duration.seconds(5)
     /// How often both ends of a conversation make sure of each other, and the shortest time that is agreed to (RFC 4028).
     static let sessionSeconds: UInt32 = 1800
     static let shortestSessionSeconds: UInt32 = 90
+    /// What is agreed to if the other side insists.
+    static let longestSessionSeconds: UInt32 = 86_400
     /// How long it is known of a peer how it carries conversations.
     static let peerKindTime = Duration.seconds(3600)
     /// Characters of a subject in a header.

@@ -213,6 +213,8 @@ struct RawPeerTests {
             try await pair.a.said(pair.alice, id) == ["beach.jpg (82931 bytes)\nhttps://files.b.example/f/1"]
                 ? true : nil
         }
+        // The report that it has arrived.
+        #expect(try await talk.message().contains("<delivered/>"))
         let upload = try await pair.a.upload(pair.alice, bytes: 90_000, seed: 4)
         let message = pair.a.newID()
         let parts = [PartRequest(upload: upload)]

@@ -124,6 +124,8 @@ struct SessionTests {
         let asked = try await a.session(alice, id, "the proposal") { !$0.pending.isEmpty }
         _ = try await a.service.answer(alice.who, id, try #require(asked.pending.first?.id), MediaAnswer(accept: true))
         let both = try await a.session(alice, id, "the medium") { $0.media.first?.placements.count == 2 }
+        // The owner's server knows first.
+        _ = try await b.session(bob, id, "the medium there") { $0.media.first?.placements.count == 2 }
         let medium = try #require(both.media.first?.id)
 
         guard case .peer(let shown) = try await a.service.content(alice.who, id, medium) else {

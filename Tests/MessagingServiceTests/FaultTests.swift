@@ -154,7 +154,7 @@ struct FaultTests {
     }
 
     @Test(
-        "a message that the other side always puts off is passed over in the end, told of and paid back; the next goes"
+        "a message that the other side always puts off is passed over in the end, and told of; the next one goes"
     )
     func poison() async throws {
         let router = ScriptedRouter()
@@ -167,19 +167,19 @@ struct FaultTests {
         let second = try world.request("good", to: [far])
         _ = try await service.send(bob.who, first)
         _ = try await service.send(bob.who, second)
-        let before = try await service.account(bob.who).balance
         for attempt in 1...MessagingService.messageAttempts {
             #expect(router.tried == attempt - 1)
             try await world.workOutbox()
             world.clock.advance(milliseconds: MessagingService.retryCapMilliseconds + 2000)
         }
-        #expect(Set(router.texts) == ["poison"], "in order: nothing overtakes it")
+        // Nothing overtakes it; once it is given up the next one is tried in the same round.
+        #expect(router.texts.prefix(MessagingService.messageAttempts).allSatisfy { $0 == "poison" })
+        #expect(router.texts.dropFirst(MessagingService.messageAttempts) == ["good"])
         router.answer(.delivered)
         try await world.workOutbox()
         #expect(router.texts.last == "good")
         let states = try await service.message(bob.who, first.id).receivers?.map(\.state)
         #expect(states == ["failed"])
-        #expect(try await service.account(bob.who).balance > before)
         try await world.expectSound()
     }
 

@@ -133,7 +133,8 @@ extension Answering {
             guard await request.isOpen else { return live.abandon() }
             try await service.takeNext(.request(details), of: key.session, from: key.other, to: key.own)
         } catch {
-            live.abandon()
+            // Why is said by whoever answers the request.
+            live.withdraw()
             throw error
         }
         request.respond(180, headers: [(.contact, "\(running.contact);\(Requests.Service.session.tag)")])

@@ -203,6 +203,12 @@ final class LiveDialog: Sendable {
         end()
     }
 
+    /// The same, and somebody else answers their request.
+    func withdraw() {
+        state.withLock { $0.invitation = nil }
+        abandon()
+    }
+
     var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
 
     func hangUp() {
