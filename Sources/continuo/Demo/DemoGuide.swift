@@ -34,7 +34,8 @@ struct DemoGuide: Sendable {
               continuo send \(address("alice.work")) --device bob-laptop --text "The contract"   # laptop only
               continuo trace MESSAGE-ID --data \(folder)/\(folderName(of: first)) --url \(first.operatorURL)
 
-            A conversation that moves, one terminal each (/help shows what can be done in it):
+            A conversation that moves, one terminal each (/help shows what can be done in it). A device is one program
+            at a time: end the 'watch' of the mobile first.
 
               continuo chat --device bob-pda
               continuo chat --device alice-mobile
