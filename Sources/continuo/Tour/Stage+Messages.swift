@@ -168,11 +168,10 @@ extension Stage {
             throw TourFailure("Alice's mobile got it whole, against her rule")
         }
         let laptop = try page("alice-laptop")
-        try await openThread(laptop)
-        try await laptop.until(
-            "both pictures",
-            "tour.find('.bubbles img') && tour.all('.bubbles img').some((one) => one.naturalWidth > 300)"
-        )
+        // Nobody opens it before step 11.
+        try await laptop.until("Bob's message", "tour.shows('.conversations a', \(quoted(Self.bob)))")
+        let given = try await client("alice-mobile").decisions(message).devices.first { $0.kind == .computer }
+        guard given?.deliver == .whole else { throw TourFailure("the laptop was not given it whole") }
         _ = try await eventually("the fixed phone shows Bob's message") {
             phoneShows.contains("sip:bob@b.example") && phoneShows.contains("http://") ? true : nil
         }

@@ -29,6 +29,8 @@ extension Stage {
         try await ensure("alice-tablet", "Alice's tablet")
         let laptop = try page("alice-laptop")
         try await openThread(laptop)
+        let pictures = "tour.find('.bubbles img') && tour.all('.bubbles img').some((one) => one.naturalWidth > 300)"
+        try await laptop.until("the pictures", pictures)
         try await terminal("alice-mobile").hear("changed", "read on the laptop, so here") {
             $0.item?.id == message.description && $0.item?.read == true
         }
@@ -36,7 +38,8 @@ extension Stage {
         let tablet = try await run("watch", "--once", "--json", "--device", "alice-tablet")
         let item = Self.items(tablet.text).last { $0.id == message.description }
         guard item?.read == true else { throw TourFailure("the tablet holds it as unread") }
-        return "opened on the laptop; read on the mobile at once, and on a tablet that was off as soon as it registered"
+        return
+            "opened on the laptop, with its pictures; read on the mobile at once, and on a tablet that was off as soon as it registered"
     }
 
     /// A device that is off most of the time.

@@ -54,11 +54,7 @@ extension Stage {
         for number in 0..<count { try mobile.type("mobile \(number)") }
         try await bobs
         let expected = before + 2 * count + last
-        _ = try await eventually("all \(expected) texts") {
-            try await order("bob-mobile").count >= expected ? true : nil
-        }
-        let (own, texts) = (try await order("alice-mobile"), try await order("bob-mobile"))
-        guard own == texts else { throw TourFailure("orders differ: \(own.count) and \(texts.count) texts") }
+        let texts = try await commonOrder(atLeast: expected)
         let words = texts.map { String($0.split(separator: " ", maxSplits: 1)[1]) }
         for (who, many) in [("bob", count), ("laptop", last), ("mobile", count)] {
             let said = words.filter { $0.hasPrefix("\(who) ") }
