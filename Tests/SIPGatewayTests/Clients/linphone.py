@@ -61,7 +61,7 @@ register_only_when_network_is_up=0
 reg_proxy=<{server}>
 reg_route=<{server};lr>
 reg_identity=<{account['address']}>
-reg_sendregister=1
+reg_sendregister=0
 reg_expires=300
 [auth_info_0]
 username={account['address'].split(':')[1].split('@')[0]}
@@ -122,6 +122,7 @@ linphone.core_start(core)
 own = linphone.core_get_default_account(core)
 parameters = linphone.account_params_clone(linphone.account_get_params(own))
 linphone.account_params_enable_cpim_in_basic_chat_room(parameters, True)
+linphone.account_params_set_register_enabled(parameters, True)
 linphone.account_set_params(own, parameters)
 
 
