@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SWIFT_FILES = git ls-files -z '*.swift'
 
-.PHONY: help setup run test lint format bench soak simulate fuzz coverage build release clean
+.PHONY: help setup run tour test lint format bench soak simulate fuzz coverage build release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,11 @@ build: setup
 
 run: build ## Start a server with demo accounts, and print what to try
 	@.build/debug/continuo demo
+
+tour: setup ## Play the whole use case between two providers with real devices, a line a step
+	@scripts/setup tour
+	swift build --product continuo
+	@.build/debug/continuo tour
 
 test: ## Run all tests
 	@scripts/setup test

@@ -94,6 +94,10 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var banSeconds: Int64 = 300
     /// Sources that are remembered.
     public var failureEntries = 20_000
+    /// What a phone that has a live conversation handed over to it gets of what was said before.
+    public var historyTexts = 5
+    /// How long a text that accepts a conversation waits for another provider's word.
+    public var joinSeconds: Int64 = 10
     /// Reports remembered so that none is said twice.
     public var reportsRemembered = 256
 

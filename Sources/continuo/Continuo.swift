@@ -19,7 +19,7 @@ struct Continuo: AsyncParsableCommand {
             CommandGroup(name: "Conversations", subcommands: [ChatCommand.self, SessionsCommand.self]),
             CommandGroup(
                 name: "Server",
-                subcommands: [Serve.self, Initialise.self, Demo.self, Doctor.self]
+                subcommands: [Serve.self, Initialise.self, Demo.self, Tour.self, Doctor.self]
             ),
             CommandGroup(name: "Tools", subcommands: [Decode.self, Bench.self]),
             CommandGroup(

@@ -48,9 +48,8 @@ struct TidyTests {
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "Interconnect": [
             "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP",
-            "SIPTransport", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
-            "NIOTLS", "Synchronization",
+            "SIP", "SIPTransport", "SessionCore", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore",
+            "NIOPosix", "NIOSSL", "NIOTLS", "Synchronization",
         ],
         "AppGateway": [
             "ClientWire", "MessagingCore", "MessagingService", "SessionCore", "Store", "WebFiles", "Hummingbird",
@@ -61,9 +60,9 @@ struct TidyTests {
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "SIPGateway": [
-            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SIP", "SIPTransport",
-            "SessionCore", "Store", "XMLBodies",
-            "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle", "Synchronization",
+            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
+            "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL",
+            "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [
             "ClientWire", "MessagingCore", "SessionCore", "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1",

@@ -2,6 +2,7 @@ public import ClientWire
 import Crypto
 public import MessagingCore
 public import Store
+import Synchronization
 
 /// What the operator lets SIP phones use; the service needs it for making credentials.
 public struct SIPAccess: Sendable, Hashable {
@@ -133,12 +134,30 @@ extension MessagingService {
     }
 
     /// Accepts a phone's message: as any other, but that its id says nothing of its age.
+    ///
+    /// - Parameter session: where it is said; the same request sent again is the same text, wherever it belongs by then.
     public func sendFromPhone(
         _ who: DeviceIdentity,
         _ request: SendRequest,
-        completion: @escaping @Sendable (Result<SendAnswer, any Error>) -> Void
-    ) {
-        send(who, request, isDated: false, completion: completion)
+        in session: SessionID?
+    ) async throws -> SendAnswer {
+        let digest = Self.digest(of: request)
+        var request = request
+        if let session {
+            request.session = session
+            request.to = []
+            request.from = nil
+        }
+        let placed = request
+        return try await withCheckedThrowingContinuation { continuation in
+            send(who, placed, digest: digest, isDated: false) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The sessions of a phone's account that are not over; where there are none nothing is read.
+    public func liveSessions(_ who: DeviceIdentity) async throws -> [SessionDocument] {
+        guard talking.withLock({ $0.contains(who.account) }) else { return [] }
+        return try await sessions(who).sessions
     }
 
     /// The phone holds its registration until then; a time that is past ends it.

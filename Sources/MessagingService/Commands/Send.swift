@@ -23,10 +23,11 @@ extension MessagingService {
     func send(
         _ who: DeviceIdentity,
         _ request: SendRequest,
+        digest: [UInt8]? = nil,
         isDated: Bool = true,
         completion: @escaping @Sendable (Result<SendAnswer, any Error>) -> Void
     ) {
-        let digest = Self.digest(of: request)
+        let digest = digest ?? Self.digest(of: request)
         perform({ work in try self.submit(work, who, request, digest, isDated: isDated) }) { [figures] result in
             if case .success(let answer) = result, !answer.repeated { figures.messages.add(1, ordering: .relaxed) }
             completion(result)

@@ -42,6 +42,24 @@ enum PhoneRequests {
         }
     }
 
+    /// Words of the server's own: as CPIM they ask for no report.
+    static func body(
+        _ word: PhoneWord,
+        _ form: PhoneQueue.Form,
+        own: Address,
+        now: MessagingCore.Timestamp
+    ) -> (bytes: [UInt8], type: String) {
+        guard form == .cpim else { return (Array(word.text.utf8), plainType) }
+        let headers =
+            [
+                CPIMHeader("From", address: CPIMAddress(uri: word.from.description)),
+                CPIMHeader("To", address: CPIMAddress(uri: own.description)),
+                CPIMHeader("DateTime", value: now.cpim.text),
+            ] + DispositionRequest(messageID: word.callID, kinds: []).headers
+        let content = MIMEEntity(contentType: plainType, body: Array(word.text.utf8))
+        return (CPIMMessage(headers: headers, content: content).bytes, CPIMMessage.contentType)
+    }
+
     static let plainType = "text/plain;charset=UTF-8"
 
     /// The text with its subject before it.

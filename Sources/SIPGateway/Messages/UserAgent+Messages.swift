@@ -73,7 +73,18 @@ extension UserAgent {
             done(false)
             markRead(identity, ids)
         case .send(let request, let isCPIM):
-            context.service.sendFromPhone(identity, request) { result in
+            let talks = phones[identity]?.talks
+            Task { [service = context.service] in
+                let result: Result<SendAnswer, any Error>
+                do {
+                    if let talks {
+                        result = .success(try await talks.send(request))
+                    } else {
+                        result = .success(try await service.sendFromPhone(identity, request, in: nil))
+                    }
+                } catch {
+                    result = .failure(error)
+                }
                 self.post {
                     inHand.value.done(isCPIM)
                     self.answer(inHand.value.transaction, result)

@@ -24,6 +24,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
     /// Messages of this phone that wait for their commit.
     var messagesInHand = 0
     let subscriptions: Subscriptions
+    /// Its live conversations.
+    private(set) lazy var talks = Talks(context, identity, phone: self)
     private var session: DeviceSession?
     private var reading: StreamReading
     private var queue: PhoneQueue
@@ -136,6 +138,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
             window: WindowLimits(items: context.limits.windowItems, bytes: context.limits.windowBytes),
             leaseEnds: leaseEnds
         )
+        talks.begin()
     }
 
     /// It registers no more.
@@ -219,13 +222,30 @@ final class Phone: DeviceLink, @unchecked Sendable {
         for package in found.touched { subscriptions.changed(package) }
         // Behind this turn: the session notes what it wrote only when the write returns.
         let generation = generation
-        if !found.steps.isEmpty {
+        if !found.steps.isEmpty || !found.sessions.isEmpty || found.signal != nil {
             context.inbox.post { [self] in
                 guard generation == self.generation else { return }
-                perform(queue.append(found.steps, takesCPIM: takesCPIM))
+                take(found)
             }
         }
         for item in found.reported { report(item, generation) }
+    }
+
+    /// Words about live conversations go before the mark of what they are about: they are said before that counts as
+    /// handed out.
+    private func take(_ found: StreamReading.Reading) {
+        let (words, withdrawn) = talks.take(found.sessions)
+        for id in withdrawn { queue.withdraw(id) }
+        var steps = talks.fresh(found.steps)
+        let place = if case .mark? = steps.last { steps.count - 1 } else { steps.count }
+        steps.insert(contentsOf: words.map { .word($0) }, at: place)
+        hand(steps)
+    }
+
+    /// What the phone is to get next.
+    func hand(_ steps: [PhoneQueue.Step]) {
+        guard isOpen, !steps.isEmpty else { return }
+        perform(queue.append(steps, takesCPIM: takesCPIM))
     }
 
     /// Tells the phone what became of a message, if it was written there.
@@ -290,12 +310,13 @@ final class Phone: DeviceLink, @unchecked Sendable {
         switch step {
         case .message(let message): request = make(message, form, binding)
         case .report(let report): request = make(report, binding)
+        case .word(let word): request = make(word, form, binding)
         case .mark: return finished(.taken, generation)
         }
         let generation = generation
         stack.send(request, to: .flow(flow)) { [weak self] _, event in
             guard let self, let outcome = PhoneQueue.Outcome(event) else { return }
-            if outcome == .unknownType, form == .cpim, case .message = step { self.learn(takesCPIM: false) }
+            if outcome == .unknownType, form == .cpim { self.learn(takesCPIM: false) }
             self.finished(outcome, generation)
         }
     }
@@ -339,6 +360,20 @@ final class Phone: DeviceLink, @unchecked Sendable {
         return request
     }
 
+    private func make(_ word: PhoneWord, _ form: PhoneQueue.Form, _ binding: Binding) -> SIPMessage {
+        var request = PhoneRequests.message(
+            to: binding,
+            from: word.from,
+            own: address,
+            callID: word.callID,
+            sequence: sequence(),
+            tag: tag
+        )
+        let body = PhoneRequests.body(word, form, own: address, now: context.service.now)
+        request.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type)
+        return request
+    }
+
     /// Seconds, and more within one second: higher with every attempt, after a restart of the server too. The same
     /// number again would be taken for a copy that went another way (RFC 3261, section 8.2.2.2).
     private func sequence() -> UInt32 {
@@ -353,6 +388,7 @@ extension PhoneQueue.Step {
         switch self {
         case .message: "message"
         case .report: "report"
+        case .word: "word"
         case .mark: "mark"
         }
     }

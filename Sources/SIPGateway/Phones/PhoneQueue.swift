@@ -13,6 +13,8 @@ struct PhoneQueue: Sendable {
     enum Step: Sendable {
         case message(PhoneMessage)
         case report(PhoneReport)
+        /// The server's own words about a live conversation.
+        case word(PhoneWord)
         /// All up to here was handed out; with the level when nothing is missing.
         case mark(upTo: ChangeNumber, level: ChangeNumber?)
     }
@@ -80,6 +82,16 @@ struct PhoneQueue: Sendable {
         }
     }
 
+    /// What the words were about is no more: they are not sent, unless they are on their way.
+    mutating func withdraw(_ word: PhoneWord.ID) {
+        let first = state == .idle ? start : start + 1
+        guard first < steps.count else { return }
+        for index in first..<steps.count {
+            guard case .word(let other) = steps[index], other.id == word else { continue }
+            steps[index] = .mark(upTo: 0, level: nil)
+        }
+    }
+
     /// What was sent came to this.
     mutating func finished(_ outcome: Outcome, takesCPIM: Bool) -> [Action] {
         guard case .sending(let form, let attempts) = state, start < steps.count else { return [] }
@@ -87,11 +99,12 @@ struct PhoneQueue: Sendable {
         switch (outcome, step) {
         case (.taken, .message(let message)):
             return [.took(message)] + settle(takesCPIM, upTo: message.changed)
-        case (.taken, .report), (.taken, .mark): return settle(takesCPIM, upTo: nil)
+        case (.taken, .report), (.taken, .word), (.taken, .mark): return settle(takesCPIM, upTo: nil)
         case (.notNow(let seconds), _):
             state = .waiting(form, attempts: attempts)
             return [.wait(seconds: seconds.map { min(max($0, 1), longestWaitSeconds) } ?? backOff(attempts))]
-        case (.unknownType, .message) where form == .cpim: return again(step, .plain, attempts)
+        case (.unknownType, .message) where form == .cpim, (.unknownType, .word) where form == .cpim:
+            return again(step, .plain, attempts)
         case (.unknownType, .message), (.tooLarge, .message), (.refused, .message):
             // Once more as what any phone can show.
             guard form < .notice else { return [.passedOver(step)] + settle(takesCPIM, upTo: nil) }
@@ -145,6 +158,7 @@ struct PhoneQueue: Sendable {
         let form: Form
         switch steps[start] {
         case .message(let message): form = message.isNotice ? .notice : takesCPIM ? .cpim : .plain
+        case .word: form = takesCPIM ? .cpim : .plain
         case .report, .mark: form = .cpim
         }
         return actions + again(steps[start], form, 0)
@@ -166,6 +180,8 @@ struct PhoneMessage: Hashable, Sendable {
     var types: [String]
     var bytes: Int64
     var conversation: ConversationID?
+    /// It was said in a live conversation.
+    var isInSession = false
 }
 
 /// What became of a message that was written on the phone.

@@ -12,6 +12,10 @@ struct StreamReading: Sendable {
         var withdrawn: [ChangeNumber] = []
         /// Messages of this account whose receivers moved on.
         var reported: [ItemDocument] = []
+        /// Live conversations that changed, in order.
+        var sessions: [SessionDocument] = []
+        /// What another device says of a medium that it shares with the phone.
+        var signal: MediaSignal?
         /// What the phone may be watching, and may have changed.
         var touched: Set<EventPackage> = []
     }
@@ -34,6 +38,7 @@ struct StreamReading: Sendable {
         }
         if let reset = frame.reset { read(reset, start, into: &reading, now: now) }
         if let changes = frame.changes { read(changes, into: &reading, now: now) }
+        reading.signal = frame.signal
         if frame.changes != nil, let upTo = frame.upTo {
             reading.steps.append(.mark(upTo: upTo, level: frame.level))
         }
@@ -41,6 +46,7 @@ struct StreamReading: Sendable {
     }
 
     private func read(_ changes: [ItemDocument], into reading: inout Reading, now: Timestamp) {
+        reading.sessions = changes.compactMap(SessionDocument.init(item:))
         for item in changes {
             switch item.kind {
             case ItemKind.message.name: reading.touched.insert(.messageSummary)
@@ -52,7 +58,8 @@ struct StreamReading: Sendable {
         for item in changes where item.kind == ItemKind.message.name {
             if item.gone ?? false || item.read ?? false {
                 reading.withdrawn.append(item.created)
-            } else if let message = PhoneMessage(item, now: now) {
+            } else if let message = PhoneMessage(item, now: now), !(message.isInSession && item.silent ?? false) {
+                // What is said on other devices would be a pop-up here.
                 reading.steps.append(.message(message))
             }
             if item.receivers?.contains(where: { $0.state != Disposition.pending.name }) ?? false {
@@ -67,8 +74,10 @@ struct StreamReading: Sendable {
         into reading: inout Reading,
         now: Timestamp
     ) {
+        reading.sessions = reset.items.compactMap(SessionDocument.init(item:))
         for item in reset.items where item.kind == ItemKind.message.name && item.created > start {
-            guard !(item.read ?? false), listing.count < resetMessages, var message = PhoneMessage(item, now: now)
+            guard !(item.read ?? false), listing.count < resetMessages, var message = PhoneMessage(item, now: now),
+                !(message.isInSession && item.silent ?? false)
             else { continue }
             // Nothing of a listing moves the position before all of it is taken.
             message.changed = 0
@@ -100,7 +109,8 @@ extension PhoneMessage {
                 isNotice: envelope.parts.contains { $0.text == nil },
                 types: envelope.parts.map(\.type),
                 bytes: envelope.bytes,
-                conversation: item.conversation
+                conversation: item.conversation,
+                isInSession: envelope.session != nil
             )
         } else if let notice = item.notice {
             self.init(
@@ -119,5 +129,15 @@ extension PhoneMessage {
         } else {
             return nil
         }
+    }
+}
+
+extension SessionDocument {
+    /// A live conversation of the stream; nil for everything else.
+    init?(item: ItemDocument) {
+        guard item.kind == ItemKind.session.name, let value = item.value, let bytes = try? JSONEncoder().encode(value),
+            let document = try? JSONDecoder().decode(SessionDocument.self, from: bytes)
+        else { return nil }
+        self = document
     }
 }

@@ -8,6 +8,7 @@ import NIOCore
 import NIOPosix
 import SIP
 import SQLiteStore
+import SessionCore
 import Store
 import Synchronization
 
@@ -203,4 +204,38 @@ func eventually(
         try await Task.sleep(for: .milliseconds(20))
     }
     return try await condition()
+}
+
+// MARK: - Live conversations of ordinary devices
+
+extension Provider {
+    /// Asks for a conversation from somebody's ordinary device.
+    func ask(
+        _ sender: Person,
+        _ receiver: Person,
+        subject: String? = nil,
+        text: String? = nil,
+        media: [MediumKind]? = nil
+    ) async throws -> SessionID {
+        let id = try SessionID(newID().description)
+        let request = SessionRequest(id: id, to: [receiver.address], subject: subject, text: text, media: media)
+        _ = try await service.request(sender.identity, request)
+        return id
+    }
+
+    func say(_ text: String, _ person: Person, _ session: SessionID) async throws {
+        var request = SendRequest(id: newID(), to: [], parts: [PartRequest(text: text)])
+        request.session = session
+        _ = try await service.send(person.identity, request)
+    }
+
+    /// All that was said, in order.
+    func said(_ person: Person, _ session: SessionID) async throws -> [String] {
+        try await service.texts(person.identity, session, after: 0, limit: 100).texts
+            .map { $0.message?.parts.first?.text ?? "-" }
+    }
+
+    func leg(of phone: PhoneAnswer, _ person: Person, _ session: SessionID) async throws -> SessionDocument.Leg? {
+        try await service.session(person.identity, session).legs.first { $0.device == phone.device.id }
+    }
 }

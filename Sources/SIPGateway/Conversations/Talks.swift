@@ -1,0 +1,205 @@
+import ClientWire
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SessionCore
+import Store
+
+/// The live conversations of one phone: what it is told of them, and what it takes part in, by the same commands as any
+/// other device.
+///
+/// `@unchecked Sendable`: touched on the gateway's loop alone.
+final class Talks: @unchecked Sendable {
+    let context: GatewayContext
+    let identity: DeviceIdentity
+    private unowned let phone: Phone
+    private(set) var documents: [SessionID: SessionDocument] = [:]
+    private var texts: [SessionID: TextTalk] = [:]
+    /// Texts that the phone has of a hand-over, by either way: none comes a second time by the other.
+    private var replayed = RecentTexts()
+
+    init(_ context: GatewayContext, _ identity: DeviceIdentity, phone: Phone) {
+        self.context = context
+        self.identity = identity
+        self.phone = phone
+    }
+
+    // MARK: What the stream says
+
+    /// The stream begins: it tells what changes, not what has been so for long.
+    func begin() {
+        Task { [service = context.service, identity, self] in
+            guard let known = try? await service.liveSessions(identity), !known.isEmpty else { return }
+            self.context.inbox.post {
+                for document in known where self.documents[document.id] == nil { self.resume(document) }
+            }
+        }
+    }
+
+    private func resume(_ document: SessionDocument) {
+        documents[document.id] = document
+        texts[document.id, default: TextTalk()].resume(document, on: identity.device)
+    }
+
+    /// What a page of the stream tells of sessions.
+    /// - Returns: what the phone is to be told, and what of it is to be taken back.
+    func take(_ news: [SessionDocument]) -> (words: [PhoneWord], withdrawn: [PhoneWord.ID]) {
+        var words: [PhoneWord] = []
+        var withdrawn: [PhoneWord.ID] = []
+        for document in news {
+            for action in talk(document) {
+                switch action {
+                case .tell(let word): words.append(word)
+                case .withdraw(let id):
+                    words.removeAll { $0.id == id }
+                    withdrawn.append(id)
+                case .ready(let generation): step(document.id, LegStep(generation, .ready))
+                case .close(let generation): step(document.id, LegStep(generation, .closed))
+                case .replay(let generation, let after, let upTo): replay(document.id, generation, after, upTo)
+                }
+            }
+        }
+        return (words, withdrawn)
+    }
+
+    private func talk(_ document: SessionDocument) -> [TextTalk.Action] {
+        var text = texts[document.id] ?? TextTalk()
+        let actions = text.take(
+            document,
+            on: identity.device,
+            asksInWords: asksInWords(document),
+            isSilent: false
+        )
+        let isOver = document.state == .over
+        texts[document.id] = isOver ? nil : text
+        documents[document.id] = isOver ? nil : document
+        return actions
+    }
+
+    /// A request that wants nothing that the phone can do but text.
+    func asksInWords(_ document: SessionDocument) -> Bool { true }
+
+    // MARK: Hand-over
+
+    private func step(_ session: SessionID, _ step: LegStep) {
+        command("a phone's leg") { [identity] in _ = try await $0.step(identity, session, step) }
+    }
+
+    /// At most the last few, in order; then the server knows that the phone has all up to there.
+    private func replay(_ session: SessionID, _ generation: Generation, _ after: Ordinal, _ upTo: Ordinal?) {
+        let few = context.limits.historyTexts
+        command("a phone's history") { [identity, self] service in
+            var head = upTo ?? 0
+            if upTo == nil { head = try await service.texts(identity, session, after: .max, limit: 1).head }
+            let start = max(after, head - Ordinal(few))
+            let page = start < head ? try await service.texts(identity, session, after: start, limit: few) : nil
+            let texts = (page?.texts ?? []).filter { ($0.message?.session?.ordinal ?? .max) <= head }
+            let position = head
+            self.context.inbox.post { self.hand(texts) }
+            if upTo == nil {
+                _ = try await service.step(identity, session, LegStep(generation, .progress, position: position))
+            }
+        }
+    }
+
+    private func hand(_ texts: [ItemDocument]) {
+        let now = context.service.now
+        let messages = texts.compactMap { item -> PhoneMessage? in
+            // It moves no position: the phone's own stream has passed it, or will.
+            guard var message = PhoneMessage(item, now: now) else { return nil }
+            message.changed = 0
+            return message
+        }
+        phone.hand(fresh(messages.map { .message($0) }))
+    }
+
+    /// Leaves out what the phone was given already.
+    func fresh(_ steps: [PhoneQueue.Step]) -> [PhoneQueue.Step] {
+        guard texts.values.contains(where: \.isFresh) || !replayed.isEmpty else { return steps }
+        return steps.map { step in
+            guard case .message(let message) = step, message.isInSession, !replayed.insert(message.id) else {
+                return step
+            }
+            return .mark(upTo: message.changed, level: nil)
+        }
+    }
+
+    // MARK: What the phone writes
+
+    /// Sends what the phone wrote: into the session that it is in with that user, or as a message.
+    func send(_ request: SendRequest) async throws -> SendAnswer {
+        let service = context.service
+        let known = request.to.count == 1 ? try await service.liveSessions(identity) : []
+        guard let receiver = request.to.first, !known.isEmpty else {
+            return try await service.sendFromPhone(identity, request, in: nil)
+        }
+        let place = ReplyPlace(known, to: receiver, on: identity.device) { [self] in asksInWords($0) }
+        do {
+            switch place {
+            case .apart: break
+            case .within(let session): return try await service.sendFromPhone(identity, request, in: session)
+            case .accepts(let session):
+                if try await accept(session) {
+                    return try await service.sendFromPhone(identity, request, in: session)
+                }
+            }
+        } catch let refusal as Refusal where refusal.code == .conflict || refusal.code == .notFound {
+            // Answered elsewhere, or over by now: it goes as a message.
+        }
+        return try await service.sendFromPhone(identity, request, in: nil)
+    }
+
+    /// - Returns: whether the phone is in the session: its owner elsewhere has a few seconds to say so.
+    private func accept(_ session: SessionID) async throws -> Bool {
+        var document = try await context.service.accept(identity, session, AcceptRequest())
+        let end = ContinuousClock.now + .seconds(context.limits.joinSeconds)
+        while document.state == .joining, ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(50))
+            document = try await context.service.session(identity, session)
+        }
+        return document.state == .open
+    }
+
+    func command(
+        _ name: String,
+        _ body: @escaping @Sendable (MessagingService) async throws -> Void
+    ) {
+        Task { [service = context.service, logger = context.logger] in
+            do {
+                try await body(service)
+            } catch let refusal as Refusal {
+                logger.debug("\(name) was refused", metadata: ["code": "\(refusal.code.rawValue)"])
+            } catch {
+                logger.error("\(name) failed", metadata: ["error": "\(type(of: error))"])
+            }
+        }
+    }
+}
+
+extension TextTalk {
+    /// What was said before and what is said now may meet.
+    var isFresh: Bool {
+        switch state {
+        case .joining: true
+        case .aside, .asked, .inside: false
+        }
+    }
+}
+
+/// Texts that were handed out lately, so that none is twice.
+struct RecentTexts: Sendable {
+    static let capacity = 64
+    private var order: [MessageID] = []
+
+    var isEmpty: Bool { order.isEmpty }
+
+    /// - Returns: whether it is new.
+    mutating func insert(_ id: MessageID) -> Bool {
+        guard !order.contains(id) else { return false }
+        order.append(id)
+        if order.count > Self.capacity { order.removeFirst() }
+        return true
+    }
+}
