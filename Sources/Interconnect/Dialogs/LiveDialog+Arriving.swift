@@ -21,6 +21,8 @@ extension LiveDialog {
     }
 
     func commit(_ content: IncomingMessage.Content) async throws {
+        // What the conversation itself waits for comes first: that it is open, above all.
+        await state.withLock(\.last)?.value
         switch content {
         case .message(var text, let files):
             text.envelope.kind = .inSession

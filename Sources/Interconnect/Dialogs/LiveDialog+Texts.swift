@@ -17,9 +17,15 @@ extension LiveDialog {
     func connect() {
         let events = SessionEvents()
         let (session, old, isNamedAlike) = state.withLock { state in
+            // What was agreed is under way already.
+            if let current = state.session, let path = state.description.path, current.local == path.local,
+                current.remotePath == path.other.path
+            {
+                return (nil as MSRPSession?, nil as MSRPSession?, true)
+            }
             defer { state.isRunning = false }
             let old = state.session.take()
-            guard !state.isOver, let path = state.description.path else { return (nil as MSRPSession?, old, false) }
+            guard !state.isOver, let path = state.description.path else { return (nil, old, false) }
             // Two of one name cannot be: the old one has to be gone first.
             if let old, old.local == path.local {
                 state.leaving = old
@@ -188,7 +194,11 @@ extension LiveDialog {
                 _ = state.withLock { $0.composing.messageSent() }
                 return .delivered
             } catch let error as MSRPError where error.code == .refused {
-                guard let code = Self.refusal(error.status) else { continue }
+                guard let code = Self.refusal(error.status) else {
+                    // Over there nobody knows the session any more: only another path helps.
+                    if error.status == .noSuchSession { session.close() }
+                    continue
+                }
                 await fail(envelope, code)
                 return .delivered
             } catch let refusal as Refusal {
