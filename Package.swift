@@ -160,8 +160,8 @@ let serverLibraries: [Target] = [
         "Interconnect",
         [
             "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP",
-            "SIPTransport", "XMLBodies", crypto, logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
+            "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto, logging, nio("NIOCore"), nio("NIOPosix"),
+            nio("NIOTLS"), nioSSL,
         ]
     ),
     target(
@@ -232,9 +232,10 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MessagingCore",
-            "MessagingService", "SIP", "SIPTransport", "SQLiteStore", "Store", "SessionCore", logging, nio("NIOCore"),
-            nio("NIOPosix"), nioSSL,
-        ]
+            "MessagingService", "MSRP", "MSRPTransport", "SDP", "SIP", "SIPTransport", "SQLiteStore", "Store",
+            "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+        ],
+        exclude: ["Scenarios"]
     ),
     tests(
         of: "SIPGateway",
@@ -258,7 +259,9 @@ let executables: [Target] = [
         [
             "AppGateway", "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore",
             "MessagingService", "ProtocolDecoding", "SessionCore", "WebFiles",
-            arguments, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
+            arguments, crypto, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
         ]
     )
 ]
@@ -274,6 +277,8 @@ let package = Package(
     ],
     dependencies: [
         dependency("apple/swift-argument-parser", exact: "1.8.2"),
+        dependency("apple/swift-asn1", exact: "1.7.4"),
+        dependency("apple/swift-certificates", exact: "1.21.1"),
         dependency("apple/swift-collections", exact: "1.6.0"),
         dependency("apple/swift-crypto", exact: "4.5.2"),
         dependency("apple/swift-http-types", exact: "1.8.0"),

@@ -100,6 +100,19 @@ public struct DeviceProfile: Sendable {
     /// What waits to be sent.
     public func sendQueue() throws -> SendQueue { try SendQueue(folder: folder + "/queue") }
 
+    /// The same device, now that its server is elsewhere.
+    /// - Throws: ``ClientError`` `storage`.
+    public func moved(to server: ServerAddress) throws -> DeviceProfile {
+        var description = description
+        description.server = server
+        do {
+            try Self.write(try StrictJSON.encode(description), to: folder + "/device.json")
+        } catch {
+            throw ClientError.storage("\(folder) cannot be written")
+        }
+        return try DeviceProfile(name: name, in: URL(fileURLWithPath: folder).deletingLastPathComponent().path)
+    }
+
     /// Forgets the device.
     public func remove() throws {
         do {

@@ -1,17 +1,17 @@
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import NIOWebSocket
 import Synchronization
 
-/// A WebSocket to the server (RFC 6455): text frames in and out, pings answered, silence noticed.
-final class WebSocketLink: Sendable {
+/// A WebSocket to the server (RFC 6455): text frames in and out, pings answered, silence noticed. Not for other packages.
+package final class WebSocketLink: Sendable {
     /// Why the link ended.
-    struct Closed: Error, Sendable {
+    package struct Closed: Error, Sendable {
         /// The other side's close code; nil when the connection just broke.
-        var code: UInt16?
-        var reason: String
+        package var code: UInt16?
+        package var reason: String
     }
 
     /// The server sends only so much ahead of acknowledgements; more than this is not our server.
@@ -35,7 +35,7 @@ final class WebSocketLink: Sendable {
 
     /// Connects and upgrades.
     /// - Throws: ``ClientError`` `unreachable` or `unexpected`.
-    static func open(_ server: ServerAddress, path: String) async throws -> WebSocketLink {
+    package static func open(_ server: ServerAddress, path: String) async throws -> WebSocketLink {
         let rest = server.url.drop { $0 != ":" }.dropFirst(3)
         let authority = rest.prefix { $0 != "/" }
         let place = Self.hostAndPort(String(authority), isSecure: server.isSecure)
@@ -116,7 +116,7 @@ final class WebSocketLink: Sendable {
 
     /// Waits for text frames and returns all that have come.
     /// - Throws: ``Closed`` once the link has ended and everything was taken.
-    func frames() async throws -> [ByteBuffer] {
+    package func frames() async throws -> [ByteBuffer] {
         while true {
             let (frames, end) = state.withLock { state in
                 let frames = state.frames
@@ -143,13 +143,13 @@ final class WebSocketLink: Sendable {
     }
 
     /// Sends a text frame.
-    func send(_ text: some Sequence<UInt8>) {
+    package func send(_ text: some Sequence<UInt8>) {
         let frame = WebSocketFrame(fin: true, opcode: .text, maskKey: .random(), data: ByteBuffer(bytes: text))
         channel.writeAndFlush(frame, promise: nil)
     }
 
     /// Closes with code 1000.
-    func close() {
+    package func close() {
         var data = ByteBuffer()
         data.write(webSocketErrorCode: .normalClosure)
         let frame = WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: data)

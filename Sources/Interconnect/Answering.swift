@@ -104,6 +104,7 @@ struct Answering: Sendable {
                     report.disposition
                 )
             }
+        case .composing: throw Refusal(.invalidMessage, "a status of no conversation")
         }
     }
 
@@ -129,10 +130,14 @@ struct Answering: Sendable {
     private func options(_ request: PeerRequest) async throws {
         let headers = [
             (HeaderName.date, SIPDate.text(unixSeconds: MessagingCore.Timestamp.wallClock().rawValue / 1000)),
-            (.allow, Self.methods), (.accept, Self.types.joined(separator: ", ")),
+            (.allow, Self.methods), (.accept, (Self.types + ["application/sdp"]).joined(separator: ", ")),
+            (.supported, "timer"), (.contact, "\(running.contact);\(Requests.Service.allTags)"),
         ]
         guard let name = request.message.text(Requests.session) else { return request.respond(200, headers: headers) }
         let context = try context(of: request)
+        if let medium = request.message.text(Requests.medium) {
+            return try await shown(try SessionID(name), medium, context, request)
+        }
         let document = try await service.counterpart(
             context.receiver,
             in: try SessionID(name),

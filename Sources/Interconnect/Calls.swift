@@ -5,9 +5,17 @@ import SIPTransport
 /// A call that a peer has accepted; its requests travel where its INVITE did.
 struct OutgoingCall: Sendable {
     let answer: SIPMessage
-    fileprivate let flow: Flow
-    fileprivate var dialog: Dialog
-    fileprivate let acknowledgement: SIPMessage
+    let flow: Flow
+    let dialog: Dialog
+}
+
+/// What becomes of an INVITE of ours, in order.
+enum InviteEvent: Sendable {
+    case provisional
+    /// Acknowledged already. Comes once, and so does what follows.
+    case accepted(OutgoingCall)
+    case refused(SIPMessage)
+    case unanswered
 }
 
 /// What became of an INVITE.
@@ -15,6 +23,24 @@ enum InviteOutcome: Sendable {
     case accepted(OutgoingCall)
     case refused(SIPMessage)
     case unanswered
+}
+
+/// An INVITE of ours that is under way.
+final class OutgoingInvite: Sendable {
+    private let transaction: NIOLoopBoundBox<ClientTransaction?>
+    private let loop: any EventLoop
+
+    fileprivate init(loop: any EventLoop) {
+        self.loop = loop
+        transaction = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
+    }
+
+    fileprivate func begin(_ transaction: ClientTransaction) { self.transaction.value = transaction }
+
+    /// Takes it back as soon as that is allowed (RFC 3261, section 9.1).
+    func cancel(reason: String? = nil) { loop.execute { [self] in transaction.value?.cancel(reason: reason) } }
+
+    fileprivate func end() { transaction.value = nil }
 }
 
 /// A 2xx that is repeated until its ACK comes.
@@ -25,60 +51,92 @@ struct AcceptedCall {
 }
 
 extension PeerStack {
-    /// Invites, and acknowledges the answer.
+    /// Invites, acknowledges what comes, and waits for the final answer.
     func invite(_ request: SIPMessage, to peer: Peer) async -> InviteOutcome {
         guard let places = try? await places(of: peer) else { return .unanswered }
         return await withCheckedContinuation { continuation in
-            loop.execute { [self] in
-                guard let stack = stack.value else { return continuation.resume(returning: .unanswered) }
-                let patience = Patience()
-                let transaction = stack.send(request, to: .destinations(places)) { [self] transaction, event in
-                    switch event {
-                    case .response(let response):
-                        guard (response.status?.rawValue ?? 0) >= 200 else { return }
-                        patience.end()
-                        continuation.resume(returning: outcome(response, transaction, stack))
-                    case .timedOut, .transportFailed:
-                        patience.end()
-                        continuation.resume(returning: .unanswered)
-                    }
+            call(request, on: .destinations(places), patience: InterconnectLimits.answerTime) { event in
+                switch event {
+                case .provisional: break
+                case .accepted(let call): continuation.resume(returning: .accepted(call))
+                case .refused(let response): continuation.resume(returning: .refused(response))
+                case .unanswered: continuation.resume(returning: .unanswered)
                 }
-                patience.begin(loop, InterconnectLimits.answerTime) { transaction.cancel() }
             }
         }
     }
 
-    private func outcome(_ response: SIPMessage, _ transaction: ClientTransaction, _ stack: SIPStack) -> InviteOutcome {
-        guard response.status?.isSuccess ?? false else { return .refused(response) }
-        guard let flow = transaction.flow, let dialog = try? Dialog(client: transaction.request, response: response),
-            let number = try? transaction.request.cSeq().number
-        else { return .unanswered }
+    /// Invites.
+    /// - Parameters:
+    ///   - dialog: the one that the INVITE is made in; nil for one that makes its own.
+    ///   - patience: after how long without a final answer it is taken back.
+    ///   - onEvent: called on the event loop; after anything but `provisional` nothing comes any more.
+    @discardableResult
+    func call(
+        _ request: SIPMessage,
+        on way: SIPStack.Target,
+        within dialog: Dialog? = nil,
+        patience: TimeAmount,
+        onEvent: @escaping @Sendable (InviteEvent) -> Void
+    ) -> OutgoingInvite {
+        let invite = OutgoingInvite(loop: loop)
+        loop.execute { [self] in
+            guard let stack = stack.value else { return onEvent(.unanswered) }
+            let patient = Patience()
+            let answers = Answers(request, dialog)
+            let transaction = stack.send(request, to: way) { [self] transaction, event in
+                guard let news = news(event, transaction, answers, stack) else { return }
+                if case .provisional = news { return onEvent(news) }
+                patient.end()
+                invite.end()
+                onEvent(news)
+            }
+            guard !patient.isOver else { return }
+            invite.begin(transaction)
+            patient.begin(loop, patience) { transaction.cancel() }
+        }
+        return invite
+    }
+
+    /// What an event means for whoever invited; nil when it is nothing new.
+    private func news(
+        _ event: ClientTransaction.Event,
+        _ transaction: ClientTransaction,
+        _ answers: Answers,
+        _ stack: SIPStack
+    ) -> InviteEvent? {
+        guard case .response(let response) = event else { return answers.isOver ? nil : answers.end(.unanswered) }
+        guard let status = response.status, let flow = transaction.flow else { return nil }
+        if status.isProvisional { return answers.isOver ? nil : .provisional }
+        guard status.isSuccess else { return answers.isOver ? nil : answers.end(.refused(response)) }
+        guard let number = try? transaction.request.cSeq().number, let dialog = try? answers.dialog(for: response)
+        else { return answers.isOver ? nil : answers.end(.unanswered) }
         let acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
         stack.sendStateless(acknowledgement, to: .flow(flow))
+        if answers.isOther(dialog) {
+            // A fork: somebody else has answered before.
+            var late = dialog
+            if let bye = try? late.makeRequest(.bye) { stack.send(bye, to: .flow(flow)) { _, _ in } }
+            return nil
+        }
         calls.value[dialog.id.callID] = (acknowledgement, flow)
-        return .accepted(
-            OutgoingCall(answer: response, flow: flow, dialog: dialog, acknowledgement: acknowledgement)
-        )
+        guard !answers.isOver else { return nil }
+        answers.answered = dialog.id
+        return answers.end(.accepted(OutgoingCall(answer: response, flow: flow, dialog: dialog)))
     }
 
     /// Hangs up.
     /// - Returns: the answer to BYE.
     func end(_ call: OutgoingCall) async -> SIPMessage? {
         var dialog = call.dialog
-        guard var bye = try? dialog.makeRequest(.bye) else { return nil }
-        bye.append(.maxForwards, "70")
-        let (request, callID) = (bye, dialog.id.callID)
-        return await withCheckedContinuation { continuation in
-            loop.execute { [self] in
-                calls.value[callID] = nil
-                guard let stack = stack.value else { return continuation.resume(returning: nil) }
-                stack.send(request, to: .flow(call.flow)) { _, event in
-                    guard case .response(let response) = event else { return continuation.resume(returning: nil) }
-                    if (response.status?.rawValue ?? 0) >= 200 { continuation.resume(returning: response) }
-                }
-            }
-        }
+        guard let bye = try? dialog.makeRequest(.bye) else { return nil }
+        let callID = dialog.id.callID
+        loop.execute { [self] in calls.value[callID] = nil }
+        return await send(bye, on: .flow(call.flow))
     }
+
+    /// Nothing of this call is acknowledged any more.
+    func forget(callID: String) { loop.execute { [self] in calls.value[callID] = nil } }
 
     /// A 2xx came again: its ACK was lost.
     func received(stray response: SIPMessage, on flow: Flow) {
@@ -93,14 +151,14 @@ extension PeerStack {
     /// Accepts an INVITE; the answer is repeated until it is acknowledged (RFC 3261, section 13.3.1.4).
     func accept(_ transaction: ServerTransaction, _ response: SIPMessage) {
         guard transaction.respond(response), let number = try? transaction.request.cSeq().number,
-            let dialog = try? Dialog(server: transaction.request, localTag: transaction.localTag, state: .confirmed)
+            let id = try? Self.dialogID(transaction.request, transaction.localTag)
         else { return }
-        accepted.value[dialog.id] = AcceptedCall(
+        accepted.value[id] = AcceptedCall(
             transaction: transaction,
             response: response,
             machine: SuccessRetransmission(sequence: number, now: .now())
         )
-        waitForAcknowledgement(dialog.id)
+        waitForAcknowledgement(id)
     }
 
     private func waitForAcknowledgement(_ id: DialogID) {
@@ -112,8 +170,10 @@ extension PeerStack {
             switch action {
             case .none: break
             case .resend: call.transaction.respond(call.response)
-            // Whoever never acknowledges connects to nothing either: the session ends by itself.
-            case .end: accepted.value[id] = nil
+            // A large message's session ends by itself: whoever never acknowledges connects to nothing either.
+            case .end:
+                accepted.value[id] = nil
+                _ = notice(.unacknowledged(id))
             }
             waitForAcknowledgement(id)
         }
@@ -124,14 +184,43 @@ extension PeerStack {
             return
         }
         accepted.value[id]?.machine.acknowledged(sequence: number)
-        if case .acknowledged? = accepted.value[id]?.machine.state { accepted.value[id] = nil }
+        guard case .acknowledged? = accepted.value[id]?.machine.state else { return }
+        accepted.value[id] = nil
+        _ = notice(.acknowledged(id, Array(acknowledgement.body.readableBytesView)))
     }
+}
+
+/// The answers to one INVITE; on one event loop.
+private final class Answers {
+    private let request: SIPMessage
+    private let known: Dialog?
+    private(set) var isOver = false
+    var answered: DialogID?
+
+    init(_ request: SIPMessage, _ known: Dialog?) {
+        self.request = request
+        self.known = known
+    }
+
+    func end(_ event: InviteEvent) -> InviteEvent {
+        isOver = true
+        return event
+    }
+
+    /// The dialog that a 2xx belongs to.
+    func dialog(for response: SIPMessage) throws -> Dialog? {
+        guard var dialog = known else { return try Dialog(client: request, response: response) }
+        try dialog.refreshTarget(from: response)
+        return dialog
+    }
+
+    func isOther(_ dialog: Dialog) -> Bool { answered.map { $0 != dialog.id } ?? isOver }
 }
 
 /// Ends what takes too long; on one event loop.
 private final class Patience {
     private var timer: Scheduled<Void>?
-    private var isOver = false
+    private(set) var isOver = false
 
     func begin(_ loop: any EventLoop, _ time: TimeAmount, _ act: @escaping () -> Void) {
         guard !isOver else { return }

@@ -56,13 +56,28 @@ enum InterconnectLimits {
     static let pagerBytes = 1300
     /// What is taken as one MESSAGE from others, who may know the way to bear more.
     static let incomingPagerBytes = 65_536
+    /// Octets of a shown file in one answer: what else is on the connection waits no longer than for these.
+    static let shownBytes = 65_536
     /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
     static let requestsInHand = 1024
     static let connections = 1024
     /// Large messages under way at once, both ways.
     static let transfers = 256
+    /// Live conversations with users whose providers keep no lanes.
+    static let dialogs = 1024
     /// How long an INVITE may go without an answer.
     static let answerTime = TimeAmount.seconds(60)
+    /// The same for a conversation: longer than the owner waits for the answer.
+    static let callTime = TimeAmount.seconds(180)
+    /// How long a text waits for its path before it goes back into its lane.
+    static let pathTime = Duration.seconds(20)
+    /// How often both ends of a conversation make sure of each other, and the shortest time that is agreed to (RFC 4028).
+    static let sessionSeconds: UInt32 = 1800
+    static let shortestSessionSeconds: UInt32 = 90
+    /// How long it is known of a peer how it carries conversations.
+    static let peerKindTime = Duration.seconds(3600)
+    /// Characters of a subject in a header.
+    static let subjectCharacters = 200
     /// How long a transfer may take.
     static let transferTime = Duration.seconds(3600)
     /// How long it is known after its end how a transfer went.

@@ -15,6 +15,8 @@ struct IncomingContext: Sendable {
     var conversation: ConversationID?
     var inReplyTo: MessageID?
     var now: MessagingCore.Timestamp
+    /// Whether it comes within a conversation of the two, where both may stay unnamed.
+    var isInConversation = false
 }
 
 /// A message on its way in: parts that are files go to disk as they come, the rest is small.
@@ -24,6 +26,8 @@ struct IncomingMessage {
         /// A text of a live conversation.
         case text(SessionParcel, files: [IncomingFile])
         case reports([(message: MessageID, disposition: Disposition)])
+        /// Whether the sender is writing something.
+        case composing(Bool)
     }
 
     private enum Part {
@@ -40,25 +44,40 @@ struct IncomingMessage {
     private var current: Part?
     private var parts: [MessagingCore.Part] = []
     private var notifications: [[UInt8]] = []
+    private var composing: Bool?
     private(set) var files: [IncomingFile] = []
 
-    /// - Parameter size: the octets of all of it, if known.
-    init(_ service: MessagingService, _ context: IncomingContext, size: Int64?) {
+    /// Whether all of it is a status of composing, without an envelope.
+    private let isBareStatus: Bool
+
+    /// - Parameters:
+    ///   - size: the octets of all of it, if known.
+    ///   - type: what it is; a message if nil.
+    init(_ service: MessagingService, _ context: IncomingContext, size: Int64?, type: String? = nil) {
         self.service = service
         self.context = context
         remaining = size
+        isBareStatus =
+            context.isInConversation && (type?.lowercased().hasPrefix(IsComposingDocument.contentType) ?? false)
+        if isBareStatus { current = .text(type: IsComposingDocument.contentType, name: nil, []) }
     }
 
     /// Takes the next octets.
     /// - Throws: ``Refusal``, or ``CPIMError`` when they are no message.
     mutating func take(_ bytes: [UInt8]) async throws {
+        if isBareStatus { return try await add(bytes[...]) }
         for event in try reader.feed(bytes) { try await take(event) }
     }
 
     /// All of it is there.
     /// - Throws: as ``take(_:)``.
     mutating func finish() async throws -> Content {
-        for event in try reader.finish() { try await take(event) }
+        if isBareStatus {
+            try await end()
+        } else {
+            for event in try reader.finish() { try await take(event) }
+        }
+        if let composing { return .composing(composing) }
         guard let head else { throw Refusal(.invalidMessage, "there is no message") }
         guard notifications.isEmpty else { return .reports(try notifications.compactMap(Self.report)) }
         var text = PeerText(envelope: try envelope(head), reports: Self.reports(head))
@@ -109,12 +128,18 @@ struct IncomingMessage {
         let name = Self.fileName(entity)
         let charset = type.parameter("charset")?.lowercased() ?? "utf-8"
         let isText = essence.hasPrefix("text/") && ["utf-8", "us-ascii"].contains(charset)
-        if isText || essence == IMDNDocument.contentType { return .text(type: essence, name: name, []) }
+        if isText || essence == IMDNDocument.contentType || isComposing(essence) {
+            return .text(type: essence, name: name, [])
+        }
         guard let bytes = entity.header("Content-Length").flatMap({ Int64($0) }) ?? remaining, bytes > 0 else {
             throw Refusal(.invalidMessage, "a file has to say its length")
         }
         let file = try await service.startFile(for: context.receiver, type: essence, name: name, bytes: bytes)
         return .file(file, type: essence, name: name, bytes: bytes, offset: 0)
+    }
+
+    private func isComposing(_ type: String) -> Bool {
+        context.isInConversation && type == IsComposingDocument.contentType
     }
 
     private mutating func add(_ bytes: ArraySlice<UInt8>) async throws {
@@ -135,6 +160,7 @@ struct IncomingMessage {
         defer { current = nil }
         switch current {
         case .text(IMDNDocument.contentType, _, let bytes): notifications.append(bytes)
+        case .text(let type, _, let bytes) where isComposing(type): composing = try Self.isComposing(bytes)
         case .text(let type, let name, let bytes):
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 throw Refusal(.invalidMessage, "a text is not UTF-8")
@@ -155,13 +181,18 @@ struct IncomingMessage {
 
     // MARK: What its head says
 
+    /// Where addresses are that name nobody (RFC 3323, section 4.1.1.3).
+    private static let nobody = "anonymous.invalid"
+
     private typealias Part_ = MessagingCore.Part
 
     private func envelope(_ head: CPIMMessage) throws -> Envelope {
         guard let from = head.from else { throw Refusal(.invalidMessage, "From is missing") }
         var to = try head.to.map { try Address($0.uri) }
         if !to.contains(context.receiver) { to.append(context.receiver) }
-        let sender = try Address(from.uri)
+        var sender = try Address(from.uri)
+        // Within a conversation it is the signalling that says who writes.
+        if context.isInConversation, sender.domain == Self.nobody { sender = context.sender }
         let kind = head.value(of: MessageMapping.kindHeader, in: MessageMapping.namespace).flatMap(MessageKind.init)
         let id =
             try head.value(of: "Message-ID", in: CPIMNamespace.imdn).map { try MessageID($0) } ?? context.fallbackID
@@ -181,6 +212,14 @@ struct IncomingMessage {
 
     private static func timestamp(_ time: CPIM.Timestamp) -> MessagingCore.Timestamp {
         MessagingCore.Timestamp(rawValue: time.unixSeconds * 1000 + Int64(time.nanosecond / 1_000_000))
+    }
+
+    private static func isComposing(_ bytes: [UInt8]) throws -> Bool {
+        do {
+            return try IsComposingDocument(parsing: bytes).state == .active
+        } catch {
+            throw Refusal(.invalidMessage, "a status that cannot be read")
+        }
     }
 
     private static func reports(_ head: CPIMMessage) -> [Report] {

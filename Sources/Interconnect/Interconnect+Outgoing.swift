@@ -11,20 +11,40 @@ extension Interconnect {
     public func deliver(_ entry: OutboxEntry, envelope: Envelope?, fence: Int64) async -> OutboundResult {
         guard let domain = entry.target.domain, let peer = peers[domain] else { return .permanent(.notFound) }
         do {
-            let parcel = try Outgoing(entry, envelope)
-            guard parcel.size <= InterconnectLimits.pagerBytes, let body = parcel.inline else {
-                return await deliverLarge(parcel, to: peer)
+            let outgoing = try Outgoing(entry, envelope)
+            if let parcel = try SessionParcel(entry, envelope: envelope) {
+                return await deliver(parcel, outgoing, to: peer)
             }
-            guard let response = await exchange(parcel.request(body), with: peer) else { return .temporary }
-            return Problems.result(of: response)
+            // A report on what was said in a conversation goes with it.
+            if case .report(let sender, let receiver, _) = entry.task, let bytes = outgoing.inline,
+                let live = dialog(between: receiver, sender), await live.report(bytes)
+            {
+                return .delivered
+            }
+            return await deliver(plain: outgoing, to: peer)
         } catch {
             logger.error("an entry of the outbox cannot be written", metadata: ["error": "\(type(of: error))"])
             return .permanent(.invalidMessage)
         }
     }
 
+    /// As a MESSAGE, or over MSRP where that does not bear it.
+    func deliver(plain outgoing: Outgoing, to peer: Peer) async -> OutboundResult {
+        guard outgoing.size <= InterconnectLimits.pagerBytes, let body = outgoing.inline else {
+            return await deliverLarge(outgoing, to: peer)
+        }
+        guard let response = await exchange(outgoing.request(body), with: peer) else { return .temporary }
+        return Problems.result(of: response)
+    }
+
     public func hint(_ hint: PeerHint, to domain: String) {
-        guard let peer = peers[domain], !isAway(domain), let from = hint.sender,
+        if case .typing(let session, let from, let to) = hint,
+            let live = dialog(LiveDialog.Key(session: session, own: from, other: to))
+        {
+            return live.composed()
+        }
+        guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer) ?? true,
+            let from = hint.sender,
             let body = try? SessionMapping.encode(hint), body.count <= InterconnectLimits.incomingPagerBytes
         else { return }
         let request = Requests.message(from: from, to: hint.receiver, body, type: SessionMapping.hintType)
@@ -100,6 +120,15 @@ struct Outgoing: Sendable {
                 try SessionMapping.header(of: parcel)
             )
         }
+    }
+
+    /// A text that goes as a message.
+    init(_ text: PeerText, to receiver: Address) {
+        envelope = text.envelope
+        from = text.envelope.from
+        to = receiver
+        type = CPIMMessage.contentType
+        pieces = MessageMapping.pieces(text.envelope, reports: text.reports)
     }
 
     var size: Int64 { pieces.reduce(0) { $0 + $1.size } }

@@ -31,6 +31,10 @@ public final class Interconnect: OutboundRouter {
     private struct State {
         var running: Running?
         var transfers: [DialogID: Transfer] = [:]
+        var dialogs: [LiveDialog.Key: LiveDialog] = [:]
+        var dialogNames: [DialogID: LiveDialog] = [:]
+        /// Whether peers keep lanes, and until when that is believed.
+        var kinds: [String: (keepsLanes: Bool, until: ContinuousClock.Instant)] = [:]
         var health: [String: PeerHealth] = [:]
         var probes: [String: Task<Void, Never>] = [:]
         var requestsInHand = 0
@@ -54,26 +58,44 @@ public final class Interconnect: OutboundRouter {
             configuration,
             certificates: certificates,
             resolver: resolver,
-            loop: group.next()
+            loop: group.next(),
+            notice: { [weak self] notice in self?.heard(notice) ?? false }
         ) { [weak self] request in self?.take(request) }
         let media = try await MessageMedia(configuration, certificates)
         let address = try await stack.listen(host: configuration.host, port: configuration.port)
         let contact = "<sip:\(configuration.name):\(address.port ?? configuration.port);transport=tls>"
+        let running = Running(service: service, stack: stack, media: media, contact: contact)
+        let resumed = try await resumed(running)
         // What came before this was asked to come again.
-        state.withLock { $0.running = Running(service: service, stack: stack, media: media, contact: contact) }
+        state.withLock { $0.running = running }
+        for live in resumed { live.schedule() }
         return address
+    }
+
+    /// Conversations that were open when this ended last.
+    private func resumed(_ running: Running) async throws -> [LiveDialog] {
+        try await running.service.keptConversations().compactMap { kept in
+            guard let domain = kept.other.domain, let peer = peers[domain],
+                let live = LiveDialog(kept, peer, self, running), begin(live)
+            else { return nil }
+            if let id = live.dialogID { name(live, id) }
+            return live
+        }
     }
 
     /// Closes all connections; what waits stays in the outbox.
     public func stop() async {
-        let (running, probes) = state.withLock { state in
+        let (running, probes, dialogs) = state.withLock { state in
             defer {
                 state.running = nil
                 state.probes = [:]
+                state.dialogs = [:]
+                state.dialogNames = [:]
             }
-            return (state.running, Array(state.probes.values))
+            return (state.running, Array(state.probes.values), Array(state.dialogs.values))
         }
         for probe in probes { probe.cancel() }
+        for live in dialogs { live.abandon() }
         await running?.stack.close()
         await running?.media.close()
     }
@@ -93,6 +115,61 @@ public final class Interconnect: OutboundRouter {
     /// Forgets it.
     @discardableResult
     func endTransfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers.removeValue(forKey: call) } }
+
+    // MARK: Live conversations
+
+    /// Keeps a conversation until its end.
+    /// - Returns: false when there are too many, or it is there.
+    func begin(_ live: LiveDialog) -> Bool {
+        state.withLock { state in
+            guard state.dialogs.count < InterconnectLimits.dialogs, state.dialogs[live.key] == nil else { return false }
+            state.dialogs[live.key] = live
+            return true
+        }
+    }
+
+    /// Live conversations in SIP and MSRP.
+    public var liveDialogs: Int { state.withLock { $0.dialogs.count } }
+
+    func dialog(_ key: LiveDialog.Key) -> LiveDialog? { state.withLock { $0.dialogs[key] } }
+
+    func dialog(_ id: DialogID) -> LiveDialog? { state.withLock { $0.dialogNames[id] } }
+
+    /// The one between two users; any if there are several.
+    func dialog(between own: Address, _ other: Address) -> LiveDialog? {
+        state.withLock { $0.dialogs.values.first { $0.key.own == own && $0.key.other == other } }
+    }
+
+    /// Tells how SIP calls a conversation.
+    func name(_ live: LiveDialog, _ id: DialogID) { state.withLock { $0.dialogNames[id] = live } }
+
+    /// Tells that it is called otherwise from now on.
+    func rename(_ live: LiveDialog, from old: DialogID?, to id: DialogID) {
+        state.withLock { state in
+            if let old { state.dialogNames[old] = nil }
+            state.dialogNames[id] = live
+        }
+    }
+
+    func forget(_ live: LiveDialog) {
+        state.withLock { state in
+            if state.dialogs[live.key] === live { state.dialogs[live.key] = nil }
+            for (id, named) in state.dialogNames where named === live { state.dialogNames[id] = nil }
+        }
+    }
+
+    /// Whether a peer keeps lanes, if that was found out not long ago.
+    func kind(of peer: Peer) -> Bool? {
+        state.withLock { state in
+            guard let kind = state.kinds[peer.domain], kind.until > .now else { return nil }
+            return kind.keepsLanes
+        }
+    }
+
+    func remember(_ peer: Peer, keepsLanes: Bool) {
+        let until = ContinuousClock.now.advanced(by: InterconnectLimits.peerKindTime)
+        state.withLock { $0.kinds[peer.domain] = (keepsLanes, until) }
+    }
 
     static func resolver(_ configuration: InterconnectConfiguration) throws -> DNSResolver {
         let servers = try nameServers(configuration)
@@ -149,6 +226,8 @@ public final class Interconnect: OutboundRouter {
 
     func missed(_ peer: Peer) {
         let isNews = state.withLock { state in
+            // It may be another server that comes back.
+            state.kinds[peer.domain] = nil
             guard state.running != nil, state.health[peer.domain, default: .up].missed() else { return false }
             state.probes[peer.domain] = Task { [weak self] in await self?.probe(peer) }
             return true

@@ -79,7 +79,7 @@ extension Interconnect {
 }
 
 /// The octets of a message, read as they are asked for: a message of any size takes little memory.
-private struct Content: AsyncSequence, Sendable {
+struct Content: AsyncSequence, Sendable {
     static let step = 256 << 10
 
     let pieces: [MessageMapping.Piece]

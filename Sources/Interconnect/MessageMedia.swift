@@ -21,7 +21,8 @@ final class MessageMedia: Sendable {
         settings.clientTLS = certificates.media
         // A transfer that is slow must not hold up another.
         settings.sharesConnections = false
-        settings.limits.maxSessions = InterconnectLimits.transfers
+        // A conversation may have two for a while, when it changes its path.
+        settings.limits.maxSessions = InterconnectLimits.transfers + 2 * InterconnectLimits.dialogs
         endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton, configuration: settings)
         listener = try await endpoint.listen(
             host: configuration.host,
@@ -79,6 +80,85 @@ final class MessageMedia: Sendable {
         )
     }
 
+    // MARK: Live conversations
+
+    /// What may stand in a conversation as it is: the rest of `accept-types` is wrapped.
+    static let conversationTypes = ["message/cpim", "application/im-iscomposing+xml"]
+
+    /// This end of a conversation's texts.
+    /// - Parameters:
+    ///   - address: by which the other side reaches this host.
+    ///   - setup: which side connects.
+    func conversation(at address: String, setup: SetupRole) throws -> (local: MSRPURI, medium: MediaAcceptance) {
+        let host = host ?? address
+        let local = try MSRPURI(secure: true, host: host, port: port, sessionID: MSRPEndpoint.makeSessionID())
+        return (local, conversation(local, setup: setup))
+    }
+
+    /// The same end once more.
+    func conversation(_ local: MSRPURI, setup: SetupRole) -> MediaAcceptance {
+        let own = MSRPAttributes(
+            path: [local.text],
+            acceptTypes: Self.conversationTypes,
+            acceptWrappedTypes: ["*"],
+            setup: setup
+        )
+        return MediaAcceptance(
+            port: Int(port),
+            connection: Self.connection(local.host),
+            attributes: own.attributes + [Attribute("fingerprint", fingerprint.text)]
+        )
+    }
+
+    /// Who describes, for a new session.
+    func origin(at address: String) -> Origin {
+        let host = host ?? address
+        return Origin(
+            sessionID: "\(UInt64.random(in: 1...UInt64(Int64.max)))",
+            sessionVersion: "1",
+            addressType: Self.connection(host).addressType,
+            address: host
+        )
+    }
+
+    private static func connection(_ host: String) -> Connection {
+        Connection(addressType: host.contains(":") ? "IP6" : "IP4", address: host)
+    }
+
+    /// The way to the other end of a conversation; nil when texts cannot flow there.
+    ///
+    /// Whoever connects must know whom it meets: by the certificate that the other side names.
+    static func path(_ remote: SessionDescription, slot: Int, connects: Bool) -> ConversationPath? {
+        guard remote.media.indices.contains(slot) else { return nil }
+        let medium = remote.media[slot]
+        guard medium.proto.uppercased() == "TCP/TLS/MSRP", !medium.isRejected,
+            let attributes = try? MSRPAttributes(of: medium), attributes.accepts("message/cpim"),
+            let path = try? attributes.path.map({ try MSRPURI(parsing: $0) }), path.allSatisfy(\.isSecure)
+        else { return nil }
+        let stated = medium.fingerprints.first ?? remote.fingerprints.first
+        let fingerprint = stated.flatMap { try? CertificateFingerprint(parsing: $0.text) }
+        guard fingerprint != nil || !connects else { return nil }
+        return ConversationPath(path: path, fingerprint: fingerprint, attributes: attributes, connects: connects)
+    }
+
+    /// A session for a conversation's texts; to be started.
+    func session(_ local: MSRPURI, to other: ConversationPath, _ events: SessionEvents) throws -> MSRPSession {
+        var address = other.path.first.map { ConnectionAddress($0) }
+        address?.fingerprint = other.fingerprint
+        return try endpoint.makeSession(
+            local: local,
+            remotePath: other.path,
+            role: other.connects ? .active : .passive,
+            address: address,
+            handler: events
+        ) {
+            $0.acceptance = .explicit
+            $0.acceptTypes = AcceptTypes(Self.conversationTypes.joined(separator: " "))
+        }
+    }
+
+    // MARK: Large messages
+
     /// The other end, as it describes itself; nil when messages cannot flow to or from it.
     static func peer(_ description: SessionDescription) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
         guard let medium = description.media.first(where: { $0.isMSRP && !$0.isRejected }),
@@ -118,4 +198,14 @@ final class MessageMedia: Sendable {
         session.start()
         return session
     }
+}
+
+/// The way to the other end of a conversation.
+struct ConversationPath: Sendable, Equatable {
+    let path: [MSRPURI]
+    let fingerprint: CertificateFingerprint?
+    /// What the other end takes.
+    let attributes: MSRPAttributes
+    /// Whether it is this end that connects.
+    let connects: Bool
 }

@@ -6,6 +6,8 @@ public struct Peer: Sendable, Hashable {
     public var names: Set<String>
     /// Where it listens; looked up by NAPTR and SRV (RFC 3263) if absent.
     public var route: Route?
+    /// Whether its server takes lines of live conversations, which it is asked if nil.
+    public var keepsLanes: Bool?
 
     /// A host and a port for SIP over TLS.
     public struct Route: Sendable, Hashable {
@@ -20,10 +22,11 @@ public struct Peer: Sendable, Hashable {
     }
 
     /// A peer; nothing is taken from anybody who is none.
-    public init(domain: String, names: Set<String> = [], route: Route? = nil) {
+    public init(domain: String, names: Set<String> = [], route: Route? = nil, keepsLanes: Bool? = nil) {
         self.domain = domain.lowercased()
         self.names = Set(names.map { $0.lowercased() })
         self.route = route
+        self.keepsLanes = keepsLanes
     }
 
     /// The identities by which its certificate is known.

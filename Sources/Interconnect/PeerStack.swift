@@ -23,8 +23,19 @@ struct PeerRequest: Sendable {
     }
 
     /// The call that it makes when it is accepted; nobody else can name it.
-    func dialogID() throws -> DialogID {
-        DialogID(callID: try message.callID(), localTag: localTag, remoteTag: try message.from().tag ?? "")
+    func dialogID() throws -> DialogID { try PeerStack.dialogID(message, localTag) }
+
+    /// The dialog that it makes when it is accepted.
+    func dialog() throws -> Dialog { try Dialog(server: message, localTag: localTag, state: .confirmed) }
+
+    /// The connection that it came on.
+    var flow: Flow {
+        get async throws { try await stack.loop.submit { [transaction] in transaction.value.flow }.get() }
+    }
+
+    /// Whether it still waits for its answer: a CANCEL may have come.
+    var isOpen: Bool {
+        get async { (try? await stack.loop.submit { [transaction] in !transaction.value.isAnswered }.get()) ?? false }
     }
 
     /// Answers it; from anywhere.
@@ -47,6 +58,16 @@ struct PeerRequest: Sendable {
     }
 }
 
+/// What happens to a call of a peer beside its requests.
+enum PeerNotice: Sendable {
+    /// The peer does not want its INVITE answered any more.
+    case cancelled(DialogID)
+    /// The ACK to a 2xx came, with what is in it.
+    case acknowledged(DialogID, [UInt8])
+    /// It never came.
+    case unacknowledged(DialogID)
+}
+
 /// SIP over TLS with peers: requests out, requests in, on one event loop.
 final class PeerStack: SIPStackHandler, Sendable {
     let stack: NIOLoopBoundBox<SIPStack?>
@@ -58,16 +79,21 @@ final class PeerStack: SIPStackHandler, Sendable {
     private let peers: PeerTable
     private let resolver: any SIPTransport.Resolver
     private let take: @Sendable (PeerRequest) -> Void
+    let notice: @Sendable (PeerNotice) -> Bool
 
-    /// - Parameter take: gets the requests of peers; each must be answered.
+    /// - Parameters:
+    ///   - notice: hears of what is no request, on the event loop; answers whether it was for anybody.
+    ///   - take: gets the requests of peers; each must be answered.
     init(
         _ configuration: InterconnectConfiguration,
         certificates: PeerCertificates,
         resolver: any SIPTransport.Resolver,
         loop: any EventLoop,
+        notice: @escaping @Sendable (PeerNotice) -> Bool = { _ in false },
         take: @escaping @Sendable (PeerRequest) -> Void
     ) async throws {
         self.loop = loop
+        self.notice = notice
         peers = PeerTable(configuration.peers)
         self.resolver = resolver
         self.take = take
@@ -103,16 +129,16 @@ final class PeerStack: SIPStackHandler, Sendable {
     /// Sends a request to a peer, to each of its places until one answers.
     /// - Returns: the final answer; nil when there is none.
     func send(_ request: SIPMessage, to peer: Peer) async -> SIPMessage? {
-        let places: [Destination]
-        do {
-            places = try await self.places(of: peer)
-        } catch {
-            return nil
-        }
-        return await withCheckedContinuation { continuation in
+        guard let places = try? await places(of: peer) else { return nil }
+        return await send(request, on: .destinations(places))
+    }
+
+    /// - Returns: the final answer; nil when there is none.
+    func send(_ request: SIPMessage, on way: SIPStack.Target) async -> SIPMessage? {
+        await withCheckedContinuation { continuation in
             loop.execute { [self] in
                 guard let stack = stack.value else { return continuation.resume(returning: nil) }
-                stack.send(request, to: .destinations(places)) { transaction, event in
+                stack.send(request, to: way) { transaction, event in
                     switch event {
                     case .response(let response):
                         guard (response.status?.rawValue ?? 0) >= 200 else { return }
@@ -144,7 +170,31 @@ final class PeerStack: SIPStackHandler, Sendable {
         }
     }
 
+    /// How a request within a dialog travels: as its INVITE did, or to where the peer is now.
+    func way(_ flow: Flow?, to peer: Peer) async -> SIPStack.Target? {
+        if let flow, (try? await loop.submit { [self] in stack.value?.isOpen(flow) ?? false }.get()) == true {
+            return .flow(flow)
+        }
+        guard let places = try? await places(of: peer), !places.isEmpty else { return nil }
+        return .destinations(places)
+    }
+
     // MARK: What comes in
+
+    static func dialogID(_ request: SIPMessage, _ localTag: String) throws -> DialogID {
+        DialogID(
+            callID: try request.callID(),
+            localTag: try request.to().tag ?? localTag,
+            remoteTag: try request.from().tag ?? ""
+        )
+    }
+
+    func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
+        guard let id = try? Self.dialogID(transaction.request, transaction.localTag), notice(.cancelled(id)) else {
+            transaction.respond(487)
+            return
+        }
+    }
 
     func received(_ transaction: ServerTransaction) {
         guard let stack = stack.value, let certificate = stack.peerCertificate(transaction.flow) else {

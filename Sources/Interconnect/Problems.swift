@@ -1,3 +1,4 @@
+import MSRP
 import MessagingCore
 import MessagingService
 import SIP
@@ -17,6 +18,16 @@ enum Problems {
         case .quotaExceeded, .notEntitled: 480
         case .storeFull, .unavailable, .internalError, .rateLimited: 503
         default: 400
+        }
+    }
+
+    /// The same for a message in MSRP, which has fewer words.
+    static func messageStatus(of code: Refusal.Code) -> MSRPStatus {
+        switch status(of: code) {
+        case 403, 404: .forbidden
+        case 413, 480: .stopSending
+        case 503: .timeout
+        default: .badRequest
         }
     }
 

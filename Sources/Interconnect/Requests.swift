@@ -14,6 +14,9 @@ enum Requests {
     static let inReplyTo: HeaderName = "InReplyTo-Contribution-ID"
     /// The session that a question about devices is asked in.
     static let session: HeaderName = "Continuo-Session"
+    /// The medium of that session whose file is asked for, and which of its octets, `first-last`.
+    static let medium: HeaderName = "Continuo-Medium"
+    static let octets: HeaderName = "Continuo-Octets"
 
     /// A request from one user to another, under the identity that this provider answers for.
     static func make(_ method: SIPMethod, from: Address, to: Address) -> SIPMessage {
@@ -30,16 +33,35 @@ enum Requests {
     }
 
     /// CPM's services, as they are called in feature tags.
-    enum Service: String {
+    enum Service: String, CaseIterable {
         case pager = "oma.cpm.msg"
         case large = "oma.cpm.largemsg"
+        case session = "oma.cpm.session"
+
+        /// As it stands in feature tags (RFC 3840).
+        var tag: String { "+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.\(rawValue)\"" }
+
+        /// All of them in one tag.
+        static var allTags: String {
+            let names = allCases.map { "urn%3Aurn-7%3A3gpp-service.ims.icsi.\($0.rawValue)" }
+            return "+g.3gpp.icsi-ref=\"\(names.joined(separator: ","))\""
+        }
+
+        /// Whether a request is for this service, as the network asserts it, its sender wishes it, or its device has it.
+        func isNamed(in request: SIPMessage) -> Bool {
+            let names = request.texts("P-Asserted-Service") + request.texts("P-Preferred-Service")
+            if names.contains(where: { $0.hasSuffix(".\(rawValue)") }) { return true }
+            // A tag may be one of several in one string.
+            return (request.texts(.acceptContact) + request.texts(.contact)).contains { text in
+                text.split(whereSeparator: { "\",;".contains($0) }).contains { $0.hasSuffix(".\(rawValue)") }
+            }
+        }
     }
 
     /// Says which service a request is for.
     static func mark(_ request: inout SIPMessage, as service: Service) {
         request.append("P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.\(service.rawValue)")
-        let tag = "urn%3Aurn-7%3A3gpp-service.ims.icsi.\(service.rawValue)"
-        request.append(.acceptContact, "*;+g.3gpp.icsi-ref=\"\(tag)\"")
+        request.append(.acceptContact, "*;\(service.tag)")
     }
 
     /// A MESSAGE with this content.

@@ -15,6 +15,8 @@ enum SessionMapping {
     static let hintType = "application/vnd.continuo.hint+json"
     /// What a user lets the others see of the devices.
     static let devicesType = "application/vnd.continuo.devices+json"
+    /// What is said of a file that a user shows.
+    static let fileType = "application/vnd.continuo.file+json"
     /// The line that a text stands in.
     static let textHeader = "Session"
 

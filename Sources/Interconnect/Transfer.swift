@@ -31,66 +31,53 @@ final class Transfer: Sendable {
             session.close()
         }
         defer { watch.cancel() }
-        var messages: [MSRP.MessageID: IncomingMessage] = [:]
-        var stopped: [MSRP.MessageID: MSRPStatus] = [:]
+        var arrivals = Arrivals()
         for await event in events {
-            switch event {
-            case .began(let incoming):
-                let size = incoming.announcedSize.flatMap { Int64(exactly: $0) }
-                messages[incoming.id] = IncomingMessage(answering.service, context, size: size)
-            case .content(let id, _, let bytes):
-                guard var message = messages[id] else { continue }
-                do {
-                    try await message.take(Array(bytes.readableBytesView))
-                    messages[id] = message
-                } catch {
-                    messages[id] = nil
-                    await message.giveUp()
-                    let status = status(of: error)
-                    stopped[id] = status
-                    session.stop(id, status)
-                }
-            case .completed(let id, _):
-                guard var message = messages.removeValue(forKey: id) else {
-                    // All of it was here before it could be stopped.
-                    session.settle(id, stopped.removeValue(forKey: id) ?? .badRequest)
-                    continue
-                }
-                do {
-                    try await answering.commit(try await message.finish(), context)
-                    session.settle(id)
-                } catch {
-                    await message.giveUp()
-                    session.settle(id, status(of: error))
-                }
-            case .aborted(let id): await messages.removeValue(forKey: id)?.giveUp()
             // Who sends hangs up when all is said.
-            case .interrupted: session.close()
-            case .established, .result, .closed: break
+            if case .interrupted = event { session.close() }
+            await arrivals.take(event, session) { incoming in
+                let size = incoming.announcedSize.flatMap { Int64(exactly: $0) }
+                return IncomingMessage(answering.service, context, size: size)
+            } commit: { content in
+                try await answering.commit(content, context)
+            } status: { error in
+                status(of: error)
             }
         }
-        for message in messages.values { await message.giveUp() }
+        await arrivals.giveUp()
     }
 
     private func status(of error: any Error) -> MSRPStatus {
-        guard let error = error as? Refusal else {
-            refusal = error is CPIMError ? .invalidMessage : .internalError
-            return error is CPIMError ? .badRequest : .timeout
-        }
-        refusal = error.code
-        switch Problems.status(of: error.code) {
-        case 403, 404: return .forbidden
-        case 413, 480: return .stopSending
-        case 503: return .timeout
-        default: return .badRequest
-        }
+        let code = (error as? Refusal)?.code ?? (error is CPIMError ? .invalidMessage : .internalError)
+        refusal = code
+        return Problems.messageStatus(of: code)
     }
 }
 
 extension Answering {
-    /// Lets a peer send a large message.
+    /// A peer calls: for a conversation, or to send a large message.
     func invite(_ request: PeerRequest) async throws {
+        if try request.message.to().tag != nil {
+            let dialog = try request.dialogID()
+            guard let live = interconnect.dialog(dialog) else { return request.respond(481) }
+            return live.invited(again: request)
+        }
         let context = try context(of: request)
+        if Self.isConversation(request.message) { return try await converse(request, context) }
+        try await transfer(request, context)
+    }
+
+    /// What is no large message is a conversation: it may go both ways.
+    private static func isConversation(_ request: SIPMessage) -> Bool {
+        if Requests.Service.large.isNamed(in: request) { return false }
+        if Requests.Service.session.isNamed(in: request) { return true }
+        guard let offer = try? SessionDescription(parsing: Array(request.body.readableBytesView)),
+            let medium = offer.media.first(where: \.isMSRP)
+        else { return true }
+        return offer.direction(of: medium) != .sendOnly
+    }
+
+    private func transfer(_ request: PeerRequest, _ context: IncomingContext) async throws {
         guard try await service.knows(context.receiver) else { throw Refusal(.notFound, "no such user") }
         guard let offer = try? SessionDescription(parsing: Array(request.message.body.readableBytesView)),
             let other = MessageMedia.peer(offer)
@@ -119,10 +106,9 @@ extension Answering {
 
     /// The peer hangs up.
     func bye(_ request: PeerRequest) {
-        guard let call = try? request.message.dialogIDAtServer(), let transfer = interconnect.endTransfer(call: call)
-        else {
-            return request.respond(481)
-        }
+        guard let call = try? request.message.dialogIDAtServer() else { return request.respond(481) }
+        if let live = interconnect.dialog(call) { return live.hungUp(request) }
+        guard let transfer = interconnect.endTransfer(call: call) else { return request.respond(481) }
         let refusal = transfer.refusal.map { [(Problems.header, $0.rawValue)] } ?? []
         request.respond(200, headers: refusal)
         transfer.close()

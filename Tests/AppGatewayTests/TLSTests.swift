@@ -93,7 +93,7 @@ struct TLSTests {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         )
         func differs(from context: NIOSSLContext) async throws -> Bool {
-            for _ in 0..<200 {
+            for _ in 0..<3000 {
                 if certificates.context !== context { return true }
                 try await Task.sleep(for: .milliseconds(10))
             }
@@ -124,7 +124,7 @@ struct TLSTests {
         let context = try client(trusting: files)
         var limits = GatewayLimits()
         limits.tickMilliseconds = 20
-        limits.headMilliseconds = 1000
+        limits.headMilliseconds = 5000
         try await TestGateway.run(limits: limits, tls: files) { gateway in
             let silent = try await RawConnection(port: gateway.port)
             let partial = try await RawConnection(port: gateway.port)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The example programs, run as the pages of the libraries say; SIPp calls `sip-echo` in `SIPTransportTests`.
-@Suite("Example programs", .timeLimit(.minutes(1)))
+@Suite("Example programs", .timeLimit(.minutes(5)))
 struct ExamplesTests {
     static let offer = """
         v=0

@@ -106,6 +106,57 @@ struct SessionTests {
         await b.stop()
     }
 
+    @Test("a stored video stays with its owner; the other side gets it piece by piece through its own provider")
+    func storedVideo() async throws {
+        let (a, b) = try await pair()
+        let (alice, bob) = (try await a.person("alice"), try await b.person("bob"))
+        let id = SessionID(stored: a.newID().description)
+        _ = try await a.service.request(alice.who, SessionRequest(id: id, to: [bob.address]))
+        _ = try await b.session(bob, id, "ringing") { $0.state == .alerting }
+        _ = try await b.service.accept(bob.who, id, AcceptRequest())
+        let open = try await b.session(bob, id, "open") { $0.state == .open }
+        let upload = try await b.upload(bob, bytes: 200_000, seed: 6, type: "video/webm")
+        let file = try await b.service.putFile(bob.who, FileRequest(upload: upload, name: "sydney.webm"))
+        var request = MediaRequest(id: b.newID(), revision: open.revision, change: .add)
+        request.kind = .storedVideo
+        request.source = file.id
+        _ = try await b.service.propose(bob.who, id, request)
+        let asked = try await a.session(alice, id, "the proposal") { !$0.pending.isEmpty }
+        _ = try await a.service.answer(alice.who, id, try #require(asked.pending.first?.id), MediaAnswer(accept: true))
+        let both = try await a.session(alice, id, "the medium") { $0.media.first?.placements.count == 2 }
+        let medium = try #require(both.media.first?.id)
+
+        guard case .peer(let shown) = try await a.service.content(alice.who, id, medium) else {
+            Issue.record("not with the other provider")
+            return
+        }
+        #expect(shown.bytes == 200_000 && shown.sha256 == file.sha256 && shown.name == "sydney.webm")
+        var bytes: [UInt8] = []
+        while bytes.count < 200_000 {
+            bytes += try await a.service.readPeerFile(shown, offset: Int64(bytes.count), count: 200_000 - bytes.count)
+        }
+        #expect(bytes == Provider.content(bytes: 200_000, at: 0, seed: 6))
+        #expect(
+            try await a.service.readPeerFile(shown, offset: 150_001, count: 7)
+                == Provider.content(bytes: 7, at: 150_001, seed: 6)
+        )
+        // Nobody else of that provider gets it, nor another medium, nor what lies outside.
+        let carol = try await a.person("carol")
+        var place = shown.place
+        place.asker = carol.address
+        await #expect(throws: Refusal.self) { try await b.service.shownFile(place) }
+        await #expect(throws: Refusal.self) { try await a.service.content(carol.who, id, medium) }
+        await #expect(throws: Refusal.self) { try await a.service.readPeerFile(shown, offset: 200_000, count: 1) }
+        await #expect(throws: Refusal.self) {
+            try await a.service.content(alice.who, id, MediumID(rawValue: medium.rawValue + 1))
+        }
+        // Once Bob has deleted it, it is gone for her too.
+        try await b.service.deleteFile(bob.who, file.id)
+        await #expect(throws: Refusal.self) { try await a.service.content(alice.who, id, medium) }
+        await a.stop()
+        await b.stop()
+    }
+
     @Test("a medium is added and its signalling goes between the two devices")
     func media() async throws {
         let (a, b) = try await pair()

@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 
 /// What endpoints say on the wire, as another implementation reads it.
-@Suite(.timeLimit(.minutes(1)), .enabled(if: Tshark.isInstalled, "tshark is not installed")) struct CaptureTests {
+@Suite(.timeLimit(.minutes(5)), .enabled(if: Tshark.isInstalled, "tshark is not installed")) struct CaptureTests {
     @Test func tsharkFindsNoFaultInATalk() async throws {
         var session = Session(
             .init(

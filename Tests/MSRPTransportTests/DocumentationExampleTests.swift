@@ -6,11 +6,10 @@ import NIOPosix
 import Testing
 
 /// The example of the catalogue compiles and does what it says.
-@Suite(.timeLimit(.minutes(1))) struct DocumentationExampleTests {
+@Suite(.timeLimit(.minutes(5))) struct DocumentationExampleTests {
     private func example(local: MSRPURI, remotePath: [MSRPURI], port: Int) async throws -> ByteBuffer {
         var received = ByteBuffer()
         let endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton)
-        let listener = try await endpoint.listen(host: "127.0.0.1", port: port)
         let events = SessionEvents()
         let session = try endpoint.makeSession(
             local: local,
@@ -19,6 +18,7 @@ import Testing
             handler: events
         )
         session.start()
+        let listener = try await endpoint.listen(host: "127.0.0.1", port: port)
         for await event in events {
             switch event {
             case .content(_, _, let bytes): received.writeImmutableBuffer(bytes)

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Back-pressure, memory, and connections that break.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct FlowTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct FlowTests {
     /// Content made as it is asked for; each octet says where it belongs.
     struct Generated: AsyncSequence, Sendable {
         struct AsyncIterator: AsyncIteratorProtocol {

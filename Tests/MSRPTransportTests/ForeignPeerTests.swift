@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 
 /// Peers that speak MSRP as other implementations do, on plain sockets.
-@Suite(.timeLimit(.minutes(1))) struct ForeignPeerTests {
+@Suite(.timeLimit(.minutes(5))) struct ForeignPeerTests {
     /// A passive session of Bob's that waits for a foreign peer, and a socket connected to it.
     struct Waiting {
         let pair: Pair

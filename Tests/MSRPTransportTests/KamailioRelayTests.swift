@@ -7,7 +7,7 @@ import Testing
 /// Two endpoints, each behind a relay that someone else has written (RFC 4976).
 @Suite(
     .serialized,
-    .timeLimit(.minutes(2)),
+    .timeLimit(.minutes(5)),
     .enabled(if: Kamailio.isInstalled, "Kamailio with its msrp, auth, pv and htable modules is not installed")
 ) struct KamailioRelayTests {
     private func relay(

@@ -6,7 +6,7 @@ import NIOSSL
 import Testing
 
 /// TLS and WebSockets.
-@Suite(.timeLimit(.minutes(1))) struct SecureTests {
+@Suite(.timeLimit(.minutes(5))) struct SecureTests {
     /// A certificate for 127.0.0.1, made for this run; none without the openssl command.
     struct Certificate {
         let server: NIOSSLContext

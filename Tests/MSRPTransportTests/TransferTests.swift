@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct TransferTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferTests {
     @Test func messagesGoBothWays() async throws {
         let pair = try await Pair.start()
         let ends = try pair.open()

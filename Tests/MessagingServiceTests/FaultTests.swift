@@ -153,6 +153,36 @@ struct FaultTests {
         try await world.expectSound()
     }
 
+    @Test(
+        "a message that the other side always puts off is passed over in the end, told of and paid back; the next goes"
+    )
+    func poison() async throws {
+        let router = ScriptedRouter()
+        router.answer(.temporary)
+        let world = try await World.open(router: router)
+        let service = world.service
+        let bob = try await world.person("bob", balance: 50)
+        let far = try Address("far@elsewhere.example")
+        let first = try world.request("poison", to: [far])
+        let second = try world.request("good", to: [far])
+        _ = try await service.send(bob.who, first)
+        _ = try await service.send(bob.who, second)
+        let before = try await service.account(bob.who).balance
+        for attempt in 1...MessagingService.messageAttempts {
+            #expect(router.tried == attempt - 1)
+            try await world.workOutbox()
+            world.clock.advance(milliseconds: MessagingService.retryCapMilliseconds + 2000)
+        }
+        #expect(Set(router.texts) == ["poison"], "in order: nothing overtakes it")
+        router.answer(.delivered)
+        try await world.workOutbox()
+        #expect(router.texts.last == "good")
+        let states = try await service.message(bob.who, first.id).receivers?.map(\.state)
+        #expect(states == ["failed"])
+        #expect(try await service.account(bob.who).balance ?? 0 > before ?? 0)
+        try await world.expectSound()
+    }
+
     @Test("restarted in the middle: outbox, index, uploads, cursors and balances go on where they stood")
     func restart() async throws {
         let router = ScriptedRouter()

@@ -5,7 +5,7 @@ import SIP
 import Testing
 
 /// A phone that nobody here wrote.
-@Suite("baresip", .enabled(if: Baresip.isInstalled), .timeLimit(.minutes(2)))
+@Suite("baresip", .enabled(if: Baresip.isInstalled), .timeLimit(.minutes(5)))
 struct BaresipTests {
     @Test("It registers with MD5, shows what waited and then what comes, once each")
     func receives() async throws {

@@ -9,7 +9,7 @@ import Testing
 import XMLBodies
 
 /// What phones get of the mailbox, over real sockets.
-@Suite("Messages to phones", .timeLimit(.minutes(3)))
+@Suite("Messages to phones", .timeLimit(.minutes(5)))
 struct DeliveryTests {
     @Test(
         "What waited comes right after REGISTER, in order, before anything newer",

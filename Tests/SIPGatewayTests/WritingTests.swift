@@ -9,7 +9,7 @@ import Testing
 import XMLBodies
 
 /// What phones write, over real sockets.
-@Suite("Messages from phones", .timeLimit(.minutes(3)))
+@Suite("Messages from phones", .timeLimit(.minutes(5)))
 struct WritingTests {
     @Test("A plain text arrives, over datagrams and connections; the same request again makes no second message")
     func plain() async throws {

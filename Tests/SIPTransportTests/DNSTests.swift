@@ -31,7 +31,7 @@ final class Dnsmasq: @unchecked Sendable {
     func stop() { Program.kill(self.process) }
 }
 
-@Suite("Resolution by a real DNS server", .enabled(if: Dnsmasq.path != nil), .serialized, .timeLimit(.minutes(1)))
+@Suite("Resolution by a real DNS server", .enabled(if: Dnsmasq.path != nil), .serialized, .timeLimit(.minutes(5)))
 struct DNSTests {
     static let options =
         [

@@ -6,7 +6,7 @@ import SIPTransport
 import Testing
 
 /// SIPp plays a network that forks an INVITE of ours.
-@Suite("A forked INVITE against SIPp", .enabled(if: SIPp.path != nil), .timeLimit(.minutes(1)))
+@Suite("A forked INVITE against SIPp", .enabled(if: SIPp.path != nil), .timeLimit(.minutes(5)))
 struct ForkTests {
     @Test("The first answer is the call, its repetition is acknowledged again, a later answer is ended")
     func fork() async throws {

@@ -10,7 +10,7 @@ import Testing
     "SIPp against the echo example",
     .enabled(if: SIPp.path != nil && SIPp.echo != nil),
     .serialized,
-    .timeLimit(.minutes(3))
+    .timeLimit(.minutes(5))
 )
 struct SIPpTests {
     @Test(

@@ -4,7 +4,7 @@ import SIP
 import SIPTransport
 import Testing
 
-@Suite("Stack over real sockets", .serialized, .timeLimit(.minutes(2)))
+@Suite("Stack over real sockets", .serialized, .timeLimit(.minutes(5)))
 struct StackTests {
     @Test("A request and its answer over each transport", arguments: SIPTransportKind.allCases)
     func exchange(transport: SIPTransportKind) async throws {

@@ -48,9 +48,8 @@ struct TidyTests {
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "Interconnect": [
             "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP",
-            "SIPTransport", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
-            "NIOTLS", "Synchronization",
+            "SIP", "SIPTransport", "SessionCore", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore",
+            "NIOPosix", "NIOSSL", "NIOTLS", "Synchronization",
         ],
         "AppGateway": [
             "ClientWire", "MessagingCore", "MessagingService", "SessionCore", "Store", "WebFiles", "Hummingbird",

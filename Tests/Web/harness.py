@@ -33,11 +33,14 @@ CLOSE_SECONDS = 20
 
 
 class Demo:
-    """One server of the demo, on ports and in a folder of its own."""
+    """The demo, on ports and in a folder of its own: both people at one provider, unless two are asked for."""
 
-    def __init__(self, port: int = 0):
+    def __init__(self, port: int = 0, providers: int = 1):
         self.folder = tempfile.TemporaryDirectory(prefix="continuo-web-")
         self.port = port
+        self.providers = providers
+        # Where devices of other providers than the first come from, by domain.
+        self.others: dict[str, str] = {}
         self.start()
 
     def start(self) -> None:
@@ -46,7 +49,8 @@ class Demo:
         # Into a file: a pipe that nobody reads would fill, and the server wait for ever.
         self.log = open(pathlib.Path(self.folder.name) / "log", "a")
         self.process = subprocess.Popen(
-            [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port), *web],
+            [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port),
+             "--providers", str(self.providers), *web],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
@@ -56,10 +60,14 @@ class Demo:
             if found:
                 self.url = found[1]
                 self.port = int(found[2])
+            other = re.search(r"^ +(\S+): \w+, devices at (http://\S+)", line)
+            if other and other[2] != self.url:
+                self.others[other[1]] = other[2]
             operator = re.search(r"operator's page: (http://[^/ ]+:\d+)/#token=(\S+)", line)
             if operator:
                 self.operator, self.token = operator.groups()
-                return
+                if len(self.others) == self.providers - 1:
+                    return
         raise AssertionError("the demo did not start: " + pathlib.Path(self.log.name).read_text()[-2000:])
 
     def kill(self) -> None:

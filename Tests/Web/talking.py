@@ -92,3 +92,38 @@ class TalkTest(BrowserTest):
         option = option.filter(has_not_text="(Registered)")
         dialog.get_by_label("Device").select_option(option.first.get_attribute("value"))
         dialog.get_by_role("button", name=button).click()
+
+    def position(self, page) -> float:
+        return page.evaluate("document.querySelector('.player video').currentTime")
+
+    def in_step(self, one, other, seconds: float) -> None:
+        """Both play, and are never farther apart than 50 ms once they are in step."""
+        here = "() => ({ at: performance.timeOrigin + performance.now(), position: document.querySelector('.player video').currentTime,"
+        here += " plays: !document.querySelector('.player video').paused })"
+
+        def apart() -> float:
+            first, second = one.evaluate(here), other.evaluate(here)
+            self.assertTrue(first["plays"] and second["plays"])
+            return abs((second["position"] - first["position"]) - (second["at"] - first["at"]) / 1000)
+
+        until("both play", lambda: (one.evaluate(here)["plays"] and other.evaluate(here)["plays"]) or one.wait_for_timeout(50))
+        one.wait_for_timeout(1500)
+        distances = []
+        for _ in range(int(seconds * 5)):
+            distances.append(apart())
+            one.wait_for_timeout(200)
+        # The clocks of the two pages are asked one after the other: a single reading may have been held up.
+        self.assertLess(sorted(distances)[len(distances) * 9 // 10], 0.05, distances)
+
+    def same_frame(self, one, other) -> None:
+        picture = """() => {
+          const video = document.querySelector(".player video");
+          const canvas = document.createElement("canvas");
+          canvas.width = video.videoWidth;
+          canvas.height = video.videoHeight;
+          canvas.getContext("2d").drawImage(video, 0, 0);
+          return canvas.toDataURL();
+        }"""
+        until("the same frame", lambda: one.evaluate(picture) == other.evaluate(picture) or one.wait_for_timeout(100))
+        one.wait_for_timeout(500)
+        self.assertEqual(one.evaluate(picture), other.evaluate(picture))

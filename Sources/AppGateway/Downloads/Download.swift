@@ -44,6 +44,7 @@ struct Download: Sendable {
             return (EntityTag(hash: hash), Int64(bytes.count), type, name)
         case .blob(let hash, let bytes, let type, let name):
             return (EntityTag(hash: hash.description), bytes, type, name)
+        case .peer(let file): return (EntityTag(hash: file.sha256.description), file.bytes, file.type, file.name)
         }
     }
 
@@ -71,18 +72,30 @@ struct Download: Sendable {
         case .text(let bytes, _, _):
             return ResponseBody(byteBuffer: ByteBuffer(bytes: bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
         case .blob(let hash, _, _, _):
-            return ResponseBody(contentLength: Int(range.count)) { [service, limits] writer in
-                var offset = range.lowerBound
-                while offset < range.upperBound {
-                    let count = Int(min(Int64(limits.downloadChunkBytes), range.upperBound - offset))
-                    let bytes = try await service.readBlob(hash, offset: offset, count: count)
-                    // The length is announced: a file that ends early can only end the connection.
-                    guard !bytes.isEmpty else { throw Refusal(.internalError, "a stored file is too short") }
-                    try await writer.write(ByteBuffer(bytes: bytes))
-                    offset += Int64(bytes.count)
+            return pieces(range) { [service] in try await service.readBlob(hash, offset: $0, count: $1) }
+        case .peer(let file):
+            return pieces(range) { [service] in try await service.readPeerFile(file, offset: $0, count: $1) }
+        }
+    }
+
+    /// A body that is read as it is sent.
+    private func pieces(
+        _ range: Range<Int64>,
+        _ read: @escaping @Sendable (_ offset: Int64, _ count: Int) async throws -> [UInt8]
+    ) -> ResponseBody {
+        ResponseBody(contentLength: Int(range.count)) { [limits] writer in
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let count = min(Int64(limits.downloadChunkBytes), range.upperBound - offset)
+                let bytes = try await read(offset, Int(count))
+                // The length is announced: a file that ends early can only end the connection.
+                guard !bytes.isEmpty, bytes.count <= count else {
+                    throw Refusal(.internalError, "a file is not as long as was said")
                 }
-                try await writer.finish(nil)
+                try await writer.write(ByteBuffer(bytes: bytes))
+                offset += Int64(bytes.count)
             }
+            try await writer.finish(nil)
         }
     }
 }

@@ -12,30 +12,50 @@ public import WebFiles
 /// The demo's devices live below `/demo/`, the only place whose pages may stand in frames.
 public struct WebPages: Sendable {
     /// What the demo page shows: devices that log in by themselves.
-    public struct Demo: Sendable, Codable {
+    public struct Demo: Sendable, Encodable {
         /// One frame of the demo.
-        public struct Device: Sendable, Codable {
+        public struct Device: Sendable, Encodable {
             public var name: String
             public var label: String
             public var kind: DeviceKind
             public var address: Address
+            /// Where its provider serves pages, such as `http://127.0.0.1:8082`; nil for the one that serves the demo page.
+            public var origin: String?
 
             /// A device with its place, its label and whose it is.
-            public init(name: String, label: String, kind: DeviceKind, address: Address) {
+            public init(name: String, label: String, kind: DeviceKind, address: Address, origin: String? = nil) {
                 self.name = name
                 self.label = label
                 self.kind = kind
                 self.address = address
+                self.origin = origin
             }
         }
 
         public var devices: [Device]
         public var password: String
+        /// The other provider's origin, whose demo page frames devices of this one; nil when there is none.
+        let framedBy: String?
+
+        private enum CodingKeys: CodingKey {
+            case devices, password
+        }
 
         /// The devices of people who all have one password.
-        public init(devices: [Device], password: String) {
+        public init(devices: [Device], password: String, framedBy: String? = nil) {
             self.devices = devices
             self.password = password
+            self.framedBy = framedBy
+        }
+
+        /// The providers beside this one whose devices the demo page frames.
+        var origins: [String] { Set(devices.compactMap(\.origin)).sorted() }
+
+        /// Encodes what the pages need to know.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(devices, forKey: .devices)
+            try container.encode(password, forKey: .password)
         }
     }
 
@@ -68,10 +88,19 @@ public struct WebPages: Sendable {
     static let deviceNameBytes = 40
 
     private enum Page {
-        case file(String, isFramed: Bool)
+        case file(String, Frames)
         case demoConfiguration
         /// The same place with a slash at its end, where relative paths begin.
         case moved(String)
+    }
+
+    /// What a page has to do with frames.
+    private enum Frames {
+        case none
+        /// The demo page holds frames, of other providers too.
+        case holds
+        /// A device of the demo stands in one.
+        case standsIn
     }
 
     /// The answer for a path that is a page's; nil when it is none of ours.
@@ -82,27 +111,27 @@ public struct WebPages: Sendable {
             return Response(status: .permanentRedirect, headers: [.location: place])
         case .demoConfiguration:
             return try demo.map { try .json($0) }
-        case .file(let name, let isFramed):
+        case .file(let name, let frames):
             guard let file = files.file(name) else { return nil }
-            return response(request, file, isFramed: isFramed)
+            return response(request, file, frames)
         }
     }
 
     private func page(_ path: Substring) -> Page? {
         switch path {
-        case "/": return .file(front, isFramed: false)
+        case "/": return .file(front, .none)
         case "/demo" where demo != nil: return .moved("/demo/")
-        case "/demo/" where demo != nil: return .file("demo.html", isFramed: false)
+        case "/demo/" where demo != nil: return .file("demo.html", .holds)
         case "/demo/devices.json" where demo != nil: return .demoConfiguration
         default: break
         }
-        if path.hasPrefix("/web/") { return .file(String(path.dropFirst(5)), isFramed: false) }
-        if hasDevices, path.hasPrefix("/d/") { return devicePage(path.dropFirst(3), isFramed: false, path) }
-        if demo != nil, path.hasPrefix("/demo/d/") { return devicePage(path.dropFirst(8), isFramed: true, path) }
+        if path.hasPrefix("/web/") { return .file(String(path.dropFirst(5)), .none) }
+        if hasDevices, path.hasPrefix("/d/") { return devicePage(path.dropFirst(3), .none, path) }
+        if demo != nil, path.hasPrefix("/demo/d/") { return devicePage(path.dropFirst(8), .standsIn, path) }
         return nil
     }
 
-    private func devicePage(_ rest: Substring, isFramed: Bool, _ path: Substring) -> Page? {
+    private func devicePage(_ rest: Substring, _ frames: Frames, _ path: Substring) -> Page? {
         let pieces = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = pieces.first, (1...Self.deviceNameBytes).contains(name.utf8.count),
             name.utf8.allSatisfy({ byte in
@@ -112,13 +141,13 @@ public struct WebPages: Sendable {
         else { return nil }
         switch pieces.count == 2 ? pieces[1] : nil {
         case nil: return .moved(path + "/")
-        case "": return .file("index.html", isFramed: isFramed)
-        case "worker.js": return .file("worker.js", isFramed: false)
+        case "": return .file("index.html", frames)
+        case "worker.js": return .file("worker.js", .none)
         default: return nil
         }
     }
 
-    private func response(_ request: Request, _ file: WebFile, isFramed: Bool) -> Response {
+    private func response(_ request: Request, _ file: WebFile, _ frames: Frames) -> Response {
         let compressed = AcceptEncoding(request.headers[.acceptEncoding]).gzip ? file.gzip : nil
         let tag = compressed == nil ? file.tag : file.gzipTag
         var fields: HTTPFields = [
@@ -129,8 +158,8 @@ public struct WebPages: Sendable {
             .cacheControl: "no-cache",
         ]
         if file.type.hasPrefix("text/html") {
-            fields[.contentSecurityPolicy] = Self.policy(isFramed: isFramed)
-            fields[.permissionsPolicy] = "camera=(self), microphone=(self), geolocation=()"
+            fields[.contentSecurityPolicy] = policy(frames)
+            fields[.permissionsPolicy] = permissions(frames)
             fields[.crossOriginOpenerPolicy] = "same-origin"
         }
         let known = request.headers[.ifNoneMatch]?.split(separator: ",").map { $0.trimmingPrefix(" ") } ?? []
@@ -140,12 +169,22 @@ public struct WebPages: Sendable {
         return Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    /// Nothing from elsewhere, nothing inline; pictures and films also from memory.
-    private static func policy(isFramed: Bool) -> String {
-        """
-        default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
-        connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; frame-src 'self'; \
-        form-action 'self'; base-uri 'none'; frame-ancestors \(isFramed ? "'self'" : "'none'")
-        """
+    /// Nothing from elsewhere, nothing inline; pictures and films also from memory. Only the demo has frames.
+    private func policy(_ frames: Frames) -> String {
+        let held = frames == .holds ? demo?.origins ?? [] : []
+        let holders = frames == .standsIn ? ["'self'"] + [demo?.framedBy].compactMap(\.self) : ["'none'"]
+        return """
+            default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
+            connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; \
+            frame-src \((["'self'"] + held).joined(separator: " ")); form-action 'self'; base-uri 'none'; \
+            frame-ancestors \(holders.joined(separator: " "))
+            """
+    }
+
+    /// Camera and microphone are the pages' own, and those of the devices that the demo page frames.
+    private func permissions(_ frames: Frames) -> String {
+        let held = frames == .holds ? demo?.origins ?? [] : []
+        let who = (["self"] + held.map { "\"\($0)\"" }).joined(separator: " ")
+        return "camera=(\(who)), microphone=(\(who)), geolocation=()"
     }
 }

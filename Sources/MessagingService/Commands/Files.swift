@@ -8,6 +8,8 @@ import Synchronization
 public enum PartSource: Sendable {
     case text([UInt8], type: String, name: String?)
     case blob(BlobHash, bytes: Int64, type: String, name: String?)
+    /// With another provider, which is asked for each piece.
+    case peer(PeerFile)
 }
 
 /// One request at a time may write to an upload.

@@ -29,6 +29,12 @@ public protocol OutboundRouter: Sendable {
 
     /// What another provider's user lets those in a session see of the devices; nil when there is no answer.
     func counterpart(_ address: Address, in session: SessionID, for user: Address) async -> CounterpartDocument?
+
+    /// What another provider's user shows in a session; nil when there is no such file, or no answer.
+    func shownFile(_ place: PeerFile.Place) async -> PeerFile?
+
+    /// Some octets of it, from an offset, at most so many; nil when there is no answer.
+    func shownBytes(_ place: PeerFile.Place, offset: Int64, count: Int) async -> [UInt8]?
 }
 
 extension OutboundRouter {
@@ -45,6 +51,10 @@ extension OutboundRouter {
     ) async
         -> CounterpartDocument?
     { nil }
+
+    public func shownFile(_ place: PeerFile.Place) async -> PeerFile? { nil }
+
+    public func shownBytes(_ place: PeerFile.Place, offset: Int64, count: Int) async -> [UInt8]? { nil }
 }
 
 /// No other provider is known: every foreign address fails for good, and its sender is told so.

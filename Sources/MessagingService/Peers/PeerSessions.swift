@@ -14,25 +14,27 @@ extension MessagingService {
     @discardableResult
     public func take(_ parcel: SessionParcel, with files: [IncomingFile] = []) async throws -> Bool {
         try Self.check(parcel)
-        return try await perform { work in
-            guard try self.resolve(work, parcel.from) == .remote else {
-                throw Refusal(.forbidden, "another provider may not speak for this one's users")
-            }
-            guard let account = try work.account(holding: parcel.to) else {
-                throw Refusal(.notFound, "\(parcel.to): no such user")
-            }
-            let isNew =
-                switch parcel.line {
-                case .request(let details): try self.take(work, parcel, details, account)
-                case .fromOwner(let message): try self.take(work, parcel, message, account)
-                case .toOwner(let message): try self.take(work, parcel, message, account)
-                }
-            try Self.drop(files, work)
-            return isNew
-        }
+        return try await perform { work in try self.take(work, parcel, files) }
     }
 
-    private static func check(_ parcel: SessionParcel) throws(Refusal) {
+    func take(_ work: Work, _ parcel: SessionParcel, _ files: [IncomingFile]) throws -> Bool {
+        guard try resolve(work, parcel.from) == .remote else {
+            throw Refusal(.forbidden, "another provider may not speak for this one's users")
+        }
+        guard let account = try work.account(holding: parcel.to) else {
+            throw Refusal(.notFound, "\(parcel.to): no such user")
+        }
+        let isNew =
+            switch parcel.line {
+            case .request(let details): try take(work, parcel, details, account)
+            case .fromOwner(let message): try take(work, parcel, message, account)
+            case .toOwner(let message): try take(work, parcel, message, account)
+            }
+        try Self.drop(files, work)
+        return isNew
+    }
+
+    static func check(_ parcel: SessionParcel) throws(Refusal) {
         guard parcel.number > 0 else { throw Refusal(.invalidMessage, "number: lines are counted from 1") }
         switch parcel.line {
         case .request(let details):
@@ -175,7 +177,11 @@ extension MessagingService {
             }
             try done(work, waiting)
         }
-        let account = queued.entry.account
+        try lose(work, id, queued.entry.account, from: from, to: to)
+    }
+
+    /// The side of a user of this provider hears that the other side will not be heard of again.
+    func lose(_ work: Work, _ id: SessionID, _ account: AccountID, from: Address, to: Address) throws {
         if let host = try work.host(account, id), host.details.creator == from {
             let turn = SessionTurn(self, work, id, host.details)
             try turn.changeHost { $0.machine.lost(to, now: work.now) }

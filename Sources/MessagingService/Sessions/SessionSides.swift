@@ -17,11 +17,35 @@ public struct SessionDetails: Hashable, Sendable, Codable {
     public var firstText: Envelope?
 }
 
+extension SessionDetails {
+    /// A request of another provider's user.
+    public init(
+        creator: Address,
+        invited: [Address],
+        conversation: ConversationID,
+        subject: String?,
+        started: Timestamp
+    ) {
+        self.init(
+            creator: creator,
+            device: nil,
+            invited: invited,
+            conversation: conversation,
+            subject: subject,
+            started: started,
+            wanted: [],
+            firstText: nil
+        )
+    }
+}
+
 /// Both directions between the two servers of one user's part, where they are two.
 struct PeerLane: Hashable, Sendable, Codable {
     /// The last number that was put on the lane there.
     var sent: Int64 = 0
     var receiver = LaneReceiver()
+    /// What the way to a server without lanes needs to go on after a restart.
+    var dialog: String?
 }
 
 /// An own text that waits for its place from an owner elsewhere.

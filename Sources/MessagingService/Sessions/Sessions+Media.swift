@@ -70,17 +70,23 @@ extension MessagingService {
     }
 
     /// Where the bytes of a file or stored video of a session are, for everybody who takes part.
+    ///
+    /// What another provider's user shows comes through this provider, a piece at a time.
     /// - Throws: ``Refusal`` `not-found` once its owner has deleted it.
     public func content(_ who: DeviceIdentity, _ id: SessionID, _ medium: MediumID) async throws -> PartSource {
-        try await read { view in
+        let (source, place) = try await read { view -> (PartSource?, PeerFile.Place) in
             let part = try Self.part(view, who.account, id)
-            guard let medium = part.machine.media.first(where: { $0.id == medium }), let source = medium.source,
-                let owner = medium.owner, let account = try view.account(holding: owner),
-                let item = try view.item(account, kind: .file, object: source), case .document(let bytes) = item.body
-            else { throw Refusal(.notFound, "no such medium with a file") }
-            let file = try Documents.decode(FileDocument.self, bytes)
-            return .blob(file.sha256, bytes: file.bytes, type: file.type, name: file.name)
+            guard let medium = part.machine.media.first(where: { $0.id == medium }), let owner = medium.owner else {
+                throw Refusal(.notFound, "no such medium with a file")
+            }
+            let place = PeerFile.Place(owner: owner, session: id, medium: medium.id, asker: part.machine.user)
+            guard let account = try view.account(holding: owner) else { return (nil, place) }
+            let file = try Self.file(of: medium, account, view)
+            return (.blob(file.sha256, bytes: file.bytes, type: file.type, name: file.name), place)
         }
+        if let source { return source }
+        guard let file = await router.shownFile(place) else { throw Refusal(.notFound, "no such medium with a file") }
+        return .peer(file)
     }
 }
 

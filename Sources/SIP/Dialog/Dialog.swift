@@ -88,6 +88,30 @@ public struct Dialog: Sendable, Hashable {
         self.remoteNumber = try request.cSeq().number
     }
 
+    /// A confirmed dialog of which all is known.
+    init(
+        id: DialogID,
+        local: NameAddress,
+        remote: NameAddress,
+        remoteTarget: URI,
+        routeSet: [NameAddress],
+        isSecure: Bool,
+        isInitiator: Bool,
+        localNumber: UInt32,
+        remoteNumber: UInt32?
+    ) {
+        self.id = id
+        self.local = local
+        self.remote = remote
+        self.remoteTarget = remoteTarget
+        self.routeSet = routeSet
+        self.isSecure = isSecure
+        self.isInitiator = isInitiator
+        self.state = .confirmed
+        self.localNumber = localNumber
+        self.remoteNumber = remoteNumber
+    }
+
     /// What to do with a request of the peer in this dialog.
     public enum RequestVerdict: Sendable, Hashable {
         /// Handle it.

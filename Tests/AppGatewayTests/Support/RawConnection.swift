@@ -89,7 +89,7 @@ final class RawConnection: Sendable {
 
     /// Waits until `parse` makes something of the bytes that arrived; it says how many it used.
     func take<T>(
-        within seconds: Double = 10,
+        within seconds: Double = 60,
         _ parse: ([UInt8]) throws -> (T, used: Int)?
     ) async throws -> T {
         let deadline = ContinuousClock.now + .seconds(seconds)
@@ -107,7 +107,7 @@ final class RawConnection: Sendable {
 
     /// Waits until the server has closed the connection.
     /// - Returns: whether it did in time.
-    func closes(within seconds: Double = 10) async throws -> Bool {
+    func closes(within seconds: Double = 60) async throws -> Bool {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while !isClosed {
             if ContinuousClock.now > deadline { return false }

@@ -119,6 +119,8 @@ export const de = {
   close: "Schließen",
   demoTitle: "Continuo: zwei Menschen, sechs Geräte",
   demoLead: "Jeder Rahmen ist ein echtes Gerät mit eigener Anmeldung. Schreiben Sie auf einem und sehen Sie den anderen zu.",
+  demoLeadProviders: "Jeder Rahmen ist ein echtes Gerät mit eigener Anmeldung bei seinem Anbieter: Die beiden Server sprechen nur über SIP mit TLS. Schreiben Sie auf einem und sehen Sie den anderen zu.",
+  demoProvider: "Der Anbieter von {provider}, ein eigener Server auf {origin}",
   search: "Nachrichten suchen",
   found: "{count} gefunden",
   nothingFound: "Keine Nachricht enthält alle diese Wörter.",

@@ -118,6 +118,8 @@ export const en = {
   close: "Close",
   demoTitle: "Continuo: two people, six devices",
   demoLead: "Each frame is a real device with a registration of its own. Write on one and watch the others.",
+  demoLeadProviders: "Each frame is a real device with a registration of its own, at a provider of its own: the two servers talk by SIP over TLS, and only so. Write on one and watch the others.",
+  demoProvider: "The provider of {provider}, a server of its own at {origin}",
   search: "Search messages",
   found: "{count} found",
   nothingFound: "No message holds all of these words.",

@@ -82,7 +82,9 @@ final class Provider: Sendable {
 
     init(
         _ domain: String,
+        host: String = "127.0.0.1",
         port: Int = 0,
+        messages: (host: String?, port: Int) = (nil, 0),
         peers: [Peer] = [],
         folder: String? = nil,
         certificate: (certificate: String, key: String)? = nil
@@ -98,9 +100,10 @@ final class Provider: Sendable {
         interconnect = try Interconnect(
             InterconnectConfiguration(
                 domains: [domain],
-                host: "127.0.0.1",
+                host: host,
                 port: port,
-                messagePort: 0,
+                messagePort: messages.port,
+                messageHost: messages.host,
                 certificate: files.certificate,
                 key: files.key,
                 authorities: try await Authority.shared.root(),
@@ -208,8 +211,8 @@ func pair() async throws -> (a: Provider, b: Provider) {
     )
 }
 
-func peer(_ domain: String, _ port: Int) -> Peer {
-    Peer(domain: domain, route: Peer.Route(host: "127.0.0.1", port: port))
+func peer(_ domain: String, _ port: Int, host: String = "127.0.0.1") -> Peer {
+    Peer(domain: domain, route: Peer.Route(host: host, port: port))
 }
 
 /// Waits until something is there.

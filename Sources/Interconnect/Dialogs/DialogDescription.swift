@@ -1,0 +1,238 @@
+import MSRP
+import SDP
+import SIP
+
+/// What both sides of a conversation have described to each other: offers, answers, and the path of the texts that comes
+/// of them (RFC 3264, RFC 6135).
+///
+/// Pure; what this end is called is passed in.
+struct DialogDescription {
+    /// How this end makes names for itself.
+    struct Ends: Sendable {
+        /// A new end.
+        var make: @Sendable (SetupRole) throws -> (local: MSRPURI, medium: MediaAcceptance)
+        /// An end that there is, described again.
+        var again: @Sendable (MSRPURI, SetupRole) -> MediaAcceptance
+    }
+
+    /// Where texts flow.
+    struct Path: Equatable {
+        let local: MSRPURI
+        let other: ConversationPath
+    }
+
+    /// Why an offer or an answer cannot be taken.
+    enum Problem: Error, Equatable {
+        /// No medium in it that texts could flow on, or no description at all (488).
+        case notAcceptable
+        /// Our own is open (491), or theirs is (500).
+        case pending
+    }
+
+    private let ends: Ends
+    private let origin: Origin
+    private var exchange = OfferAnswerExchange()
+    private var gate = ModificationGate()
+    /// What our open offer calls this end.
+    private var offered: MSRPURI?
+    private(set) var path: Path?
+    /// Whether the other side wants no texts for now.
+    private(set) var isHeld = false
+
+    /// Whether an INVITE of ours is open.
+    var isOurs: Bool { gate.pending == .localInvite }
+
+    init(_ ends: Ends, origin: Origin) {
+        self.ends = ends
+        self.origin = origin
+    }
+
+    /// The same end, with nothing agreed.
+    var renewed: DialogDescription { DialogDescription(ends, origin: origin) }
+
+    // MARK: After a restart
+
+    /// What was agreed, as text.
+    struct Kept: Codable, Hashable {
+        let local: String
+        let remote: String
+        let isLocalOffer: Bool
+    }
+
+    /// What has to be kept; nil while nothing is agreed.
+    var kept: Kept? {
+        exchange.agreement.map { Kept(local: $0.local.text, remote: $0.remote.text, isLocalOffer: $0.isLocalOffer) }
+    }
+
+    /// Takes up what was agreed: the next offer follows it. There is no path any more.
+    mutating func resume(_ kept: Kept) throws {
+        let local = try SessionDescription(parsing: Array(kept.local.utf8))
+        let remote = try SessionDescription(parsing: Array(kept.remote.utf8))
+        if kept.isLocalOffer {
+            _ = try exchange.sendOffer(local)
+            _ = try exchange.receiveAnswer(remote)
+        } else {
+            _ = try exchange.receiveOffer(remote)
+            _ = try exchange.sendAnswer(local)
+        }
+    }
+
+    // MARK: Our offers
+
+    /// Opens an INVITE of ours; nil while one is open, whosever it is.
+    /// - Parameter keeping: the path is to stay as it is.
+    mutating func invite(_ setup: SetupRole, keeping: Bool) throws -> [UInt8]? {
+        guard gate.beginInvite() else { return nil }
+        do {
+            return try offer(setup, keeping: keeping)
+        } catch {
+            gate.finished(succeeded: false)
+            throw error
+        }
+    }
+
+    private mutating func offer(_ setup: SetupRole, keeping: Bool) throws -> [UInt8] {
+        let end: (local: MSRPURI, medium: MediaAcceptance)
+        if keeping, let path {
+            end = (path.local, ends.again(path.local, .activePassive))
+        } else {
+            end = try ends.make(setup)
+        }
+        let medium = MediaDescription(
+            type: "message",
+            port: end.medium.port,
+            proto: "TCP/TLS/MSRP",
+            formats: ["*"],
+            connection: end.medium.connection,
+            attributes: end.medium.attributes + [Attribute(MediaDirection.sendReceive.rawValue)]
+        )
+        var description: SessionDescription
+        if let agreement = exchange.agreement {
+            description = agreement.local
+            if let slot = agreement.slot { description.media[slot] = medium } else { description.add(medium) }
+        } else {
+            description = SessionDescription(origin: origin, media: [medium])
+        }
+        let next = try exchange.sendOffer(description)
+        offered = end.local
+        return next.bytes
+    }
+
+    /// Our INVITE was answered.
+    /// - Returns: whether texts take another path from now on.
+    /// - Throws: ``Problem/notAcceptable``.
+    mutating func accepted(_ answer: [UInt8]) throws -> Bool {
+        gate.finished(succeeded: true)
+        return try answered(answer)
+    }
+
+    private mutating func answered(_ answer: [UInt8]) throws -> Bool {
+        guard let local = offered else { throw Problem.notAcceptable }
+        offered = nil
+        do {
+            return try settle(try exchange.receiveAnswer(try SessionDescription(parsing: answer)), local)
+        } catch {
+            try? exchange.withdraw()
+            throw Problem.notAcceptable
+        }
+    }
+
+    /// Our INVITE was refused: what was agreed before still holds.
+    mutating func refused() {
+        gate.finished(succeeded: false)
+        offered = nil
+        try? exchange.withdraw()
+    }
+
+    // MARK: Their offers
+
+    /// Whether texts could flow as an offer has it.
+    static func isAcceptable(_ offer: [UInt8]) -> Bool {
+        (try? SessionDescription(parsing: offer)).flatMap(choice) != nil
+    }
+
+    /// An INVITE of theirs, with an offer.
+    /// - Returns: the answer, and whether texts take another path from now on.
+    /// - Throws: ``Problem``.
+    mutating func invited(_ offer: [UInt8]) throws -> (answer: [UInt8], isMoved: Bool) {
+        guard gate.receivedInvite() == .accept else { throw Problem.pending }
+        defer { gate.finished(succeeded: true) }
+        guard let offer = try? SessionDescription(parsing: offer), let (slot, role, other) = Self.choice(offer),
+            let step = try? exchange.receiveOffer(offer)
+        else { throw Problem.notAcceptable }
+        do {
+            if case .repeatAnswer(let answer) = step {
+                return (try exchange.sendAnswer(answer).local.bytes, false)
+            }
+            let end: (local: MSRPURI, medium: MediaAcceptance)
+            if let path, path.other.path == other.path {
+                end = (path.local, ends.again(path.local, role))
+            } else {
+                end = try ends.make(role)
+            }
+            var decisions: [MediaAcceptance?] = offer.media.map { _ in nil }
+            decisions[slot] = end.medium
+            let answer = try SessionDescription(answering: offer, origin: origin, decisions: decisions)
+            let agreement = try exchange.sendAnswer(answer)
+            return (agreement.local.bytes, try settle(agreement, end.local))
+        } catch {
+            try? exchange.withdraw()
+            throw Problem.notAcceptable
+        }
+    }
+
+    /// An INVITE of theirs without an offer: ours goes into the 2xx, and the answer comes with the ACK.
+    mutating func invitedToOffer() throws -> [UInt8] {
+        guard gate.receivedInvite() == .accept else { throw Problem.pending }
+        do {
+            return try offer(.activePassive, keeping: true)
+        } catch {
+            gate.finished(succeeded: false)
+            throw Problem.notAcceptable
+        }
+    }
+
+    /// The ACK to such a 2xx came; nothing of another one is taken.
+    /// - Returns: whether texts take another path from now on.
+    mutating func acknowledged(_ answer: [UInt8]) throws -> Bool {
+        guard offered != nil, gate.pending == .remoteInvite else { return false }
+        gate.finished(succeeded: true)
+        return try answered(answer)
+    }
+
+    // MARK: What comes of them
+
+    private mutating func settle(_ agreement: Agreement, _ local: MSRPURI) throws -> Bool {
+        guard let slot = agreement.slot,
+            let other = MessageMedia.path(
+                agreement.remote,
+                slot: slot,
+                connects: agreement.media[slot].isLocalConnecting ?? agreement.isLocalOffer
+            )
+        else { throw Problem.notAcceptable }
+        isHeld = !agreement.media[slot].direction.sends
+        let before = path
+        guard before?.local != local || before?.other.path != other.path else { return false }
+        path = Path(local: local, other: other)
+        return true
+    }
+
+    /// The medium of an offer that texts can flow on, and who connects.
+    private static func choice(_ offer: SessionDescription) -> (slot: Int, role: SetupRole, other: ConversationPath)? {
+        for (slot, medium) in offer.media.enumerated() where medium.isMSRP && !medium.isRejected {
+            let canConnect = MessageMedia.path(offer, slot: slot, connects: true) != nil
+            // Without a word about it the offerer connects (RFC 4975, section 5.4).
+            guard let role = (medium.setup ?? .active).answering(canListen: true, canConnect: canConnect),
+                role != .holdConnection,
+                let other = MessageMedia.path(offer, slot: slot, connects: role == .active)
+            else { continue }
+            return (slot, role, other)
+        }
+        return nil
+    }
+}
+
+extension Agreement {
+    /// The medium that texts flow on.
+    var slot: Int? { media.firstIndex { $0.isActive && $0.local.isMSRP } }
+}

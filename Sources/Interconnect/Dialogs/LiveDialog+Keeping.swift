@@ -1,0 +1,52 @@
+import FoundationEssentials
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import Synchronization
+
+/// A conversation that goes on after a restart: its dialog is kept with the session, and a re-INVITE makes a new path.
+extension LiveDialog {
+    /// What is kept.
+    private struct Kept: Codable {
+        var role: PeerDialog.Role
+        var dialog: KeptDialog
+        var description: DialogDescription.Kept
+    }
+
+    /// Keeps what is agreed now.
+    func keep() async {
+        let kept: Kept? = state.withLock { state in
+            guard !state.isOver, let dialog = state.dialog, let description = state.description.kept else { return nil }
+            return Kept(role: state.machine.role, dialog: KeptDialog(dialog), description: description)
+        }
+        guard let kept else { return }
+        do {
+            let text = String(decoding: try JSONEncoder().encode(kept), as: UTF8.self)
+            try await service.keep(dialog: text, of: key.session, for: key.own, with: key.other)
+        } catch {
+            log("a conversation would not go on after a restart", error)
+        }
+    }
+
+    /// One that was kept; nil when it cannot go on.
+    convenience init?(
+        _ kept: KeptConversation,
+        _ peer: Peer,
+        _ interconnect: Interconnect,
+        _ running: Interconnect.Running
+    ) {
+        guard let record = try? JSONDecoder().decode(Kept.self, from: Data(kept.dialog.utf8)),
+            let dialog = try? Dialog(record.dialog)
+        else { return nil }
+        let key = Key(session: kept.session, own: kept.own, other: kept.other)
+        self.init(key, record.role, kept.conversation, peer, interconnect, running, at: interconnect.address)
+        let isKept = state.withLock { state in
+            state.machine = PeerDialog(resuming: record.role, between: [key.own, key.other], now: .now())
+            state.dialog = dialog
+            return (try? state.description.resume(record.description)) != nil
+        }
+        guard isKept else { return nil }
+    }
+}

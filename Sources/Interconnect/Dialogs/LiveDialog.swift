@@ -1,0 +1,222 @@
+import CPIM
+import Logging
+import MSRP
+import MSRPTransport
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SIPTransport
+import SessionCore
+import Synchronization
+import XMLBodies
+
+/// A live conversation with a user of another provider, in SIP and MSRP: the shell of a ``PeerDialog``.
+///
+/// Inputs are taken in order, from any thread; what follows from each is carried out before what follows from the next.
+final class LiveDialog: Sendable {
+    /// Names a conversation from this side.
+    struct Key: Hashable, Sendable {
+        let session: SessionID
+        /// The user of this provider, and the other one.
+        let own: Address
+        let other: Address
+    }
+
+    struct State {
+        var machine: PeerDialog
+        var description: DialogDescription
+        var dialog: Dialog?
+        var flow: Flow?
+        /// Our INVITE, and theirs with its offer, while they have no final answer.
+        var invite: OutgoingInvite?
+        var invitation: (request: PeerRequest, offer: [UInt8])?
+        /// The texts' path, and whether it works.
+        var session: MSRPSession?
+        var isRunning = false
+        /// The one before, while its name is needed for the next.
+        var leaving: MSRPSession?
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var nextWaiter = 0
+        var sessionTimer = SessionTimer()
+        var composing = ComposingSender<ContinuousClock.Instant>()
+        var timer: Task<Void, Never>?
+        var last: Task<Void, Never>?
+
+        var isOver: Bool { machine.phase == .over }
+    }
+
+    let key: Key
+    let conversation: ConversationID
+    let peer: Peer
+    let interconnect: Interconnect
+    let running: Interconnect.Running
+    let state: Mutex<State>
+
+    init(
+        _ key: Key,
+        _ role: PeerDialog.Role,
+        _ conversation: ConversationID,
+        _ peer: Peer,
+        _ interconnect: Interconnect,
+        _ running: Interconnect.Running,
+        at address: String
+    ) {
+        self.key = key
+        self.conversation = conversation
+        self.peer = peer
+        self.interconnect = interconnect
+        self.running = running
+        let media = running.media
+        let ends = DialogDescription.Ends {
+            try media.conversation(at: address, setup: $0)
+        } again: {
+            media.conversation($0, setup: $1)
+        }
+        state = Mutex(
+            State(
+                machine: PeerDialog(role, between: [key.own, key.other]),
+                description: DialogDescription(ends, origin: media.origin(at: address))
+            )
+        )
+    }
+
+    var service: MessagingService { running.service }
+    var isOver: Bool { state.withLock(\.isOver) }
+
+    // MARK: Inputs
+
+    /// Takes one input; what follows is done when the task has ended.
+    @discardableResult
+    func handle(_ input: PeerDialog.Input) -> Task<Void, Never> {
+        let task = state.withLock { state in
+            let actions = state.machine.take(input, now: .now())
+            let last = state.last
+            let task = Task { [self] in
+                await last?.value
+                for action in actions { await perform(action) }
+                if isOver { end() }
+            }
+            state.last = task
+            return task
+        }
+        schedule()
+        return task
+    }
+
+    /// Looks at the time when something is due.
+    func schedule() {
+        state.withLock { state in
+            state.timer?.cancel()
+            state.timer = nil
+            guard !state.isOver else { return }
+            let now = NIODeadline.now()
+            let composing = state.composing.deadline.map { ContinuousClock.now.duration(to: $0) }
+            let pauses = [state.machine.deadline, state.sessionTimer.deadline].compactMap { deadline in
+                deadline.map { Duration.nanoseconds(($0 - now).nanoseconds) }
+            }
+            guard let pause = (pauses + [composing].compactMap(\.self)).min() else { return }
+            state.timer = Task { [weak self] in
+                // A little later rather than a little too early.
+                do { try await Task.sleep(for: max(.zero, pause) + .milliseconds(1)) } catch { return }
+                self?.look()
+            }
+        }
+    }
+
+    private func look() {
+        let (timer, status) = state.withLock { state in
+            (state.sessionTimer.timeReached(.now()), state.composing.timerFired(at: .now))
+        }
+        if case .send(let document) = status { send(document) }
+        switch timer {
+        case .none: break
+        case .refresh: renegotiate(isRefresh: true)
+        case .end: handle(.vanished)
+        }
+        handle(.clock)
+    }
+
+    // MARK: What follows
+
+    private func perform(_ action: PeerDialog.Action) async {
+        switch action {
+        case .say(let line):
+            // What the other side was told comes before what follows from it here.
+            if case .toOwner(.answered(.accepted)) = line { await keep() }
+            await say(line)
+        case .cancel: state.withLock(\.invite)?.cancel()
+        case .connect: connect()
+        case .accept:
+            await accept()
+            await keep()
+        case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)
+        case .hangUp: hangUp()
+        case .offer: renegotiate(isRefresh: false)
+        case .lose:
+            do {
+                try await service.lose(key.session, of: key.own, with: key.other)
+            } catch {
+                log("a lost conversation could not be ended", error)
+            }
+        }
+    }
+
+    /// Tells our side; when that takes it ill, there is nothing left to talk about.
+    private func say(_ line: SessionLine) async {
+        do {
+            try await service.takeNext(line, of: key.session, from: key.other, to: key.own)
+        } catch {
+            log("a conversation with another provider's user ends", error)
+            handle(.vanished)
+        }
+    }
+
+    func log(_ text: Logger.Message, _ error: any Error) {
+        let reason = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
+        interconnect.logger.warning(text, metadata: ["domain": "\(peer.domain)", "reason": "\(reason)"])
+    }
+
+    /// It is over: whoever waits is told, and nothing of it is kept.
+    private func end() {
+        interconnect.forget(self)
+        let (session, waiters, timer, dialog, invitation) = state.withLock { state in
+            defer {
+                state.waiters = [:]
+                state.isRunning = false
+            }
+            return (
+                state.session.take(), Array(state.waiters.values), state.timer.take(), state.dialog,
+                state.invitation.take()
+            )
+        }
+        timer?.cancel()
+        session?.close()
+        invitation?.request.respond(480)
+        for waiter in waiters { waiter.resume() }
+        if let dialog { running.stack.forget(callID: dialog.id.callID) }
+    }
+
+    /// Ends without a word: it came to nothing, or goes on after the next start.
+    func abandon() {
+        state.withLock { $0.machine.abandon() }
+        end()
+    }
+
+    var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
+
+    func hangUp() {
+        let (bye, flow) = state.withLock { state in
+            let bye = try? state.dialog?.makeRequest(.bye)
+            state.dialog?.terminate()
+            return (bye, state.flow)
+        }
+        guard var bye else { return }
+        bye.append(.pAssertedIdentity, "<\(key.own)>")
+        let request = bye
+        Task { [running, peer] in
+            guard let way = await running.stack.way(flow, to: peer) else { return }
+            _ = await running.stack.send(request, on: way)
+        }
+    }
+}

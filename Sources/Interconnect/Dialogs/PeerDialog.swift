@@ -1,0 +1,250 @@
+import MessagingCore
+import MessagingService
+import NIOCore
+import SIP
+import SessionCore
+
+/// A live conversation with a user whose provider keeps no lanes: what lines of this side become in SIP and MSRP, and what
+/// comes from there becomes in lines.
+///
+/// ```
+///   calling --2xx--------> open --BYE, or a line that ends it--> over
+///   ringing --accepted---> open --no path for too long---------> over
+///   calling --refused, unanswered------------------------------> over
+///   ringing --answered otherwise-------------------------------> over
+/// ```
+///
+/// Pure; times are passed in.
+struct PeerDialog: Sendable, Hashable {
+    /// Whose part this plays.
+    enum Role: String, Sendable, Hashable, Codable {
+        /// A user of this provider asked, whose owner's side is here: this is the other user's server.
+        case host
+        /// The other provider's user asked: this is the owner.
+        case guest
+    }
+
+    enum Phase: Sendable, Hashable {
+        /// Our INVITE has no final answer; `isWanted` until our side takes it back.
+        case calling(isWanted: Bool, isHeard: Bool)
+        /// Their INVITE waits for our user's answer; `isWithdrawn` once they sent CANCEL.
+        case ringing(isWithdrawn: Bool)
+        case open(Path)
+        case over
+    }
+
+    /// The MSRP session that texts flow on.
+    enum Path: Sendable, Hashable {
+        case connecting(until: NIODeadline)
+        case running
+        /// A new one is offered at `repair`, or under negotiation if that is nil.
+        case lost(repair: NIODeadline?, until: NIODeadline)
+    }
+
+    enum Input: Sendable, Hashable {
+        /// What our side says.
+        case line(SessionLine)
+        /// A 1xx, a 2xx, a refusal, nothing at all: to our INVITE.
+        case provisional
+        case accepted
+        case refused(SIPStatus)
+        case unanswered
+        /// CANCEL and BYE of the other side.
+        case cancelled
+        case hungUp
+        /// The ACK to our 2xx never came, or the session timer ran out.
+        case vanished
+        /// The MSRP session; `connects` is whether it is this side that connects.
+        case connected
+        case disconnected(connects: Bool)
+        /// How our offer of a new path ended; `delay` is how long to wait before the next.
+        case offerRefused(SIPStatus, delay: TimeAmount)
+        case clock
+    }
+
+    enum Action: Sendable, Hashable {
+        case say(SessionLine)
+        /// CANCEL, once that may be sent.
+        case cancel
+        /// Connects as the answer to our INVITE has it.
+        case connect
+        /// Answers the other side's INVITE, and connects as the answer has it.
+        case accept
+        case refuse(SIPStatus)
+        case hangUp
+        /// A re-INVITE for a new path.
+        case offer
+        /// Our side is told that the other one is gone.
+        case lose
+    }
+
+    /// How long a conversation may be without a path for its texts.
+    static let grace = TimeAmount.seconds(60)
+    /// Who waits for the other side to connect gives it so long before offering a new path: else both offer at once.
+    static let patience = TimeAmount.seconds(2)
+
+    let role: Role
+    /// Both users, in order.
+    private let users: [Address]
+    private(set) var phase: Phase
+
+    init(_ role: Role, between users: [Address]) {
+        self.role = role
+        self.users = users.sorted()
+        phase = role == .host ? .calling(isWanted: true, isHeard: false) : .ringing(isWithdrawn: false)
+    }
+
+    /// One that was open before a restart: its path is gone.
+    init(resuming role: Role, between users: [Address], now: NIODeadline) {
+        self.init(role, between: users)
+        phase = .open(.lost(repair: now, until: now + Self.grace))
+    }
+
+    /// Takes one input.
+    mutating func take(_ input: Input, now: NIODeadline) -> [Action] {
+        switch phase {
+        case .calling(let isWanted, let isHeard): calling(input, isWanted, isHeard, now)
+        case .ringing(let isWithdrawn): ringing(input, isWithdrawn, now)
+        case .open(let path): open(input, path, now)
+        case .over: []
+        }
+    }
+
+    /// It comes to nothing before anybody heard of it.
+    mutating func abandon() { phase = .over }
+
+    /// When ``Input/clock`` is due.
+    var deadline: NIODeadline? {
+        switch phase {
+        case .open(.connecting(let until)), .open(.lost(nil, let until)): until
+        case .open(.lost(let repair?, let until)): min(repair, until)
+        case .open(.running), .calling, .ringing, .over: nil
+        }
+    }
+
+    private mutating func calling(
+        _ input: Input,
+        _ isWanted: Bool,
+        _ isHeard: Bool,
+        _ now: NIODeadline
+    ) -> [Action] {
+        switch input {
+        case .provisional:
+            phase = .calling(isWanted: isWanted, isHeard: true)
+            return []
+        case .accepted:
+            phase = .open(.connecting(until: now + Self.grace))
+            // Taken back too late: the owner ends it at once, and no medium starts.
+            return [.say(.toOwner(.answered(.accepted)))] + (isWanted ? [.connect] : [])
+        case .refused(let status):
+            phase = .over
+            return [.say(.toOwner(.answered(Self.answer(status))))]
+        case .unanswered:
+            phase = .over
+            // Without any answer the request stays in its lane, and is made again.
+            return isHeard || !isWanted ? [.say(.toOwner(.answered(isWanted ? .missed : .cancelled)))] : []
+        case .line(.fromOwner(.cancelled)), .line(.fromOwner(.ended)):
+            guard isWanted else { return [] }
+            phase = .calling(isWanted: false, isHeard: isHeard)
+            return [.cancel]
+        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused, .clock: return []
+        }
+    }
+
+    /// What a refusal of an INVITE means: somebody said no, or nobody could.
+    static func answer(_ status: SIPStatus) -> InvitationAnswer {
+        switch status.rawValue {
+        case 403, 433, 486, 600, 603, 607, 608: .rejected
+        case 487: .cancelled
+        default: .missed
+        }
+    }
+
+    private mutating func ringing(_ input: Input, _ isWithdrawn: Bool, _ now: NIODeadline) -> [Action] {
+        switch input {
+        case .cancelled:
+            guard !isWithdrawn else { return [] }
+            phase = .ringing(isWithdrawn: true)
+            return [.say(.fromOwner(.cancelled))]
+        case .line(.toOwner(.answered(.accepted))):
+            phase = .open(.connecting(until: now + Self.grace))
+            return [.say(.fromOwner(.admitted(first: 1, users))), .accept]
+        case .line(.toOwner(.answered(let answer))):
+            phase = .over
+            switch answer {
+            case .accepted: return []
+            case .rejected: return [.refuse(603)]
+            case .missed: return [.refuse(480)]
+            // Not the other side's wish: two requests crossed, and ours stays.
+            case .cancelled: return [.refuse(isWithdrawn ? 487 : 486)]
+            }
+        case .line(.toOwner(.leave)):
+            phase = .over
+            return [.refuse(isWithdrawn ? 487 : 480)]
+        case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
+            .offerRefused, .clock:
+            return []
+        }
+    }
+
+    private mutating func open(_ input: Input, _ path: Path, _ now: NIODeadline) -> [Action] {
+        switch input {
+        case .line(let line): return open(line)
+        case .hungUp:
+            phase = .over
+            return [.say(role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)))]
+        case .vanished: return lose()
+        case .connected:
+            phase = .open(.running)
+            return []
+        case .disconnected(let connects):
+            let until =
+                switch path {
+                case .connecting(let until), .lost(_, let until): until
+                case .running: now + Self.grace
+                }
+            if case .lost(nil, _) = path { return [] }
+            phase = .open(.lost(repair: connects ? now : now + Self.patience, until: until))
+            return clock(now)
+        case .offerRefused(let status, let delay):
+            if status == 481 || status == 408 { return lose() }
+            guard case .lost(nil, let until) = path else { return [] }
+            phase = .open(.lost(repair: now + delay, until: until))
+            return []
+        case .clock: return clock(now)
+        case .provisional, .accepted, .refused, .unanswered, .cancelled: return []
+        }
+    }
+
+    private mutating func open(_ line: SessionLine) -> [Action] {
+        switch line {
+        case .fromOwner(.ended), .fromOwner(.cancelled):
+            phase = .over
+            return [.hangUp]
+        case .toOwner(.leave):
+            phase = .over
+            return [.hangUp, .say(.fromOwner(.ended(.left)))]
+        // Media of the other side come with its own descriptions; of ours none can be offered yet.
+        case .fromOwner(.asked(let change)): return [.say(.toOwner(.consent(change.proposal.id, on: nil)))]
+        case .toOwner(.propose(let proposal)):
+            return [.say(.fromOwner(.refused(proposal.id, .invalidRequest)))]
+        case .request, .fromOwner, .toOwner: return []
+        }
+    }
+
+    private mutating func clock(_ now: NIODeadline) -> [Action] {
+        switch phase {
+        case .open(.connecting(let until)) where now >= until, .open(.lost(_, let until)) where now >= until:
+            return lose()
+        case .open(.lost(let repair?, let until)) where now >= repair:
+            phase = .open(.lost(repair: nil, until: until))
+            return [.offer]
+        case .calling, .ringing, .open, .over: return []
+        }
+    }
+
+    private mutating func lose() -> [Action] {
+        phase = .over
+        return [.hangUp, .lose]
+    }
+}
