@@ -176,7 +176,7 @@ struct CallControl: Hashable, Sendable {
     }
 }
 
-extension Optional<SessionEnd> {
+extension SessionEnd? {
     /// What a phone is told whose call came to nothing (RFC 3261, section 21).
     var status: SIPStatus {
         switch self {

@@ -145,7 +145,8 @@ extension MediaLine {
     /// moves, the one that it moves to.
     init?(_ medium: SessionDocument.Medium, in document: SessionDocument, on device: DeviceID) {
         let moves = document.pending.filter { $0.change == .move && $0.medium == medium.id && $0.until != nil }
-        func end(_ user: Address, on device: DeviceID?) -> (device: DeviceID, generation: Generation, move: MessageID?)? {
+        func end(_ user: Address, on device: DeviceID?) -> (device: DeviceID, generation: Generation, move: MessageID?)?
+        {
             guard let placed = medium.placements.first(where: { $0.user == user }) else { return nil }
             if let move = moves.first(where: { $0.by == user }), let target = move.device,
                 device == nil || device == target

@@ -186,7 +186,10 @@ final class PhoneCall: @unchecked Sendable {
             let legs = document.legs.filter { $0.state != .draining }
             let others = legs.contains { $0.device != identity.device }
             let isHere = document.state != .open || legs.contains { $0.device == identity.device }
-            guard others || !isHere else { return _ = try await service.leave(identity, session) }
+            guard others || !isHere else {
+                _ = try await service.leave(identity, session)
+                return
+            }
             for medium in document.media where MediaLine(medium, in: document, on: identity.device) != nil {
                 _ = try await service.mediumFailed(identity, session, medium.id)
             }

@@ -96,7 +96,11 @@ final class BaresipPhone: Sendable {
             throw NotInTime()
         }
         let phone = BaresipPhone(process.processIdentifier, log, folder, channel, listener)
-        guard try await eventually({ phone.output.contains("200 OK (1 binding") || phone.output.contains("[1 binding]") || phone.output.contains("SIP/2.0 200 OK") })
+        guard
+            try await eventually({
+                phone.output.contains("200 OK (1 binding") || phone.output.contains("[1 binding]")
+                    || phone.output.contains("SIP/2.0 200 OK")
+            })
         else {
             phone.end()
             throw NotInTime()
@@ -168,11 +172,6 @@ final class BaresipPhone: Sendable {
             }
             return "\(file.lastPathComponent) \(data.count) \(data.prefix(48).map { String($0) }) \(tones)"
         }.joined(separator: "\n")
-    }
-
-    /// Bytes recorded so far.
-    var heardBytes: Int {
-        recordings.compactMap { try? Data(contentsOf: $0).count }.reduce(0, +)
     }
 
     private static func share(of frequency: Int, in file: URL, seconds: Double) -> Double {
