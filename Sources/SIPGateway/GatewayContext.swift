@@ -13,6 +13,8 @@ final class GatewayContext {
     let inbox: LoopInbox
     /// Set once, before the first request.
     var stack: SIPStack?
+    /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
+    var dialogs: [DialogID: PhoneCall] = [:]
 
     var limits: SIPGatewayLimits { configuration.limits }
 

@@ -98,6 +98,16 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var historyTexts = 5
     /// How long a text that accepts a conversation waits for another provider's word.
     public var joinSeconds: Int64 = 10
+    /// Calls of one phone at one time.
+    public var callsPerPhone = 4
+    /// How long media may take to come once a phone took a call.
+    public var mediaSeconds: Int64 = 20
+    /// How long the calls of a phone go on that lost its connection.
+    public var callsAwaySeconds: Int64 = 32
+    /// Calls are asked after in half this time (RFC 4028).
+    public var sessionTimerSeconds: UInt32 = 1800
+    /// What other devices said of media that the phone has not heard of yet.
+    public var earlySignals = 8
     /// Reports remembered so that none is said twice.
     public var reportsRemembered = 256
 

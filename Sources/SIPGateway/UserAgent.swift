@@ -17,9 +17,13 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     /// Phones that registered over a connection of their own: what comes on it needs no further proof.
     private var onConnection: [UInt64: Set<DeviceIdentity>] = [:]
     private var lookups = 0
+    static let methods: [SIPMethod] = [
+        .options, .register, .message, .subscribe, .invite, .ack, .bye, .cancel, .update,
+    ]
+
     private let profile: ElementProfile = {
-        var profile = ElementProfile(methods: [.options, .register, .message, .subscribe])
-        profile.extensions = ["outbound", "path", "gruu"]
+        var profile = ElementProfile(methods: methods)
+        profile.extensions = ["outbound", "path", "gruu", "timer"]
         profile.eventPackages = EventPackage.allCases.map(\.rawValue)
         profile.acceptedTypes = nil
         profile.acceptedEncodings = ["deflate"]
@@ -128,7 +132,25 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         transaction.respond(response)
     }
 
-    /// What a phone that is registered asks for; calls will have their place here.
+    func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {
+        guard let id = try? acknowledgement.dialogIDAtServer() else { return }
+        context.dialogs[id]?.acknowledged(acknowledgement)
+    }
+
+    func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
+        let request = transaction.request
+        guard let callID = try? request.callID(), let remote = try? request.from().tag,
+            let call = context.dialogs[
+                DialogID(callID: callID, localTag: transaction.localTag, remoteTag: remote)
+            ]
+        else {
+            transaction.respond(487)
+            return
+        }
+        call.cancelled(transaction)
+    }
+
+    /// What a phone that is registered asks for.
     private func serve(_ transaction: ServerTransaction, _ phone: Phone) {
         switch transaction.request.method {
         case .message: message(transaction, phone.identity, user: phone.user, phone: phone)
@@ -139,6 +161,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
                 account: phone.record.addressOfRecord,
                 now: .now()
             )
+        case .invite, .bye, .update: phone.talks.received(transaction)
         default: transaction.respond(405)
         }
     }
@@ -186,7 +209,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         let response = phone.register(request, policy(transaction), on: transaction.flow, now: now)
         transaction.respond(tagged(response, transaction))
         guard response.status?.isSuccess ?? false else { return }
-        phones[identity] = phone.record.bindings.isEmpty ? nil : phone
+        phones[identity] = phone.isGone ? nil : phone
         let isOn = Set(phone.flows.values.filter(\.transport.isReliable).map(\.number))
         for number in wasOn.subtracting(isOn) { onConnection[number]?.remove(identity) }
         for number in isOn where Self.isDirect(request) || number != transaction.flow.number {
@@ -249,7 +272,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         for identity in onConnection.removeValue(forKey: flow.number) ?? [] {
             guard let phone = phones[identity] else { continue }
             phone.flowFailed(flow)
-            if phone.record.bindings.isEmpty { phones[identity] = nil }
+            if phone.isGone { phones[identity] = nil }
         }
     }
 
@@ -258,13 +281,16 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         let now = NIODeadline.now()
         for (identity, phone) in phones {
             phone.tick(now: now)
-            if phone.record.bindings.isEmpty { phones[identity] = nil }
+            if phone.isGone { phones[identity] = nil }
         }
     }
 
     /// The server shuts down: positions are kept, leases stay.
     func stop() {
-        for phone in phones.values { phone.leave(endsLease: false) }
+        for phone in phones.values {
+            phone.talks.end()
+            phone.leave(endsLease: false)
+        }
         phones = [:]
         onConnection = [:]
     }

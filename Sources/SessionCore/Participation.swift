@@ -203,10 +203,20 @@ public struct Participation: Hashable, Sendable, Codable {
     // MARK: Media
 
     /// A device proposes a change.
-    /// - Throws: ``Refusal`` `conflict` when the device has no live leg.
+    /// - Throws: ``Refusal`` `conflict` when the device has no live leg, and not the medium either.
     public mutating func propose(_ proposal: MediaProposal, from device: DeviceID) throws(Refusal) -> [Effect] {
-        guard control(of: device) != nil else { throw Refusal(.conflict, "this device is not in the session") }
+        guard control(of: device) != nil || holds(device, what: proposal.change) else { throw Refusal(.conflict, "this device is not in the session") }
         return [.send(.propose(proposal))]
+    }
+
+    /// A device that has a medium and no leg, such as a phone beside a computer, may put it on hold all the same.
+    private func holds(_ device: DeviceID, what change: MediaChange) -> Bool {
+        guard phase == .present else { return false }
+        switch change {
+        case .hold(let id), .resume(let id):
+            return media.contains { $0.id == id && $0.placements[user]?.device == device }
+        case .add, .direct, .move, .join, .part, .remove: return false
+        }
     }
 
     /// The person agrees, naming a device, or does not.

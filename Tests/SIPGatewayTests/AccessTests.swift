@@ -185,17 +185,17 @@ struct AccessTests {
         try await provider.stop()
     }
 
-    @Test("Calls and other methods are refused clearly, to strangers all alike")
+    @Test("Strangers are challenged, whatever they ask for and whomever they name")
     func methods() async throws {
         let provider = try await Provider.start()
         let alice = try await provider.person("alice")
         let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider)
         let options = try await phone.ask(.options, to: "sip:example.org", target: "sip:example.org") { _ in }
         #expect(options.status == 200)
-        #expect(options.text(.allow) == "OPTIONS, REGISTER, MESSAGE, SUBSCRIBE")
+        #expect(options.text(.allow) == UserAgent.methods.map(\.rawValue).joined(separator: ", "))
         for user in ["alice", "nobody", "1000"] {
             let target = "sip:\(user)@example.org"
-            for method in [SIPMethod.subscribe, .message, .publish] {
+            for method in [SIPMethod.subscribe, .message, .publish, .invite] {
                 #expect(try await phone.ask(method, to: target, target: target, proves: false) { _ in }.status == 401)
             }
         }

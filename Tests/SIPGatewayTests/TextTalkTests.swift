@@ -18,6 +18,7 @@ struct PhoneConversationTests {
         let account = try await provider.phone(of: alice)
         let phone = try await TestPhone.make(account, at: provider)
         try await phone.register()
+        try await provider.isAble(alice)
         let id = try await provider.ask(bob, alice, subject: "Lunch?", text: "Pizza?")
         #expect(try await phone.waits(for: 1))
         #expect(
@@ -61,6 +62,7 @@ struct PhoneConversationTests {
         let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
         let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
         try await phone.register()
+        try await provider.isAble(alice)
         let first = try await provider.ask(bob, alice)
         #expect(try await phone.waits(for: 1))
         _ = try await provider.service.accept(alice.identity, first, AcceptRequest())
@@ -85,6 +87,7 @@ struct PhoneConversationTests {
         let account = try await provider.phone(of: alice)
         let phone = try await TestPhone.make(account, at: provider)
         try await phone.register()
+        try await provider.isAble(alice)
         let id = try await provider.ask(bob, alice)
         #expect(try await phone.waits(for: 1))
         _ = try await provider.service.accept(alice.identity, id, AcceptRequest())

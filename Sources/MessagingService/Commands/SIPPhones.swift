@@ -1,6 +1,7 @@
 public import ClientWire
 import Crypto
 public import MessagingCore
+import SessionCore
 public import Store
 import Synchronization
 
@@ -159,6 +160,19 @@ extension MessagingService {
         guard talking.withLock({ $0.contains(who.account) }) else { return [] }
         return try await sessions(who).sessions
     }
+
+    /// Whether the rules of the account let a device ring for what is proposed in a session now.
+    public func mayRing(_ who: DeviceIdentity, _ session: SessionID) async throws -> Bool {
+        let now = clock()
+        return try await read { view in
+            let part = try Self.part(view, who.account, session)
+            guard let user = try view.user(who.account) else { return false }
+            return self.devicesToAlert(user, part.details, to: part.machine.user, now: now).contains(who.device)
+        }
+    }
+
+    /// What a phone says of a medium to the device at its other end, if it is still there.
+    public func signalFromPhone(_ who: DeviceIdentity, _ signal: MediaSignal) { self.signal(who, signal) }
 
     /// The phone holds its registration until then; a time that is past ends it.
     public func setLease(_ who: DeviceIdentity, endsAt time: Timestamp) {

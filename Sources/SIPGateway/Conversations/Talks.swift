@@ -3,7 +3,9 @@ import Logging
 import MessagingCore
 import MessagingService
 import NIOCore
+import SDP
 import SIP
+import SIPTransport
 import SessionCore
 import Store
 
@@ -17,6 +19,11 @@ final class Talks: @unchecked Sendable {
     private unowned let phone: Phone
     private(set) var documents: [SessionID: SessionDocument] = [:]
     private var texts: [SessionID: TextTalk] = [:]
+    private(set) var calls: [SessionID: PhoneCall] = [:]
+    /// Proposals that the rules let the phone ring for; false for those that they do not, and while they are asked.
+    private var admitted: [MessageID: Bool] = [:]
+    private var early: [MediaSignal] = []
+    private var awaySince: NIODeadline?
     /// Texts that the phone has of a hand-over, by either way: none comes a second time by the other.
     private var replayed = RecentTexts()
 
@@ -41,6 +48,13 @@ final class Talks: @unchecked Sendable {
     private func resume(_ document: SessionDocument) {
         documents[document.id] = document
         texts[document.id, default: TextTalk()].resume(document, on: identity.device)
+        // A dialog does not outlive the server, and the phone's part in the media goes with it.
+        let lost = document.media.filter { MediaLine($0, in: document, on: identity.device) != nil }
+        for medium in lost where calls[document.id] == nil {
+            command("a lost call's medium") { [identity] in
+                _ = try await $0.mediumFailed(identity, document.id, medium.id)
+            }
+        }
     }
 
     /// What a page of the stream tells of sessions.
@@ -61,6 +75,8 @@ final class Talks: @unchecked Sendable {
                 }
             }
         }
+        for document in news { call(document) }
+        if !news.isEmpty { for signal in early { take(signal) } }
         return (words, withdrawn)
     }
 
@@ -70,7 +86,7 @@ final class Talks: @unchecked Sendable {
             document,
             on: identity.device,
             asksInWords: asksInWords(document),
-            isSilent: false
+            isSilent: calls[document.id] != nil
         )
         let isOver = document.state == .over
         texts[document.id] = isOver ? nil : text
@@ -79,7 +95,11 @@ final class Talks: @unchecked Sendable {
     }
 
     /// A request that wants nothing that the phone can do but text.
-    func asksInWords(_ document: SessionDocument) -> Bool { true }
+    func asksInWords(_ document: SessionDocument) -> Bool { Self.asksInWords(document, phone.abilities) }
+
+    private static func asksInWords(_ document: SessionDocument, _ abilities: Set<MediumKind>) -> Bool {
+        !document.wanted.contains(where: abilities.contains)
+    }
 
     // MARK: Hand-over
 
@@ -129,13 +149,15 @@ final class Talks: @unchecked Sendable {
     // MARK: What the phone writes
 
     /// Sends what the phone wrote: into the session that it is in with that user, or as a message.
-    func send(_ request: SendRequest) async throws -> SendAnswer {
+    ///
+    /// - Parameter abilities: what the phone can do in a call.
+    func send(_ request: SendRequest, abilities: Set<MediumKind>) async throws -> SendAnswer {
         let service = context.service
         let known = request.to.count == 1 ? try await service.liveSessions(identity) : []
         guard let receiver = request.to.first, !known.isEmpty else {
             return try await service.sendFromPhone(identity, request, in: nil)
         }
-        let place = ReplyPlace(known, to: receiver, on: identity.device) { [self] in asksInWords($0) }
+        let place = ReplyPlace(known, to: receiver, on: identity.device) { Self.asksInWords($0, abilities) }
         do {
             switch place {
             case .apart: break
@@ -176,6 +198,139 @@ final class Talks: @unchecked Sendable {
             }
         }
     }
+}
+
+// MARK: - Calls
+
+extension Talks {
+    /// The session's news for the call in it; where the phone is to ring, one begins.
+    private func call(_ document: SessionDocument) {
+        admit(document)
+        if let call = calls[document.id] {
+            call.take(document)
+            return settle(call)
+        }
+        guard CallShare(document, on: identity.device, can: phone.abilities, rings: rings).ring != nil else { return }
+        let call = PhoneCall(phone, self, session: document.id, user: document.user, state: .idle)
+        calls[document.id] = call
+        call.take(document)
+        settle(call)
+    }
+
+    /// Whether the rules let the phone ring for a proposed medium.
+    func rings(_ change: MessageID) -> Bool { admitted[change] ?? false }
+
+    private func admit(_ document: SessionDocument) {
+        guard document.state == .open else { return }
+        for change in document.pending where change.awaited.contains(document.user) && admitted[change.id] == nil {
+            if admitted.count >= Self.proposalsRemembered { admitted = [:] }
+            admitted[change.id] = false
+            Task { [service = context.service, inbox = context.inbox, identity, self] in
+                guard (try? await service.mayRing(identity, document.id)) ?? false else { return }
+                inbox.post {
+                    self.admitted[change.id] = true
+                    if let now = self.documents[document.id] { self.call(now) }
+                }
+            }
+        }
+    }
+
+    private static let proposalsRemembered = 256
+
+    /// Something for the other end of a medium of the phone. News of the medium may still be on its way.
+    func take(_ signal: MediaSignal) {
+        early.removeAll { $0 == signal }
+        if calls[signal.session]?.take(signal) ?? false { return }
+        early.append(signal)
+        if early.count > context.limits.earlySignals { early.removeFirst() }
+    }
+
+    func hasRoom(beside call: PhoneCall) -> Bool {
+        calls.values.count { $0 !== call && $0.holdsDialog } < context.limits.callsPerPhone
+    }
+
+    var holdsCalls: Bool { calls.values.contains(where: \.holdsDialog) }
+
+    /// Lets go of a call that is over.
+    func settle(_ call: PhoneCall) {
+        if !call.holdsDialog, let id = call.dialog?.id, context.dialogs[id] === call { context.dialogs[id] = nil }
+        guard call.isOver else { return }
+        call.stop()
+        if let session = call.session, calls[session] === call { calls[session] = nil }
+    }
+
+    /// The phone calls somebody, or says something in a call.
+    func received(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        if let id = try? request.dialogIDAtServer() {
+            guard let call = context.dialogs[id], call.phone === phone else {
+                transaction.respond(481)
+                return
+            }
+            call.received(transaction)
+            return settle(call)
+        }
+        guard request.method == .invite else {
+            transaction.respond(481)
+            return
+        }
+        place(transaction)
+    }
+
+    private func place(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        guard let own = (try? request.from().uri.description).flatMap({ try? Address($0) }) else {
+            transaction.respond(400)
+            return
+        }
+        guard let to = request.uriText.flatMap({ try? Address($0) }) else {
+            transaction.respond(404)
+            return
+        }
+        guard let offer = PhoneCall.description(of: request), !offer.kinds.isEmpty else {
+            transaction.respond(transaction.makeResponse(488, reason: "An offer of audio or video is needed"))
+            return
+        }
+        guard let dialog = try? Dialog(server: request, localTag: transaction.localTag, state: .early),
+            let session = try? SessionID(TimedID.make(now: context.service.now))
+        else {
+            transaction.respond(400)
+            return
+        }
+        let call = PhoneCall(phone, self, session: session, user: own, state: .placing(offer.kinds))
+        guard hasRoom(beside: call) else {
+            transaction.respond(486)
+            return
+        }
+        call.begin(transaction, dialog, offer)
+        calls[session] = call
+        var wish = SessionRequest(id: session, to: [to], subject: request.text(.subject), media: offer.kinds)
+        wish.from = own
+        call.request(wish, learning: phone.learnt(offer))
+    }
+
+    /// The session that the phone's call is in: another one than it asked for, when both called at once.
+    func move(_ call: PhoneCall, to session: SessionID) {
+        if let old = call.session, calls[old] === call { calls[old] = nil }
+        // The phone rang for it: it need not any more.
+        calls[session]?.cancel(reason: nil)
+        call.session = session
+        calls[session] = call
+    }
+
+    /// About once a second: calls of a phone that is away do not go on for ever.
+    func tick(now: NIODeadline) {
+        guard phone.record.bindings.isEmpty, !calls.isEmpty else {
+            awaySince = nil
+            return
+        }
+        let since = awaySince ?? now
+        awaySince = since
+        if now - since > .seconds(context.limits.callsAwaySeconds) { for call in calls.values { call.phoneIsGone() } }
+    }
+
+    /// The server shuts down: phones are told, as far as they can be.
+    func end() { for call in calls.values { call.bye(reason: nil) } }
 }
 
 extension TextTalk {

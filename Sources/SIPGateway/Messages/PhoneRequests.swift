@@ -18,13 +18,26 @@ enum PhoneRequests {
         sequence: UInt32,
         tag: String
     ) -> SIPMessage {
-        var request = SIPMessage(method: .message, uri: binding.contact.uri.description)
+        request(.message, to: binding, from: from, own: own, callID: callID, sequence: sequence, tag: tag)
+    }
+
+    /// A request to a phone outside of a dialog.
+    static func request(
+        _ method: SIPMethod,
+        to binding: Binding,
+        from: Address,
+        own: Address,
+        callID: String,
+        sequence: UInt32,
+        tag: String
+    ) -> SIPMessage {
+        var request = SIPMessage(method: method, uri: binding.contact.uri.description)
         request.append(.maxForwards, "70")
         for route in binding.path { request.append(.route, route.description) }
         request.append(.from, "<\(from)>;tag=\(tag)")
         request.append(.to, "<\(own)>")
         request.append(.callID, callID)
-        request.append(.cSeq, "\(sequence) MESSAGE")
+        request.append(.cSeq, "\(sequence) \(method)")
         return request
     }
 

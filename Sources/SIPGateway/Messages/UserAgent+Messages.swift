@@ -74,11 +74,12 @@ extension UserAgent {
             markRead(identity, ids)
         case .send(let request, let isCPIM):
             let talks = phones[identity]?.talks
+            let abilities = phones[identity]?.abilities ?? []
             Task { [service = context.service] in
                 let result: Result<SendAnswer, any Error>
                 do {
                     if let talks {
-                        result = .success(try await talks.send(request))
+                        result = .success(try await talks.send(request, abilities: abilities))
                     } else {
                         result = .success(try await service.sendFromPhone(identity, request, in: nil))
                     }

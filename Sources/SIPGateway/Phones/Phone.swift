@@ -4,8 +4,10 @@ import Logging
 import MessagingCore
 import MessagingService
 import NIOCore
+import SDP
 import SIP
 import SIPTransport
+import SessionCore
 import Store
 
 /// One SIP phone that is registered: its bindings, its stream of the mailbox, and what is on its way to it.
@@ -59,6 +61,14 @@ final class Phone: DeviceLink, @unchecked Sendable {
         )
         reported = RecentReports(capacity: limits.reportsRemembered)
     }
+
+    /// What it can do in a call.
+    var abilities: Set<MediumKind> {
+        Set([MediumKind.audio, .video].filter { capabilities.features.contains($0.rawValue) })
+    }
+
+    /// Nothing is left of it: no registration, and no call that goes on without one for a while.
+    var isGone: Bool { record.bindings.isEmpty && !talks.holdsCalls }
 
     var takesCPIM: Bool { capabilities.features.contains(PhoneAbilities.cpim) }
     var isOpen: Bool { session != nil }
@@ -178,6 +188,21 @@ final class Phone: DeviceLink, @unchecked Sendable {
         changeDevice(change)
     }
 
+    /// What it describes, it can do.
+    func learn(_ description: SessionDescription) {
+        if let change = learnt(description) { changeDevice(change) }
+    }
+
+    /// As above, for who sees to it that the change is known before something else is asked; nil when it is.
+    func learnt(_ description: SessionDescription) -> DeviceChange? {
+        let new = description.kinds.filter { !abilities.contains($0) }
+        guard !new.isEmpty else { return nil }
+        capabilities.features += new.map(\.rawValue)
+        var change = DeviceChange()
+        change.capabilities = capabilities
+        return change
+    }
+
     private func changeDevice(_ change: DeviceChange) {
         Task { [service = context.service, identity, logger = context.logger] in
             do {
@@ -193,6 +218,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         expire(now: now)
         session?.tick()
         subscriptions.tick(now: now)
+        talks.tick(now: now)
     }
 
     // MARK: The stream
@@ -236,6 +262,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
     private func take(_ found: StreamReading.Reading) {
         let (words, withdrawn) = talks.take(found.sessions)
         for id in withdrawn { queue.withdraw(id) }
+        if let signal = found.signal { talks.take(signal) }
         var steps = talks.fresh(found.steps)
         let place = if case .mark? = steps.last { steps.count - 1 } else { steps.count }
         steps.insert(contentsOf: words.map { .word($0) }, at: place)

@@ -24,11 +24,21 @@ struct PhoneFeatures: Hashable, Sendable {
         features += Self.known.filter { name in
             contact.parameters.first(name).map { $0.value?.lowercased() != "false" } ?? false
         }
+        // What makes calls is not said by most of those that do.
+        if !features.contains("audio"), Self.takesCalls(contact, request) { features.append("audio") }
+        // A phone that once offered video can.
+        if before.features.contains("video"), !features.contains("video") { features.append("video") }
         let takesCPIM = before.features.contains(PhoneAbilities.cpim) || Self.saysCPIM(contact, request)
         if takesCPIM { features.append(PhoneAbilities.cpim) }
         capabilities = PhoneAbilities.plain
         capabilities.features = features
         capabilities.maximumMessageBytes = PhoneAbilities.textBytes(isDatagram: isDatagram, isCPIM: takesCPIM)
+    }
+
+    private static func takesCalls(_ contact: NameAddress, _ request: SIPMessage) -> Bool {
+        guard contact.parameters.first("audio") == nil else { return false }
+        let methods = (try? request.list(.allow, as: Token.self)) ?? []
+        return methods.isEmpty || methods.contains { $0.text == SIPMethod.invite.rawValue }
     }
 
     /// An Accept with `message/cpim`, or a service tag of CPM (RCC.07, section 2.6.1.1).

@@ -1,0 +1,71 @@
+import ClientWire
+import MessagingCore
+import SDP
+import SessionCore
+
+/// What two devices say to each other of the media between them: the `payload` of a signal.
+enum MediaPayload: Hashable, Sendable {
+    /// An answer or an offer.
+    enum Kind: String, Hashable, Sendable {
+        case offer
+        case answer
+    }
+
+    /// With an offer: the media by the names (`mid`) that the description has for them.
+    case description(Kind, SessionDescription, names: [String: MediumID])
+    /// This end knows of nothing agreed: whoever makes the offers is to begin anew.
+    case ask
+    /// This end cannot, and why, for a person.
+    case refused(String)
+
+    /// Reads what another device sent; nil for what is not understood, such as a candidate on its own.
+    init?(_ value: JSONValue) {
+        guard case .object(let fields) = value else { return nil }
+        if case .bool(true)? = fields["ask"] {
+            self = .ask
+            return
+        }
+        if case .text(let reason)? = fields["refused"] {
+            self = .refused(reason)
+            return
+        }
+        guard case .object(let described)? = fields["description"], case .text(let type)? = described["type"],
+            let kind = Kind(rawValue: type), case .text(let text)? = described["sdp"],
+            let description = try? SessionDescription(parsing: Array(text.utf8), limits: .signalled)
+        else { return nil }
+        var names: [String: MediumID] = [:]
+        if case .object(let given)? = fields["names"] {
+            for (name, value) in given {
+                guard case .integer(let number) = value, let number = Int32(exactly: number) else { continue }
+                names[name] = MediumID(rawValue: number)
+            }
+        }
+        self = .description(kind, description, names: names)
+    }
+
+    /// As it travels.
+    var value: JSONValue {
+        switch self {
+        case .ask: return .object(["ask": .bool(true)])
+        case .refused(let reason): return .object(["refused": .text(reason)])
+        case .description(let kind, let description, let names):
+            var fields: [String: JSONValue] = [
+                "description": .object(["type": .text(kind.rawValue), "sdp": .text(description.text)])
+            ]
+            if kind == .offer { fields["names"] = .object(names.mapValues { .integer(Int64($0.rawValue)) }) }
+            return .object(fields)
+        }
+    }
+}
+
+extension SDPLimits {
+    /// What phones and browsers describe of a call.
+    static let signalled: SDPLimits = {
+        var limits = SDPLimits()
+        limits.maximumBytes = 64 << 10
+        limits.maximumLineBytes = 4096
+        limits.maximumLines = 2000
+        limits.maximumMedia = 32
+        return limits
+    }()
+}

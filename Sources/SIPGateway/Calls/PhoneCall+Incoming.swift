@@ -1,0 +1,260 @@
+import ClientWire
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SIPTransport
+import SessionCore
+import Store
+
+/// INVITE from the phone, the first one and what comes within the dialog.
+extension PhoneCall {
+    /// The phone's own call.
+    func begin(_ transaction: ServerTransaction, _ dialog: Dialog, _ offer: SessionDescription) {
+        link = .incoming(transaction)
+        self.dialog = dialog
+        context.dialogs[dialog.id] = self
+        perform(exchange.phoneOffered(offer, isAdmitted: false, now: .now()))
+    }
+
+    /// Asks for the session; 180 once something rings there.
+    func request(_ wish: SessionRequest, learning change: DeviceChange?) {
+        let identity = phone.identity
+        Task { [service = context.service, inbox = context.inbox, self] in
+            let result: Result<SessionDocument, any Error>
+            do {
+                if let change { _ = try await service.changeDevice(identity, identity.device, change) }
+                result = .success(try await service.request(identity, wish))
+            } catch {
+                result = .failure(error)
+            }
+            inbox.post { self.requested(result) }
+        }
+    }
+
+    private func requested(_ result: Result<SessionDocument, any Error>) {
+        switch result {
+        case .failure(let error):
+            let refusal = error as? Refusal ?? Refusal(.internalError, "")
+            let status: SIPStatus = refusal.code == .tooMany || refusal.code == .conflict ? 486 : refusal.sipStatus
+            refuse(status, reason: nil)
+            control = CallControl()
+        case .success(let document):
+            if document.id != session { talks.move(self, to: document.id) }
+            // Taken back meanwhile.
+            if control.state == .leaving { perform([CallControl.Action.leave]) }
+            if case .incoming(let transaction) = link, document.state == .calling { ringing(transaction) }
+            take(talks.documents[document.id] ?? document)
+        }
+        talks.settle(self)
+    }
+
+    private func ringing(_ transaction: ServerTransaction) {
+        guard !transaction.isAnswered else { return }
+        var response = transaction.makeResponse(180)
+        response.copyRecordRoute(from: transaction.request)
+        response.append(.contact, context.contact(transaction.flow))
+        transaction.respond(response)
+    }
+
+    /// The answer to whatever the phone offered.
+    func answer(_ description: SessionDescription) {
+        if let number = unacknowledged {
+            unacknowledged = nil
+            return acknowledge(number, description)
+        }
+        guard case .incoming(let transaction) = link else { return }
+        link = .standing
+        dialog?.confirm()
+        succeed(transaction, description)
+    }
+
+    /// A 2xx, said again until its ACK comes.
+    private func succeed(_ transaction: ServerTransaction, _ description: SessionDescription?) {
+        let request = transaction.request
+        var response = transaction.makeResponse(200)
+        response.copyRecordRoute(from: request)
+        response.append(.contact, context.contact(transaction.flow))
+        response.append(.allow, UserAgent.methods.map(\.rawValue).joined(separator: ", "))
+        response.append(.supported, "timer, replaces")
+        let seconds = context.limits.sessionTimerSeconds
+        let offer = try? SessionTimer.negotiate(request, minimum: SessionTimer.absoluteMinimum, preferred: seconds)
+        if case .use(let value, let requiresTimer)? = offer {
+            response.append(.sessionExpires, value.description)
+            if requiresTimer { response.append(.require, "timer") }
+            timer.agreed(value, isRequester: false, now: .now())
+        }
+        if let description { response.set(description) }
+        transaction.respond(response)
+        guard request.method == .invite, let number = try? request.cSeq().number else { return }
+        success = (SuccessRetransmission(sequence: number, now: .now()), transaction, response)
+    }
+
+    func acknowledged(_ request: SIPMessage) {
+        guard let number = try? request.cSeq().number else { return }
+        success?.machine.acknowledged(sequence: number)
+        if success?.machine.state == .acknowledged {
+            success = nil
+            perform(exchange.unblocked(.now()))
+        }
+        arm()
+    }
+
+    func refuse(_ status: SIPStatus, reason: String?) {
+        guard case .incoming(let transaction) = link else { return }
+        link = .ended
+        dialog?.terminate()
+        var response = transaction.makeResponse(status, reason: reason)
+        if status == 503 { response.append(.retryAfter, "5") }
+        transaction.respond(response)
+    }
+
+    /// The phone takes its call back.
+    func cancelled(_ transaction: ServerTransaction) {
+        transaction.respond(487)
+        guard case .incoming(let own) = link, own === transaction else { return }
+        link = .ended
+        dialog?.terminate()
+        perform(control.phoneLeft())
+        talks.settle(self)
+    }
+
+    // MARK: Within the dialog
+
+    func received(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        switch (try? dialog?.received(request: request)) ?? .noDialog {
+        case .noDialog:
+            transaction.respond(481)
+            return
+        case .outOfOrder:
+            transaction.respond(500)
+            return
+        case .accept: break
+        }
+        switch request.method {
+        case .bye: hungUp(transaction)
+        case .invite: changes(transaction)
+        case .update: updates(transaction)
+        default: transaction.respond(405)
+        }
+        arm()
+    }
+
+    private func hungUp(_ transaction: ServerTransaction) {
+        transaction.respond(200)
+        if case .incoming(let own) = link { own.respond(487) }
+        link = .ended
+        dialog?.terminate()
+        timer.stop()
+        success = nil
+        mediaDue = nil
+        perform(control.phoneLeft())
+    }
+
+    private func changes(_ transaction: ServerTransaction) {
+        guard case .standing = link else {
+            transaction.respond(491)
+            return
+        }
+        switch gate.receivedInvite() {
+        case .requestPending:
+            transaction.respond(491)
+            return
+        case .retryLater: return later(transaction)
+        case .accept: break
+        }
+        defer { gate.finished(succeeded: true) }
+        guard exchange.phase == .idle || exchange.phase == .blocked else {
+            transaction.respond(491)
+            return
+        }
+        try? dialog?.refreshTarget(from: transaction.request)
+        change(transaction)
+    }
+
+    private func later(_ transaction: ServerTransaction) {
+        var response = transaction.makeResponse(500)
+        response.append(.retryAfter, "\(Int.random(in: 0...10))")
+        transaction.respond(response)
+    }
+
+    private func updates(_ transaction: ServerTransaction) {
+        guard case .standing = link else {
+            transaction.respond(491)
+            return
+        }
+        switch gate.receivedUpdate(hasOffer: transaction.request.bodyLength > 0) {
+        case .requestPending:
+            transaction.respond(491)
+            return
+        case .retryLater: return later(transaction)
+        case .accept: break
+        }
+        if gate.pending == .remoteUpdate { gate.finished(succeeded: true) }
+        try? dialog?.refreshTarget(from: transaction.request)
+        guard transaction.request.bodyLength > 0 else { return succeed(transaction, nil) }
+        guard exchange.phase == .idle || exchange.phase == .blocked else {
+            transaction.respond(491)
+            return
+        }
+        change(transaction)
+    }
+
+    /// What the phone changes is answered at once; that it holds, or goes on, is said in the session.
+    private func change(_ transaction: ServerTransaction) {
+        guard transaction.request.bodyLength > 0 else { return succeed(transaction, exchange.current()) }
+        guard let offer = Self.description(of: transaction.request) else {
+            transaction.respond(488)
+            return
+        }
+        let before = exchange.heldByPhone
+        let (answer, actions) = exchange.phoneChanges(offer, now: .now())
+        succeed(transaction, answer)
+        let now = exchange.heldByPhone
+        for medium in now.subtracting(before) { propose(.hold, medium) }
+        for medium in before.subtracting(now) { propose(.resume, medium) }
+        perform(actions)
+    }
+
+    /// On the state of the media that is now: what changed meanwhile has nothing to do with it.
+    private func propose(_ change: MediaRequest.Change, _ medium: MediumID) {
+        guard let session else { return }
+        let identity = phone.identity
+        let id = MessageID(stored: RandomText.token(24))
+        talks.command("a phone's \(change.rawValue)") { service in
+            for _ in 1...3 {
+                let revision = try await service.session(identity, session).revision
+                let request = MediaRequest(id: id, revision: revision, change: change, medium: medium)
+                do {
+                    _ = try await service.propose(identity, session, request)
+                    return
+                } catch let refusal as Refusal where refusal.code == .stale {
+                    continue
+                }
+            }
+        }
+    }
+}
+
+/// Ids that carry the time of their making: UUIDs of version 7 (RFC 9562).
+enum TimedID {
+    static func make(now: MessagingCore.Timestamp) -> String {
+        let time = UInt64(max(0, now.rawValue))
+        let high = time << 16 | 0x7000 | UInt64.random(in: 0...0xFFF)
+        let low = 1 << 63 | UInt64.random(in: 0..<(1 << 62))
+        let digits = pad(high) + pad(low)
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(index) { text.append("-") }
+            text.append(digit)
+        }
+        return text
+    }
+
+    private static func pad(_ value: UInt64) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+}

@@ -1,0 +1,259 @@
+import ClientWire
+import Logging
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SIPTransport
+import SessionCore
+import Store
+
+/// A phone's call in one session: the dialog with the phone on one side, the session on the other.
+///
+/// `@unchecked Sendable`: touched on the gateway's loop alone.
+final class PhoneCall: @unchecked Sendable {
+    /// The dialog with the phone, as far as it is.
+    enum Link {
+        case none
+        /// The phone's INVITE waits for its answer.
+        case incoming(ServerTransaction)
+        /// Our INVITE waits for its answer.
+        case outgoing(ClientTransaction)
+        /// Our INVITE is cancelled: an answer that comes all the same is ended with this reason.
+        case cancelled(reason: String?)
+        case standing
+        case ended
+    }
+
+    let context: GatewayContext
+    unowned let phone: Phone
+    unowned let talks: Talks
+    /// Nil until the session of a phone's own call is made.
+    var session: SessionID?
+    var control: CallControl
+    var exchange: MediaExchange
+    var link = Link.none
+    var dialogs: DialogSet?
+    var dialog: Dialog?
+    var gate = ModificationGate()
+    var timer = SessionTimer()
+    /// Our 2xx until its ACK comes, and what it answers.
+    var success: (machine: SuccessRetransmission, transaction: ServerTransaction, response: SIPMessage)?
+    /// The phone's 2xx with an offer that waits for its ACK: the number of our INVITE.
+    var unacknowledged: UInt32?
+    /// The last ACK, which a repeated 2xx gets again.
+    var acknowledgement: SIPMessage?
+    var blockedUntil: NIODeadline?
+    var mediaDue: NIODeadline?
+    private var alarm: Scheduled<Void>?
+    private var alarmTime: NIODeadline?
+    let tag = RandomText.token(12)
+
+    init(_ phone: Phone, _ talks: Talks, session: SessionID?, user: Address, state: CallControl.State) {
+        context = phone.context
+        self.phone = phone
+        self.talks = talks
+        self.session = session
+        control = CallControl(state: state)
+        let address = phone.target(now: .now())?.flow.local.ipAddress ?? "127.0.0.1"
+        exchange = MediaExchange(user: user, address: address, number: UInt64.random(in: 1...UInt64(Int32.max)))
+    }
+
+    /// Nothing is left of it, on either side.
+    var isOver: Bool {
+        switch (control.state, link) {
+        case (.idle, .none), (.idle, .ended), (.declined, .ended): true
+        default: false
+        }
+    }
+
+    var holdsDialog: Bool {
+        switch link {
+        case .incoming, .outgoing, .standing: true
+        case .none, .cancelled, .ended: false
+        }
+    }
+
+    // MARK: What the session says
+
+    func take(_ document: SessionDocument) {
+        let share = CallShare(document, on: phone.identity.device, can: phone.abilities, rings: talks.rings)
+        perform(control.take(share))
+        switch control.state {
+        case .placing, .ringing, .answering, .standing: perform(exchange.set(share.lines, now: .now()))
+        case .idle, .leaving, .declined: break
+        }
+        arm()
+    }
+
+    /// - Returns: whether it concerns a medium of this call.
+    func take(_ signal: MediaSignal) -> Bool {
+        guard let line = exchange.lines.first(where: { $0.isAddressed(by: signal) }) else { return false }
+        guard let payload = MediaPayload(signal.payload) else { return true }
+        perform(exchange.take(payload, from: line, now: .now()))
+        arm()
+        return true
+    }
+
+    // MARK: What follows
+
+    func perform(_ actions: [CallControl.Action]) {
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: CallControl.Action) {
+        let identity = phone.identity
+        switch action {
+        case .ring(let kinds): ring(kinds)
+        case .cancel(let reason): cancel(reason: reason)
+        case .answerPhone: break  // The exchange does, as soon as it has something to say.
+        case .refusePhone(let status, let reason): refuse(status, reason: reason)
+        case .bye(let reason): bye(reason: reason)
+        case .accept(let kinds):
+            mediaDue = .now() + .seconds(context.limits.mediaSeconds)
+            ask("accept") { try await $0.accept(identity, $1, AcceptRequest(media: kinds)) }
+        case .reject: ask("reject") { try await $0.reject(identity, $1) }
+        case .ignore: ask("ignore") { try await $0.ignore(identity, $1) }
+        case .consent(let id, let accepts):
+            if accepts { mediaDue = .now() + .seconds(context.limits.mediaSeconds) }
+            ask("consent") { try await $0.answer(identity, $1, id, MediaAnswer(accept: accepts)) }
+        case .path(let ids, let isConnected):
+            for id in ids { ask("path") { try await $0.path(identity, $1, id, PathReport(connected: isConnected)) } }
+        case .fail(let media):
+            for medium in media { ask("medium") { try await $0.mediumFailed(identity, $1, medium) } }
+        case .leave: leave()
+        }
+    }
+
+    func perform(_ actions: [MediaExchange.Action]) {
+        for action in actions {
+            switch action {
+            case .fetch: invite(nil)
+            case .offer(let description): invite(description)
+            case .answer(let description): answer(description)
+            case .signal(let line, let payload): say(line, payload)
+            case .agreed(let line):
+                if let move = line.move { perform([CallControl.Action.path([move], true)]) }
+            case .failed(let medium):
+                let move = exchange.lines.first { $0.medium == medium }?.move
+                perform([move.map { CallControl.Action.path([$0], false) } ?? .fail([medium])])
+            }
+        }
+    }
+
+    private func say(_ line: MediaLine, _ payload: MediaPayload) {
+        guard let session else { return }
+        let signal = MediaSignal(
+            session: session,
+            medium: line.medium,
+            generation: line.own,
+            to: line.peer.user,
+            toGeneration: line.theirs,
+            payload: payload.value
+        )
+        context.service.signalFromPhone(phone.identity, signal)
+    }
+
+    /// A command in the session. What it says of the session is heard at once; refused, the phone is told.
+    private func ask(
+        _ name: String,
+        _ body: @escaping @Sendable (MessagingService, SessionID) async throws -> SessionDocument
+    ) {
+        guard let session else { return }
+        Task { [service = context.service, inbox = context.inbox, self] in
+            do {
+                _ = try await body(service, session)
+            } catch {
+                let code = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
+                self.context.logger.debug("a phone's \(name) was refused", metadata: ["code": "\(code)"])
+                guard name == "accept" || name == "consent" else { return }
+                inbox.post {
+                    self.perform(self.control.serverRefused())
+                    self.talks.settle(self)
+                }
+            }
+        }
+    }
+
+    /// The phone is out of it. With other devices of its user in the session only its own part ends.
+    private func leave() {
+        guard let session else { return }
+        let identity = phone.identity
+        talks.command("a phone's leaving") { service in
+            let document = try await service.session(identity, session)
+            guard document.state != .over else { return }
+            let legs = document.legs.filter { $0.state != .draining }
+            let others = legs.contains { $0.device != identity.device }
+            let isHere = document.state != .open || legs.contains { $0.device == identity.device }
+            guard others || !isHere else {
+                _ = try await service.leave(identity, session)
+                return
+            }
+            for medium in document.media where MediaLine(medium, in: document, on: identity.device) != nil {
+                _ = try await service.mediumFailed(identity, session, medium.id)
+            }
+            guard let leg = legs.last(where: { $0.device == identity.device }) else { return }
+            _ = try await service.step(identity, session, LegStep(leg.generation, .closed))
+        }
+    }
+
+    // MARK: Time
+
+    /// Looks at the earliest of all deadlines.
+    func arm() {
+        let times = [success?.machine.deadline, timer.deadline, exchange.deadline, blockedUntil, mediaDue]
+        let next = times.compactMap(\.self).min()
+        guard next != alarmTime else { return }
+        alarm?.cancel()
+        alarmTime = next
+        alarm = next.map { time in
+            context.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in self?.timeReached() }
+        }
+    }
+
+    private func timeReached() {
+        alarmTime = nil
+        let now = NIODeadline.now()
+        if var success, success.machine.deadline.map({ $0 <= now }) ?? false {
+            let action = success.machine.timeReached(now)
+            self.success = action == .end ? nil : success
+            switch action {
+            case .resend: success.transaction.respond(success.response)
+            case .end: phoneIsGone()
+            case .none: break
+            }
+        }
+        if timer.deadline.map({ $0 <= now }) ?? false {
+            switch timer.timeReached(now) {
+            case .refresh: refresh()
+            case .end: phoneIsGone()
+            case .none: break
+            }
+        }
+        if let blockedUntil, blockedUntil <= now {
+            self.blockedUntil = nil
+            perform(exchange.unblocked(now))
+        }
+        if let mediaDue, mediaDue <= now {
+            self.mediaDue = nil
+            perform(control.timeReached())
+        }
+        if exchange.deadline.map({ $0 <= now }) ?? false { perform(exchange.timeReached(now)) }
+        talks.settle(self)
+        arm()
+    }
+
+    /// The phone does not answer any more.
+    func phoneIsGone() {
+        bye(reason: nil)
+        perform(control.phoneLeft())
+        talks.settle(self)
+    }
+
+    func stop() {
+        alarm?.cancel()
+        alarm = nil
+        alarmTime = nil
+    }
+}
