@@ -205,7 +205,9 @@ public struct Participation: Hashable, Sendable, Codable {
     /// A device proposes a change.
     /// - Throws: ``Refusal`` `conflict` when the device has no live leg, and not the medium either.
     public mutating func propose(_ proposal: MediaProposal, from device: DeviceID) throws(Refusal) -> [Effect] {
-        guard control(of: device) != nil || holds(device, what: proposal.change) else { throw Refusal(.conflict, "this device is not in the session") }
+        guard control(of: device) != nil || holds(device, what: proposal.change) else {
+            throw Refusal(.conflict, "this device is not in the session")
+        }
         return [.send(.propose(proposal))]
     }
 
