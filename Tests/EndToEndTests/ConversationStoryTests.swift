@@ -61,6 +61,7 @@ struct ConversationStoryTests {
         try await laptop.said("from the mobile")
         try laptop.type("back")
         try await pda.said("back")
+        try await laptop.said("back")
         #expect(laptop.said.map(\.ordinal) == Array(1...5))
         #expect(pda.said.map(\.text) == laptop.said.map(\.text))
 
