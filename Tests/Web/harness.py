@@ -51,6 +51,8 @@ class Demo:
         self.process = subprocess.Popen(
             [PROGRAM, "demo", "--folder", self.folder.name, "--port", str(self.port),
              "--providers", str(self.providers), *web],
+            # The demo of two gives Bob a video from the sources; tests of one provider begin with empty files.
+            cwd=ROOT if self.providers > 1 else None,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,

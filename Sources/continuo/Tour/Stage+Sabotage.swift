@@ -49,8 +49,6 @@ extension Stage {
         _ = try await alice.putAvailability(availability)
     }
 
-    func keepReadingQuiet() async throws { try await change { $0.tellDisplayed = false } }
-
     func showNoDevices() async throws { try await change { $0.tellDevices = .nothing } }
 
     private func change(_ change: (inout AccountSettings) -> Void) async throws {
