@@ -11,7 +11,7 @@ struct SimulationTests {
 
     private static var seeds: Range<UInt64> {
         if let one = environment["SIMULATION_SEED"].flatMap(UInt64.init) { return one..<one + 1 }
-        return 1..<1 + (environment["SIMULATION_SEEDS"].flatMap(UInt64.init) ?? 1000)
+        return 1..<1 + (environment["SIMULATION_SEEDS"].flatMap(UInt64.init) ?? 2000)
     }
 
     @Test("nothing is lost, doubled or reordered; one acceptance; alerts end; legs, media and order agree")

@@ -158,6 +158,16 @@ class Messages(BrowserTest):
         mobile.get_by_role("button", name="Sent").click()
         expect(mobile.locator(".box-list.sent a").first).to_contain_text("Second")
 
+    def test_an_open_menu_stays_open_when_the_message_moves_on(self):
+        bobs, alices = self.open("bob-laptop"), self.open("alice-laptop")
+        send(bobs, ALICE, text="Seen?")
+        conversation(bobs, "Seen?").click()
+        bubble(bobs, "Seen?").get_by_label("More about").click()
+        expect(bobs.get_by_role("button", name="Delete everywhere")).to_be_visible()
+        conversation(alices, "Seen?").click()
+        expect(bubble(bobs, "Seen?")).to_contain_text("Read")
+        expect(bobs.get_by_role("button", name="Delete everywhere")).to_be_visible()
+
 
 class Pages(BrowserTest):
     def test_the_policy_is_strict_and_only_the_demo_is_framed(self):

@@ -156,7 +156,7 @@ export class VirtualList {
         this.resized.unobserve(held.element);
         held.element.remove();
         list.insertBefore(element, before);
-        if (hadFocus) focus(element);
+        carry(held.element, element, hadFocus ? focused : null);
       } else {
         list.insertBefore(element, before);
       }
@@ -218,6 +218,28 @@ export class VirtualList {
     }
     return this.shown.get(key)?.element ?? null;
   }
+}
+
+/**
+ * A menu that a person has opened stays open, and the keyboard where it was, when an entry is drawn anew. Whoever has chosen
+ * from the menu goes on from the entry.
+ * @param {HTMLElement} old
+ * @param {HTMLElement} drawn
+ * @param {Element | null} focused
+ */
+function carry(old, drawn, focused) {
+  const menus = drawn.querySelectorAll("details");
+  let isAtMenu = false;
+  for (const [index, one] of [...old.querySelectorAll("details")].entries()) {
+    const summary = one.querySelector("summary");
+    const hasChosen = one.contains(focused) && focused !== summary;
+    if (one.open && !hasChosen && menus[index]) menus[index].open = true;
+    if (focused !== null && focused === summary && menus[index]) {
+      menus[index].querySelector("summary")?.focus({ preventScroll: true });
+      isAtMenu = true;
+    }
+  }
+  if (focused && !isAtMenu) focus(drawn);
 }
 
 /** @param {HTMLElement} element */
