@@ -15,6 +15,8 @@ final class GatewayContext {
     var stack: SIPStack?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
+    /// Dialogs that were, for who would replace one of them.
+    var endedDialogs: EndedDialogs
 
     var limits: SIPGatewayLimits { configuration.limits }
 
@@ -29,6 +31,7 @@ final class GatewayContext {
         self.logger = logger
         self.eventLoop = eventLoop
         inbox = LoopInbox(eventLoop)
+        endedDialogs = EndedDialogs(capacity: configuration.limits.dialogsRemembered)
     }
 
     /// Where a peer on this flow reaches us.

@@ -24,6 +24,8 @@ struct MediaLine: Hashable, Sendable {
     var sender: Address?
     /// The change that brings it onto this phone, until its path runs.
     var move: MessageID?
+    /// Whether the other end is being moved there, until its path runs.
+    var isTheirMove = false
 
     /// What signals of both ends are addressed by.
     func isAddressed(by signal: MediaSignal) -> Bool {
@@ -168,7 +170,8 @@ extension MediaLine {
             offers: document.user < other,
             held: Set(medium.held),
             sender: medium.sender,
-            move: own.move
+            move: own.move,
+            isTheirMove: theirs.move != nil
         )
     }
 }
