@@ -25,7 +25,6 @@ struct CallMachineTests {
         end: SessionEnd? = nil,
         elsewhere: CallShare.Elsewhere? = nil,
         awaited: [MessageID: MediumKind] = [:],
-        isProposing: Bool = false,
         crowded: [MediumID] = []
     ) throws -> CallShare {
         var share = CallShare(try TextTalkTests.document(state), on: 2, can: [.audio])
@@ -33,7 +32,6 @@ struct CallMachineTests {
         share.end = end
         share.elsewhere = elsewhere
         share.awaited = awaited
-        share.isProposing = isProposing
         share.crowded = crowded
         if hasMedia { share.lines = [try ExchangeTests.line(offers: true)] }
         return share
@@ -135,11 +133,12 @@ struct CallMachineTests {
                 actions: [.crowded([1])]
             ),
             Step(before: .placing([.audio]), share: try share(.calling), after: .placing([.audio]), actions: []),
+            // Somebody took the call; whether with its media, another provider says later.
             Step(
                 before: .placing([.audio]),
-                share: try share(.open, isProposing: true),
+                share: try share(.open),
                 after: .placing([.audio]),
-                actions: []
+                actions: [.awaitMedia]
             ),
             Step(
                 before: .placing([.audio]),
@@ -152,12 +151,6 @@ struct CallMachineTests {
                 share: try share(.open, awaited: [change: .audio]),
                 after: .placing([.audio]),
                 actions: [.consent(change, true)]
-            ),
-            Step(
-                before: .placing([.audio]),
-                share: try share(.open),
-                after: .idle,
-                actions: [.refusePhone(488, reason: "Answered in writing")]
             ),
         ]
             + (try [
@@ -235,7 +228,11 @@ struct CallMachineTests {
         }
         control = CallControl(state: before)
         let timed = control.timeReached()
-        #expect(timed == (before == .answering || before == .taking ? [.bye(reason: nil), .leave] : []))
+        switch before {
+        case .answering, .taking: #expect(timed == [.bye(reason: nil), .leave])
+        case .placing: #expect(timed == [.refusePhone(488, reason: "Answered in writing")])
+        case .idle, .ringing, .standing, .leaving, .declined: #expect(timed == [])
+        }
         control = CallControl(state: before)
         let late = control.serverRefused()
         #expect(late == (before == .answering ? [.bye(reason: CallShare.Elsewhere.answered.reason)] : []))

@@ -47,6 +47,8 @@ struct CallControl: Hashable, Sendable {
         case consent(MessageID, Bool)
         case path([MessageID], Bool)
         case fail([MediumID])
+        /// The media that were called for have to come within a time.
+        case awaitMedia
         /// Several others are in these media: what a phone can do nothing with, unless it is over soon.
         case crowded([MediumID])
         /// The phone is out of it: it leaves, or with other devices in the session only its part ends.
@@ -107,9 +109,8 @@ struct CallControl: Hashable, Sendable {
             .sorted { $0.description < $1.description }
         consented.formUnion(wanted)
         if !wanted.isEmpty { return wanted.map { .consent($0, true) } }
-        guard !share.isProposing, consented.isEmpty else { return [] }
-        state = .idle
-        return [.refusePhone(488, reason: "Answered in writing")]
+        // Another provider's word on them comes after its word that somebody took the call.
+        return [.awaitMedia]
     }
 
     private mutating func taking(_ share: CallShare) -> [Action] {
@@ -187,9 +188,15 @@ struct CallControl: Hashable, Sendable {
 
     /// No medium came in time, of the phone's answer or of what it takes over.
     mutating func timeReached() -> [Action] {
-        guard state == .answering || state == .taking else { return [] }
-        state = .leaving
-        return [.bye(reason: nil), .leave]
+        switch state {
+        case .answering, .taking:
+            state = .leaving
+            return [.bye(reason: nil), .leave]
+        case .placing:
+            state = .idle
+            return [.refusePhone(488, reason: "Answered in writing")]
+        case .idle, .ringing, .standing, .leaving, .declined: return []
+        }
     }
 }
 

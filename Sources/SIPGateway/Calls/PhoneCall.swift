@@ -161,6 +161,7 @@ final class PhoneCall: @unchecked Sendable {
         case .fail(let media):
             if case .incoming = link { refusal = 488 }
             for medium in media { ask("medium") { try await $0.mediumFailed(identity, $1, medium) } }
+        case .awaitMedia: mediaDue = mediaDue ?? .now() + .seconds(context.limits.mediaSeconds)
         case .crowded: crowdedUntil = crowdedUntil ?? .now() + .seconds(context.limits.crowdedSeconds)
         case .leave: leave()
         }
