@@ -104,6 +104,61 @@ struct AttackTests {
         try await provider.stop()
     }
 
+    @Test("Whatever stands in Replaces, Refer-To and Target-Dialog: refused, nothing moves, nobody else notices")
+    func movesByGarbage() async throws {
+        let house = try await Household.start()
+        let (callID, own) = (try house.answer.callID(), Provider.address(of: house.hallAccount))
+        let (to, from) = (try house.answer.to().tag ?? "", try house.answer.from().tag ?? "")
+        let mallory = try await house.provider.person("mallory")
+        let phone = try await TestPhone.make(try await house.provider.phone(of: mallory), at: house.provider, .tcp)
+        try await phone.register()
+        var random = SystemRandomNumberGenerator()
+        let pieces = [
+            callID, to, from, "\(house.session)", "continuo", "leg1", "device1", ";to-tag=", ";from-tag=",
+            ";local-tag=",
+            ";remote-tag=", ";early-only", "=", ";", ",", "\"", "<", ">", "%00", "%", "@", "leg-1", "leg99999999999",
+            String(repeating: "a", count: 3000), "sip:", "sips:", "alice@example.org", ";gr", ";gr=",
+            "urn:continuo:device:",
+            "2147483648", "?Replaces=", "?Replaces=x%3Bto-tag%3D1", "\u{e9}", " ",
+        ]
+        for _ in 0..<150 {
+            let value = (0..<Int.random(in: 0...7, using: &random)).compactMap { _ in pieces.randomElement() }.joined()
+            let taken = try await phone.call("sip:bob@example.org") { $0.append(.replaces, value) }
+            #expect((400..<700).contains(Int(taken.status?.rawValue ?? 0)), "\(value)")
+            let named = try await phone.ask(.refer, to: "sip:bob@example.org", target: "sip:bob@example.org") {
+                $0.append(.referTo, own)
+                $0.append(.targetDialog, value)
+            }
+            #expect((400..<700).contains(Int(named.status?.rawValue ?? 0)), "\(value)")
+            let aimed = try await phone.ask(.refer, to: "sip:bob@example.org", target: "sip:bob@example.org") {
+                $0.append(.referTo, value)
+                $0.append(.targetDialog, "\(callID);local-tag=\(from);remote-tag=\(to)")
+            }
+            #expect((400..<700).contains(Int(aimed.status?.rawValue ?? 0)), "\(value)")
+        }
+        // As somebody else, whose call it is.
+        for method in [SIPMethod.invite, .refer, .subscribe] {
+            let answer = try await phone.ask(method, to: "sip:bob@example.org", target: "sip:bob@example.org") {
+                $0.set(.from, "<sip:alice@example.org>;tag=\(from)")
+                $0.append(.replaces, "\(callID);to-tag=\(to);from-tag=\(from)")
+                $0.append(.referTo, own)
+                $0.append(.targetDialog, "\(callID);local-tag=\(from);remote-tag=\(to)")
+                $0.append(.event, "dialog")
+            }
+            #expect(answer.status == 403, "\(method)")
+        }
+        // Nor by whoever knows the dialog and no password.
+        let stranger = try await Guesser.connect(to: house.provider.addresses[.udp])
+        #expect(Set(try await stranger.shapes(.refer, of: ["alice", "nobody"])).count == 1)
+        try await stranger.close()
+        #expect(try await house.isStill(on: house.deskAccount))
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        #expect(try await house.take(try house.replaces()).status == 200)
+        #expect(try await house.isOn(house.hallAccount))
+        try await phone.close()
+        try await house.stop()
+    }
+
     @Test("Garbage ends the connection that it came on, and no other", arguments: [SIPTransportKind.tcp, .ws, .tls])
     func garbage(transport: SIPTransportKind) async throws {
         let files = transport == .tls ? try await SelfSigned.make() : nil

@@ -232,15 +232,8 @@ struct MovedCallTests {
         #expect(try await eventually { other.hears(400) > 0.8 && desk.hears(900) > 0.8 })
         let id = try #require(try await provider.service.sessions(alice.identity).sessions.first?.id)
         _ = try await watcher.watch("dialog")
-        let replaces: @Sendable () async throws -> String? = {
-            guard let last = try await watcher.received(.notify).last,
-                let dialog = try DialogInfo(parsing: Array(buffer: last.body)).dialogs.first,
-                let callID = dialog.callID, let local = dialog.localTag, let remote = dialog.remoteTag
-            else { return nil }
-            return "\(callID);to-tag=\(remote);from-tag=\(local)"
-        }
-        #expect(try await eventually { try await replaces() != nil })
-        hall.call("sip:bob@example.org", replaces: try await replaces())
+        #expect(try await eventually { try await watcher.watchedDialog(on: first) != nil })
+        hall.call("sip:bob@example.org", replaces: try await watcher.watchedDialog(on: first))
         #expect(try await hall.waits("call") { $0.state == "CONFIRMED" }, "\(hall.output)")
         #expect(try await desk.sees("CALL_CLOSED"))
         #expect(
@@ -260,6 +253,66 @@ struct MovedCallTests {
         #expect(other.count("CALL_CLOSED") == 0)
         try await watcher.close()
         try await provider.stop()
+    }
+}
+
+extension MovedCallTests {
+    @Test(
+        "liblinphone calls, hands its call on to a baresip by REFER, and takes it back by INVITE with Replaces",
+        .enabled(if: ForeignClient.hasLinphone, "liblinphone is not installed")
+    )
+    func linphone() async throws {
+        let provider = try await Provider.start(algorithms: [.md5])
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let (first, second) = (try await provider.phone(of: alice), try await provider.phone(of: alice))
+        let desk = try ForeignClient(.linphone, first, transport: "tcp", port: provider.port(.tcp))
+        defer { desk.end() }
+        #expect(try await desk.waits("registration") { $0.state == "ok" }, "\(desk.output)")
+        let hall = try await BaresipPhone.start(second, at: provider, tone: 1500, answers: true)
+        defer { hall.end() }
+        let other = try await BaresipPhone.start(
+            try await provider.phone(of: bob),
+            at: provider,
+            tone: 900,
+            answers: true
+        )
+        defer { other.end() }
+        let watcher = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
+        try await watcher.register(parameters: ";audio=\"FALSE\"")
+        _ = try await watcher.watch("dialog")
+        try await provider.isAble(bob)
+        desk.call("sip:bob@example.org")
+        #expect(try await desk.waits("call") { $0.state == "running" }, "\(desk.output)")
+        #expect(try await eventually(within: 40) { other.hears(700) > 0.8 }, "\(other.recorded)")
+        #expect(try await eventually(within: 40) { desk.hears(900) > 0.8 }, "\(desk.output)")
+        desk.refer(to: Provider.address(of: second))
+        #expect(try await hall.sees("CALL_ESTABLISHED"), "\(desk.output)")
+        #expect(try await eventually(within: 40) { other.hears(1500) > 0.8 && hall.hears(900) > 0.8 })
+        #expect(try await desk.waits("call") { $0.state == "ended" }, "\(desk.output)")
+        #expect(try await desk.waits("transfer") { $0.status == 200 }, "\(desk.output)")
+        #expect(try await eventually { try await watcher.watchedDialog(on: second) != nil })
+        desk.call("sip:bob@example.org", replaces: try await watcher.watchedDialog(on: second))
+        #expect(try await hall.sees("CALL_CLOSED"), "\(desk.output)")
+        #expect(try await eventually(within: 40) { other.hears(700) > 0.8 }, "\(other.recorded)")
+        #expect(try await eventually(within: 40) { desk.hears(900) > 0.8 }, "\(desk.output)")
+        #expect(other.count("CALL_CLOSED") == 0)
+        try await watcher.close()
+        try await provider.stop()
+    }
+}
+
+extension TestPhone {
+    /// What the last NOTIFY says of the dialog of a device, as Replaces names it; nil while it has none.
+    func watchedDialog(on phone: PhoneAnswer) async throws -> String? {
+        guard let last = try await received(.notify).last else { return nil }
+        let dialog = try DialogInfo(parsing: Array(buffer: last.body)).dialogs.first {
+            $0.state == .confirmed
+                && $0.local?.target == "sip:alice@example.org;gr=urn:continuo:device:\(phone.device.id.rawValue)"
+        }
+        guard let dialog, let callID = dialog.callID, let local = dialog.localTag, let remote = dialog.remoteTag else {
+            return nil
+        }
+        return "\(callID);to-tag=\(remote);from-tag=\(local)"
     }
 }
 

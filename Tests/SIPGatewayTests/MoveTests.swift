@@ -438,6 +438,102 @@ struct ReferTests {
     }
 }
 
+/// Moves that cross with something else.
+@Suite("Moves under fire", .timeLimit(.minutes(3)))
+struct MoveRaceTests {
+    @Test("Taken back while the other end has not answered: the call stays, and the other end is told where it goes on")
+    func takenBack() async throws {
+        let house = try await Household.start()
+        try await house.bobs.rings(true)
+        let replaces = try house.replaces()
+        async let answer = house.take(replaces)
+        #expect(
+            try await eventually {
+                try await house.provider.service.session(house.alice.identity, house.session).pending.count == 1
+            }
+        )
+        try await house.hall.takeBack()
+        #expect(try await answer.status == 487)
+        try await house.bobs.rings(false)
+        #expect(try await eventually { try await house.isStill(on: house.deskAccount) })
+        #expect(try await eventually { try await house.heardByBob() == 40000 })
+        #expect(try await house.desk.received(.bye).isEmpty)
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        // It can be taken after that.
+        #expect(try await house.take(replaces).status == 200)
+        #expect(try await house.isOn(house.hallAccount))
+        try await house.stop()
+    }
+
+    @Test("The other end's phone changes something at the same moment: 491, and once more after a while")
+    func glare() async throws {
+        let house = try await Household.start()
+        try await house.bobs.answer([491])
+        #expect(try await house.take(try house.replaces()).status == 200)
+        #expect(try await house.isOn(house.hallAccount))
+        #expect(try await eventually { try await house.heardByBob() == 41000 })
+        #expect(try await house.hall.received(.bye).isEmpty)
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        try await house.stop()
+    }
+
+    @Test("The other side hangs up while the target rings: a 200 that crosses the CANCEL is acknowledged and ended")
+    func late() async throws {
+        let house = try await Household.start()
+        try await house.hall.rings(true)
+        try await house.hall.takesCancelledCalls()
+        #expect(try await house.refer(Provider.address(of: house.hallAccount)) == 202)
+        #expect(try await eventually { try await house.hall.received(.invite).count == 1 })
+        let call = try #require(try await house.bobs.received(.invite).first)
+        #expect(try await house.bobs.reply(call, .bye).status == 200)
+        #expect(try await eventually { try await house.hall.received(.bye).count == 1 })
+        #expect(try await house.hall.received(.cancel).count == 1)
+        #expect(try await house.hall.received(.ack).count >= 1)
+        #expect(try await eventually { try await house.desk.fragments() == [100, 487] })
+        #expect(try await eventually { try await house.desk.received(.bye).count == 1 })
+        #expect(
+            try await eventually {
+                try await house.provider.service.session(house.alice.identity, house.session).state == .over
+            }
+        )
+        try await house.stop()
+    }
+
+    @Test("Nobody answers in time: the news say so, the target rings no more, and the call stays")
+    func slow() async throws {
+        let house = try await Household.start { $0.moveSeconds = 1 }
+        try await house.hall.rings(true)
+        #expect(try await house.refer(Provider.address(of: house.hallAccount)) == 202)
+        #expect(try await eventually { try await house.desk.fragments() == [100, 480] })
+        #expect(try await eventually { try await house.hall.received(.cancel).count == 1 })
+        #expect(try await eventually { try await house.isStill(on: house.deskAccount) })
+        #expect(try await house.desk.received(.bye).isEmpty)
+        try await house.stop()
+    }
+
+    @Test("Pulled and pushed in the same moment, by many requests at once: one moves it, once")
+    func both() async throws {
+        let house = try await Household.start()
+        let replaces = try house.replaces()
+        let target = Provider.address(of: house.hallAccount)
+        async let taken = house.take(replaces).status
+        let referred = try await withThrowingTaskGroup(of: SIPStatus?.self) { group in
+            for _ in 1...10 { group.addTask { try await house.refer(target) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        let answer = try await taken
+        #expect(answer == 200 || answer == 488 || answer == 491)
+        #expect(referred.allSatisfy { [202, 481, 491, 500].contains($0) }, "\(referred)")
+        #expect(try await house.isOn(house.hallAccount))
+        #expect(try await eventually { try await house.desk.received(.bye).count == 1 })
+        #expect(try await eventually { try await house.heardByBob() == 41000 })
+        let document = try await house.provider.service.session(house.alice.identity, house.session)
+        #expect(document.pending.isEmpty && document.media.count == 1)
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        try await house.stop()
+    }
+}
+
 extension TestPhone {
     /// A request in the dialog of a call that this phone took.
     func reply(

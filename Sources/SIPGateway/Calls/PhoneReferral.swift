@@ -61,7 +61,10 @@ final class PhoneReferral: @unchecked Sendable {
 
     func tick(now: NIODeadline) {
         guard !isOver else { return }
-        if due <= now { return finish(referral?.timedOut ?? .failed(480)) }
+        if due <= now {
+            withdraw()
+            return finish(referral?.timedOut ?? .failed(480))
+        }
         guard case .user(let address)? = referral?.goal, !isAsking else { return }
         isAsking = true
         let identity = talks.identity
@@ -70,6 +73,16 @@ final class PhoneReferral: @unchecked Sendable {
             inbox.post {
                 self.isAsking = false
                 if case .gone(let end) = state, let outcome = self.referral?.take(end) { self.finish(outcome) }
+            }
+        }
+    }
+
+    /// Whoever would take it now comes too late.
+    private func withdraw() {
+        guard case .device(_, let moves)? = referral?.goal else { return }
+        talks.command("a hand-over that took too long") { [identity = talks.identity, session] service in
+            for move in moves.keys {
+                _ = try await service.path(identity, session, move, PathReport(connected: false))
             }
         }
     }

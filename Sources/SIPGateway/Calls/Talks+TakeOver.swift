@@ -140,6 +140,8 @@ extension PhoneCall {
     private func taken(_ result: Result<HandOver, any Error>) {
         isTaking = false
         switch result {
+        // It was on its way here already, pushed in the same moment: that is what the phone has now.
+        case .failure where control.state == .standing: break
         case .failure(let error):
             refuse((error as? Refusal ?? Refusal(.internalError, "")).handOverStatus, reason: nil)
             control = CallControl()

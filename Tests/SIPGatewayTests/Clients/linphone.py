@@ -1,13 +1,16 @@
-"""liblinphone as a phone that has no screen: registers, writes, reads, watches.
+"""liblinphone as a phone that has no screen: registers, writes, reads, watches, and calls with a tone for a voice.
 
 Its library is driven directly, because only so can it be told to use CPIM and to mark a message as read.
 """
 
 import ctypes
+import math
 import os
+import struct
 import sys
 import tempfile
 import time
+import wave
 
 from client import commands, tell
 
@@ -110,7 +113,35 @@ def on_state(message, state):
          state=names[state] if state < len(names) else str(state))
 
 
+@ctypes.CFUNCTYPE(None, pointer, pointer, integer, ctypes.c_char_p)
+def on_call(_, call, state, ___):
+    global current
+    names = {1: "incoming", 7: "connected", 8: "running", 13: "failed", 14: "ended"}
+    if state == 1:
+        waiting.append(call)
+    if state in (1, 3):
+        current = call
+    tell("call", state=names.get(state, str(state)))
+
+
+@ctypes.CFUNCTYPE(None, pointer, pointer, integer)
+def on_transfer(_, __, state):
+    tell("transfer", status={7: 200, 13: 400}.get(state, 100))
+
+
+current = None
+waiting = []
+heard = home + "/heard.wav"
+with wave.open(home + "/tone.wav", "wb") as tone:
+    tone.setnchannels(1)
+    tone.setsampwidth(2)
+    tone.setframerate(8000)
+    samples = [int(9000 * math.sin(2 * math.pi * 700 * at / 8000)) for at in range(8000 * 60)]
+    tone.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+
 callbacks = linphone.factory_create_core_cbs(factory)
+linphone.core_cbs_set_call_state_changed(callbacks, on_call)
+linphone.core_cbs_set_transfer_state_changed(callbacks, on_transfer)
 linphone.core_cbs_set_account_registration_state_changed(callbacks, on_account)
 linphone.core_cbs_set_message_received(callbacks, on_message)
 linphone.core_cbs_set_is_composing_received(callbacks, on_composing)
@@ -118,6 +149,9 @@ linphone.core_cbs_set_notify_received(callbacks, on_notify)
 linphone.core_add_callbacks(core, callbacks)
 sent = linphone.factory_create_chat_message_cbs(factory)
 linphone.chat_message_cbs_set_msg_state_changed(sent, on_state)
+linphone.core_set_use_files(core, 1)
+linphone.core_set_play_file(core, home + "/tone.wav")
+linphone.core_set_record_file(core, heard)
 linphone.core_start(core)
 own = linphone.core_get_default_account(core)
 parameters = linphone.account_params_clone(linphone.account_get_params(own))
@@ -145,6 +179,18 @@ def do(command):
                 core, linphone.factory_create_address(factory, account["address"]), command["package"], 300
             )
             linphone.event_send_subscribe(event, None)
+        case "call":
+            parameters = linphone.core_create_call_params(core, None)
+            linphone.call_params_enable_video(parameters, False)
+            if "replaces" in command:
+                linphone.call_params_add_custom_header(parameters, "Replaces", command["replaces"])
+            address = linphone.factory_create_address(factory, command["to"])
+            tell("recording", text=heard)
+            linphone.core_invite_address_with_params(core, address, parameters)
+        case "refer":
+            linphone.call_transfer_to(current, linphone.factory_create_address(factory, command["to"]))
+        case "hangup":
+            linphone.call_terminate(current)
         case "end":
             linphone.core_stop(core)
             os._exit(0)
@@ -152,6 +198,9 @@ def do(command):
 
 while True:
     linphone.core_iterate(core)
+    while waiting:
+        tell("recording", text=heard)
+        linphone.call_accept(waiting.pop())
     for command in commands():
         do(command)
     time.sleep(0.02)

@@ -180,7 +180,8 @@ final class BaresipPhone: Sendable {
         func number(_ at: Int, _ count: Int) -> Int {
             (0..<count).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
         }
-        let (channels, rate) = (max(1, number(22, 2)), number(24, 4))
+        // Some write the head of the file at its end: until then it is as the codec has it.
+        let (channels, rate) = (max(1, number(22, 2)), number(24, 4) == 0 ? 8000 : number(24, 4))
         var samples: [Double] = []
         var index = 44
         while index + 1 < bytes.count {

@@ -22,6 +22,9 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     /// Calls that it lets ring.
     private var ringing: [ServerTransaction] = []
     private var letsRing = false
+    /// Takes a call that is cancelled: its answer and the CANCEL have crossed.
+    private var takesLate = false
+    private var asked: ClientTransaction?
     /// Where it wants its media.
     private var mediaPort = 40000
     private let callID = RandomText.token(16)
@@ -109,7 +112,8 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
 
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
         requests.append(cancel)
-        transaction.respond(487)
+        ringing.removeAll { $0 === transaction }
+        if takesLate { take(transaction) } else { transaction.respond(487) }
     }
 
     private func take(_ transaction: ServerTransaction) {
@@ -131,6 +135,11 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     }
 
     func hears(at port: Int) async throws { try await loop.submit { self.mediaPort = port }.get() }
+
+    func takesCancelledCalls() async throws { try await loop.submit { self.takesLate = true }.get() }
+
+    /// Takes its last request back.
+    func takeBack() async throws { try await loop.submit { self.asked?.cancel(reason: nil) }.get() }
 
     /// What the next requests are answered with; 200 behind them.
     func answer(_ statuses: [SIPStatus]) async throws { try await loop.submit { self.answers = statuses }.get() }
@@ -230,7 +239,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
         let promise = loop.makePromise(of: SIPMessage.self)
         loop.execute {
             guard let stack = self.stack else { return promise.fail(NotInTime()) }
-            stack.send(build(self), to: .destinations([self.server])) { _, event in
+            self.asked = stack.send(build(self), to: .destinations([self.server])) { _, event in
                 switch event {
                 case .response(let response):
                     if response.status?.isFinal ?? false { promise.succeed(response) }

@@ -1,0 +1,149 @@
+import ClientWire
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SIPTransport
+import SessionCore
+import Store
+
+/// Calls of the phone, one for each session that it has media in, or rings for.
+extension Talks {
+    /// The session's news for the call in it; where the phone is to ring, one begins.
+    func call(_ document: SessionDocument) {
+        admit(document)
+        if let call = calls[document.id] {
+            call.take(document)
+            return settle(call)
+        }
+        guard CallShare(document, on: identity.device, can: phone.abilities, rings: rings).ring != nil else { return }
+        let call = PhoneCall(phone, self, session: document.id, user: document.user, state: .idle)
+        calls[document.id] = call
+        call.take(document)
+        settle(call)
+    }
+
+    /// Whether the rules let the phone ring for a proposed medium.
+    func rings(_ change: MessageID) -> Bool { admitted[change] ?? false }
+
+    private func admit(_ document: SessionDocument) {
+        guard document.state == .open else { return }
+        for change in document.pending where change.awaited.contains(document.user) && admitted[change.id] == nil {
+            if admitted.count >= Self.proposalsRemembered { admitted = [:] }
+            admitted[change.id] = false
+            Task { [service = context.service, identity, self] in
+                guard (try? await service.mayRing(identity, document.id)) ?? false else { return }
+                self.post {
+                    self.admitted[change.id] = true
+                    if let now = self.documents[document.id] { self.call(now) }
+                }
+            }
+        }
+    }
+
+    private static let proposalsRemembered = 256
+
+    /// Something for the other end of a medium of the phone. News of the medium may still be on its way.
+    func take(_ signal: MediaSignal) {
+        early.removeAll { $0 == signal }
+        if calls[signal.session]?.take(signal) ?? false { return }
+        early.append(signal)
+        if early.count > context.limits.earlySignals { early.removeFirst() }
+    }
+
+    func hasRoom(beside call: PhoneCall) -> Bool {
+        calls.values.count { $0 !== call && $0.holdsDialog } < context.limits.callsPerPhone
+    }
+
+    var holdsCalls: Bool { calls.values.contains(where: \.holdsDialog) || !referrals.isEmpty }
+
+    /// Lets go of a call that is over.
+    func settle(_ call: PhoneCall) {
+        if !call.holdsDialog, let id = call.dialog?.id, context.dialogs[id] === call {
+            context.dialogs[id] = nil
+            context.endedDialogs.insert(id, of: identity.account)
+        }
+        call.settleLeg()
+        guard call.isOver else { return }
+        call.stop()
+        guard let session = call.session, calls[session] === call else { return }
+        calls[session] = nil
+        if documents[session]?.hasLeg(identity.device) ?? false { quiet.insert(session) }
+    }
+
+    /// The phone calls somebody, or says something in a call.
+    func received(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        if let id = try? request.dialogIDAtServer() {
+            guard let call = context.dialogs[id], call.phone === phone else {
+                transaction.respond(481)
+                return
+            }
+            call.received(transaction)
+            return settle(call)
+        }
+        switch request.method {
+        case .invite where request.contains(.replaces): takeOver(transaction)
+        case .invite: place(transaction)
+        case .refer: refer(transaction)
+        default: transaction.respond(481)
+        }
+    }
+
+    private func place(_ transaction: ServerTransaction) {
+        let request = transaction.request
+        guard let own = (try? request.from().uri.description).flatMap({ try? Address($0) }) else {
+            transaction.respond(400)
+            return
+        }
+        guard let to = request.uriText.flatMap({ try? Address($0) }) else {
+            transaction.respond(404)
+            return
+        }
+        guard let offer = PhoneCall.description(of: request), !offer.kinds.isEmpty else {
+            transaction.respond(transaction.makeResponse(488, reason: "An offer of audio or video is needed"))
+            return
+        }
+        guard let dialog = try? Dialog(server: request, localTag: transaction.localTag, state: .early),
+            let session = try? SessionID(TimedID.make(now: context.service.now))
+        else {
+            transaction.respond(400)
+            return
+        }
+        let call = PhoneCall(phone, self, session: session, user: own, state: .placing(offer.kinds))
+        guard hasRoom(beside: call) else {
+            transaction.respond(486)
+            return
+        }
+        call.begin(transaction, dialog, offer)
+        calls[session] = call
+        var wish = SessionRequest(id: session, to: [to], subject: request.text(.subject), media: offer.kinds)
+        wish.from = own
+        call.request(wish, learning: phone.learnt(offer))
+    }
+
+    /// The session that the phone's call is in: another one than it asked for, when both called at once.
+    func move(_ call: PhoneCall, to session: SessionID) {
+        if let old = call.session, calls[old] === call { calls[old] = nil }
+        // The phone rang for it: it need not any more.
+        calls[session]?.cancel(reason: nil)
+        call.session = session
+        calls[session] = call
+    }
+
+    /// About once a second: calls of a phone that is away do not go on for ever.
+    func tick(now: NIODeadline) {
+        for referral in referrals.values { referral.tick(now: now) }
+        guard phone.record.bindings.isEmpty, !calls.isEmpty else {
+            awaySince = nil
+            return
+        }
+        let since = awaySince ?? now
+        awaySince = since
+        if now - since > .seconds(context.limits.callsAwaySeconds) { for call in calls.values { call.phoneIsGone() } }
+    }
+
+    /// The server shuts down: phones are told, as far as they can be.
+    func end() { for call in calls.values { call.bye(reason: nil) } }
+}
