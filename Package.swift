@@ -168,7 +168,7 @@ let serverLibraries: [Target] = [
         "SIPGateway",
         [
             "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
-            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ]
     ),
     target(

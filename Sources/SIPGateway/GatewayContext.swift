@@ -13,6 +13,8 @@ final class GatewayContext {
     let inbox: LoopInbox
     /// Set once, before the first request.
     var stack: SIPStack?
+    /// What carries media between phones and browsers; set once, before the first request, if there is one.
+    var relay: MediaRelay?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
 

@@ -36,6 +36,9 @@ public struct SIPGatewayConfiguration: Sendable {
     /// The realm of the digest (RFC 3261, section 22.1).
     public var realm: String
     public var certificate: Certificate?
+    /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for calls between phones and browsers;
+    /// without one these are refused.
+    public var relay: (host: String, port: Int)?
     public var limits: SIPGatewayLimits
 
     /// A gateway with these doors.

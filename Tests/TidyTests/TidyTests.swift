@@ -61,7 +61,8 @@ struct TidyTests {
         ],
         "SIPGateway": [
             "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
-            "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL",
+            "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix",
+            "NIOSSL",
             "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [

@@ -15,14 +15,25 @@ enum MediaPayload: Hashable, Sendable {
     case description(Kind, SessionDescription, names: [String: MediumID])
     /// This end knows of nothing agreed: whoever makes the offers is to begin anew.
     case ask
-    /// This end cannot, and why, for a person.
+    /// This end cannot, and why: a code, or words for a person.
     case refused(String)
+    /// This end takes nothing but what is protected, as browsers do: the offer is to be made again like that.
+    case needsProtection
+
+    /// A phone and a browser have no path without a relay, and none is there.
+    static let noRelay = "no-relay"
+    /// The relay did not do its part.
+    static let relayFailed = "relay-failed"
 
     /// Reads what another device sent; nil for what is not understood, such as a candidate on its own.
     init?(_ value: JSONValue) {
         guard case .object(let fields) = value else { return nil }
         if case .bool(true)? = fields["ask"] {
             self = .ask
+            return
+        }
+        if case .text("webrtc")? = fields["needs"] {
+            self = .needsProtection
             return
         }
         if case .text(let reason)? = fields["refused"] {
@@ -47,6 +58,7 @@ enum MediaPayload: Hashable, Sendable {
     var value: JSONValue {
         switch self {
         case .ask: return .object(["ask": .bool(true)])
+        case .needsProtection: return .object(["needs": .text("webrtc")])
         case .refused(let reason): return .object(["refused": .text(reason)])
         case .description(let kind, let description, let names):
             var fields: [String: JSONValue] = [

@@ -133,7 +133,11 @@ export class Peer {
     this.timer = window.setTimeout(() => this.sayOffer(), offerEvery);
   }
 
-  /** @param {{description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean}} payload */
+  /**
+   * @param {{
+   *   description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean, needs?: string, refused?: string,
+   * }} payload
+   */
   take(payload) {
     if (payload.ask) {
       this.begin();
@@ -150,6 +154,11 @@ export class Peer {
         return;
       }
       if (this.offers) return;
+      if (!/^a=fingerprint:/m.test(description.sdp ?? "")) {
+        // A phone's, with nothing to protect it: browsers do not take that.
+        if (this.first) this.owner.send(this.first, { needs: "webrtc" });
+        return;
+      }
       const origin = /^o=\S+ (\S+)/m.exec(description.sdp ?? "")?.[1] ?? "";
       if (this.origin !== "" && this.origin !== origin) this.renew();
       this.origin = origin;
