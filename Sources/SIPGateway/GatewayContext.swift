@@ -1,3 +1,5 @@
+import ClientWire
+import FoundationEssentials
 import Logging
 import MessagingService
 import NIOCore
@@ -18,6 +20,8 @@ final class GatewayContext {
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
 
+    private var lastFrame: (bytes: [UInt8], frame: ServerFrame)?
+
     var limits: SIPGatewayLimits { configuration.limits }
 
     init(
@@ -31,6 +35,14 @@ final class GatewayContext {
         self.logger = logger
         self.eventLoop = eventLoop
         inbox = LoopInbox(eventLoop)
+    }
+
+    /// Reads a frame of a device's stream; the phones of one user get the same one after another.
+    func decode(_ bytes: [UInt8]) throws -> ServerFrame {
+        if let lastFrame, lastFrame.bytes == bytes { return lastFrame.frame }
+        let frame = try StrictJSON.decode(ServerFrame.self, from: Data(bytes))
+        lastFrame = (bytes, frame)
+        return frame
     }
 
     /// Where a peer on this flow reaches us.

@@ -71,6 +71,8 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var messagesInHand = 16
     /// Credentials that are being looked up.
     public var lookupsInHand = 1024
+    /// How long what was read of a registered phone counts: its password, and the addresses of its account.
+    public var recordSeconds: Int64 = 30
     /// Changes read ahead for one phone, and their bytes.
     public var windowItems = 64
     public var windowBytes = 256 << 10

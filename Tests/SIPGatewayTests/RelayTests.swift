@@ -150,7 +150,7 @@ struct RelayTests {
         #expect(media.mediaID == "m1")
         let names = Set(media.attributes.map(\.name))
         #expect(names.isSuperset(of: ["ice-ufrag", "ice-pwd", "candidate", "fingerprint", "setup"]))
-        #expect(offered?.origin.sessionID == "7")
+        #expect(offered?.origin?.sessionID == "7")
         await #expect(throws: MediaRelay.Failure.self) {
             try await relay.ask(RelayCommand(call: "unknown", work: .answer(from: .browser, description)))
         }
