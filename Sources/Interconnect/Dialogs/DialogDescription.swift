@@ -29,12 +29,26 @@ struct DialogDescription {
         case pending
     }
 
+    private struct Opened {
+        let offer: SessionDescription
+        let slot: Int
+        let role: SetupRole
+        let other: ConversationPath
+        /// They say what they said last.
+        let repeated: SessionDescription?
+    }
+
+    /// More media in an offer are not acceptable: slots are never given up.
+    static let slotsMaximum = 64
+
     private let ends: Ends
     private let origin: Origin
     private var exchange = OfferAnswerExchange()
     private var gate = ModificationGate()
     /// What our open offer calls this end.
     private var offered: MSRPURI?
+    /// Their offer, until it is answered.
+    private var opened: Opened?
     private(set) var path: Path?
     /// Whether the other side wants no texts for now.
     private(set) var isHeld = false
@@ -80,18 +94,28 @@ struct DialogDescription {
     // MARK: Our offers
 
     /// Opens an INVITE of ours; nil while one is open, whosever it is.
-    /// - Parameter keeping: the path is to stay as it is.
-    mutating func invite(_ setup: SetupRole, keeping: Bool) throws -> [UInt8]? {
+    /// - Parameters:
+    ///   - keeping: the path is to stay as it is.
+    ///   - beside: puts other media into the offer.
+    mutating func invite(
+        _ setup: SetupRole,
+        keeping: Bool,
+        beside: (inout SessionDescription) -> Void = { _ in }
+    ) throws -> [UInt8]? {
         guard gate.beginInvite() else { return nil }
         do {
-            return try offer(setup, keeping: keeping)
+            return try offer(setup, keeping: keeping, beside)
         } catch {
             gate.finished(succeeded: false)
             throw error
         }
     }
 
-    private mutating func offer(_ setup: SetupRole, keeping: Bool) throws -> [UInt8] {
+    private mutating func offer(
+        _ setup: SetupRole,
+        keeping: Bool,
+        _ beside: (inout SessionDescription) -> Void
+    ) throws -> [UInt8] {
         let end: (local: MSRPURI, medium: MediaAcceptance)
         if keeping, let path {
             end = (path.local, ends.again(path.local, .activePassive))
@@ -113,6 +137,7 @@ struct DialogDescription {
         } else {
             description = SessionDescription(origin: origin, media: [medium])
         }
+        beside(&description)
         let next = try exchange.sendOffer(description)
         offered = end.local
         return next.bytes
@@ -151,28 +176,46 @@ struct DialogDescription {
         (try? SessionDescription(parsing: offer)).flatMap(choice) != nil
     }
 
-    /// An INVITE of theirs, with an offer.
-    /// - Returns: the answer, and whether texts take another path from now on.
+    /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
+    /// - Returns: its media, each standing for itself.
     /// - Throws: ``Problem``.
-    mutating func invited(_ offer: [UInt8]) throws -> (answer: [UInt8], isMoved: Bool) {
+    mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
+        guard let offer = try? SessionDescription(parsing: offer), offer.media.count <= Self.slotsMaximum,
+            let (slot, role, other) = Self.choice(offer), let step = try? exchange.receiveOffer(offer)
+        else {
+            gate.finished(succeeded: false)
+            throw Problem.notAcceptable
+        }
+        var repeated: SessionDescription?
+        if case .repeatAnswer(let answer) = step { repeated = answer }
+        opened = Opened(offer: offer, slot: slot, role: role, other: other, repeated: repeated)
+        return offer.withSelfContainedMedia.media
+    }
+
+    /// Answers it.
+    /// - Parameter beside: how media beside the texts are taken, by slot; the rest is refused in its place.
+    /// - Returns: the answer, and whether texts take another path from now on.
+    /// - Throws: ``Problem/notAcceptable``.
+    mutating func answer(
+        beside: (SessionDescription) -> [Int: MediaAcceptance] = { _ in [:] }
+    ) throws -> (answer: [UInt8], isMoved: Bool) {
+        guard let open = opened.take() else { throw Problem.notAcceptable }
         defer { gate.finished(succeeded: true) }
-        guard let offer = try? SessionDescription(parsing: offer), let (slot, role, other) = Self.choice(offer),
-            let step = try? exchange.receiveOffer(offer)
-        else { throw Problem.notAcceptable }
         do {
-            if case .repeatAnswer(let answer) = step {
-                return (try exchange.sendAnswer(answer).local.bytes, false)
+            let taken = beside(open.offer)
+            if let repeated = open.repeated, taken.isEmpty {
+                return (try exchange.sendAnswer(repeated).local.bytes, false)
             }
             let end: (local: MSRPURI, medium: MediaAcceptance)
-            if let path, path.other.path == other.path {
-                end = (path.local, ends.again(path.local, role))
+            if let path, path.other.path == open.other.path {
+                end = (path.local, ends.again(path.local, open.role))
             } else {
-                end = try ends.make(role)
+                end = try ends.make(open.role)
             }
-            var decisions: [MediaAcceptance?] = offer.media.map { _ in nil }
-            decisions[slot] = end.medium
-            let answer = try SessionDescription(answering: offer, origin: origin, decisions: decisions)
+            var decisions = open.offer.media.indices.map { taken[$0] }
+            decisions[open.slot] = end.medium
+            let answer = try SessionDescription(answering: open.offer, origin: origin, decisions: decisions)
             let agreement = try exchange.sendAnswer(answer)
             return (agreement.local.bytes, try settle(agreement, end.local))
         } catch {
@@ -181,11 +224,26 @@ struct DialogDescription {
         }
     }
 
+    /// Their INVITE was taken back.
+    mutating func withdraw() {
+        guard opened.take() != nil else { return }
+        gate.finished(succeeded: false)
+        try? exchange.withdraw()
+    }
+
+    /// What the other side says of its media now, each standing for itself.
+    var remote: [MediaDescription] { exchange.agreement?.remote.withSelfContainedMedia.media ?? [] }
+
+    /// What both sides say.
+    var agreed: (local: SessionDescription, remote: SessionDescription)? {
+        exchange.agreement.map { ($0.local, $0.remote) }
+    }
+
     /// An INVITE of theirs without an offer: ours goes into the 2xx, and the answer comes with the ACK.
-    mutating func invitedToOffer() throws -> [UInt8] {
+    mutating func invitedToOffer(beside: (inout SessionDescription) -> Void = { _ in }) throws -> [UInt8] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
         do {
-            return try offer(.activePassive, keeping: true)
+            return try offer(.activePassive, keeping: true, beside)
         } catch {
             gate.finished(succeeded: false)
             throw Problem.notAcceptable

@@ -122,7 +122,7 @@ extension Answering {
             other: context.sender
         )
         if let live = interconnect.dialog(key), try await live.adopt(request, offer) { return }
-        let details = SessionDetails(asking: key, request.message, context)
+        let details = SessionDetails(asking: key, request.message, context, wanted: PeerMedia.wanted(offer))
         guard
             let live = interconnect.begin(key, .guest, details.conversation, peer, running, at: request.address)
         else { return request.respond(503, headers: [(.retryAfter, "5")]) }
@@ -143,14 +143,15 @@ extension Answering {
 
 extension SessionDetails {
     /// What an INVITE says of a conversation.
-    init(asking key: LiveDialog.Key, _ request: SIPMessage, _ context: IncomingContext) {
+    init(asking key: LiveDialog.Key, _ request: SIPMessage, _ context: IncomingContext, wanted: [MediumKind]) {
         let subject = request.text(.subject).map { String($0.prefix(InterconnectLimits.subjectCharacters)) }
         self.init(
             creator: key.other,
             invited: [key.own],
             conversation: context.conversation ?? MessagingService.conversation(of: [key.own, key.other]),
             subject: subject?.isEmpty == false ? subject : nil,
-            started: context.now
+            started: context.now,
+            wanted: wanted
         )
     }
 }

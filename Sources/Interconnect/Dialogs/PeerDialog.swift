@@ -59,6 +59,7 @@ struct PeerDialog: Sendable, Hashable {
         case disconnected(connects: Bool)
         /// How our offer of a new path ended; `delay` is how long to wait before the next.
         case offerRefused(SIPStatus, delay: TimeAmount)
+        case media(PeerMedia.Input)
         case clock
     }
 
@@ -76,6 +77,7 @@ struct PeerDialog: Sendable, Hashable {
         case offer
         /// Our side is told that the other one is gone.
         case lose
+        case media(PeerMedia.Action)
     }
 
     /// How long a conversation may be without a path for its texts.
@@ -87,26 +89,31 @@ struct PeerDialog: Sendable, Hashable {
     /// Both users, in order.
     private let users: [Address]
     private(set) var phase: Phase
+    /// Voice and video, while it is open.
+    var media: PeerMedia
 
-    init(_ role: Role, between users: [Address]) {
+    /// - Parameter name: makes the names of changes that the other side proposes.
+    init(_ role: Role, of own: Address, with other: Address, name: String) {
         self.role = role
-        self.users = users.sorted()
+        users = [own, other].sorted()
         phase = role == .host ? .calling(isWanted: true, isHeard: false) : .ringing(isWithdrawn: false)
+        let board = role == .host ? MediaBoard.told(0, [], []) : .kept(MediaDescription())
+        media = PeerMedia(own: own, other: other, name: name, board: board)
     }
 
     /// One that was open before a restart: its path is gone.
-    init(resuming role: Role, between users: [Address], now: NIODeadline) {
-        self.init(role, between: users)
+    init(resuming role: Role, of own: Address, with other: Address, name: String, now: NIODeadline) {
+        self.init(role, of: own, with: other, name: name)
         phase = .open(.lost(repair: now, until: now + Self.grace))
     }
 
     /// Takes one input.
-    mutating func take(_ input: Input, now: NIODeadline) -> [Action] {
+    mutating func take(_ input: Input, now: NIODeadline, clock: Timestamp) -> [Action] {
         switch phase {
-        case .calling(let isWanted, let isHeard): calling(input, isWanted, isHeard, now)
-        case .ringing(let isWithdrawn): ringing(input, isWithdrawn, now)
-        case .open(let path): open(input, path, now)
-        case .over: []
+        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, now)
+        case .ringing(let isWithdrawn): return ringing(input, isWithdrawn, now)
+        case .open(let path): return open(input, path, PeerMedia.Moment(now: now, clock: clock))
+        case .over: return []
         }
     }
 
@@ -116,9 +123,11 @@ struct PeerDialog: Sendable, Hashable {
     /// When ``Input/clock`` is due.
     var deadline: NIODeadline? {
         switch phase {
-        case .open(.connecting(let until)), .open(.lost(nil, let until)): until
-        case .open(.lost(let repair?, let until)): min(repair, until)
-        case .open(.running), .calling, .ringing, .over: nil
+        case .open(.connecting(let until)), .open(.lost(nil, let until)):
+            [until, media.deadline].compactMap(\.self).min()
+        case .open(.lost(let repair?, let until)): [repair, until, media.deadline].compactMap(\.self).min()
+        case .open(.running): media.deadline
+        case .calling, .ringing, .over: nil
         }
     }
 
@@ -147,7 +156,8 @@ struct PeerDialog: Sendable, Hashable {
             guard isWanted else { return [] }
             phase = .calling(isWanted: false, isHeard: isHeard)
             return [.cancel]
-        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused, .clock: return []
+        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused, .media, .clock:
+            return []
         }
     }
 
@@ -182,14 +192,16 @@ struct PeerDialog: Sendable, Hashable {
             phase = .over
             return [.refuse(isWithdrawn ? 487 : 480)]
         case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
-            .offerRefused, .clock:
+            .offerRefused, .media, .clock:
             return []
         }
     }
 
-    private mutating func open(_ input: Input, _ path: Path, _ now: NIODeadline) -> [Action] {
+    private mutating func open(_ input: Input, _ path: Path, _ at: PeerMedia.Moment) -> [Action] {
+        let now = at.now
         switch input {
-        case .line(let line): return open(line)
+        case .line(let line): return open(line, at)
+        case .media(let input): return media.take(input, at).map(Action.media)
         case .hungUp:
             phase = .over
             return [.say(role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)))]
@@ -211,12 +223,14 @@ struct PeerDialog: Sendable, Hashable {
             guard case .lost(nil, let until) = path else { return [] }
             phase = .open(.lost(repair: now + delay, until: until))
             return []
-        case .clock: return clock(now)
+        case .clock:
+            let actions = clock(now)
+            return phase == .over ? actions : actions + media.take(.clock, at).map(Action.media)
         case .provisional, .accepted, .refused, .unanswered, .cancelled: return []
         }
     }
 
-    private mutating func open(_ line: SessionLine) -> [Action] {
+    private mutating func open(_ line: SessionLine, _ at: PeerMedia.Moment) -> [Action] {
         switch line {
         case .fromOwner(.ended), .fromOwner(.cancelled):
             phase = .over
@@ -224,11 +238,9 @@ struct PeerDialog: Sendable, Hashable {
         case .toOwner(.leave):
             phase = .over
             return [.hangUp, .say(.fromOwner(.ended(.left)))]
-        // Media of the other side come with its own descriptions; of ours none can be offered yet.
-        case .fromOwner(.asked(let change)): return [.say(.toOwner(.consent(change.proposal.id, on: nil)))]
-        case .toOwner(.propose(let proposal)):
-            return [.say(.fromOwner(.refused(proposal.id, .invalidRequest)))]
-        case .request, .fromOwner, .toOwner: return []
+        case .fromOwner(let message): return media.hear(message, at).map(Action.media)
+        case .toOwner(let message): return media.hear(message, at).map(Action.media)
+        case .request: return []
         }
     }
 
