@@ -263,4 +263,166 @@ struct MediaTests {
         await mobile.close()
         await pair.end()
     }
+
+    @Test(
+        "a call of theirs with voice and video: what is accepted with it is in the 200, the rest is refused in its place"
+    )
+    func first() async throws {
+        let pair = try await Pair()
+        let mobile = MediaDevice(pair.alice, at: pair.a)
+        let (sip, tunnel) = try await pair.connect()
+        let id = SessionID(stored: "theirs-\(pair.a.newID())")
+        let body = sip.description(1, setup: "actpass") + Self.phone + Self.camera
+        try RawInviteTests.ask(pair, sip, id, body: body)
+        let ringing = try await pair.a.session(pair.alice, id, "ringing") { $0.state == .alerting }
+        #expect(ringing.wanted == [.audio, .video])
+        _ = try await pair.a.service.accept(pair.alice.who, id, AcceptRequest(media: [.audio]))
+        try await mobile.takes("m=audio 40000 RTP/AVP 0\r\nc=IN IP4 192.0.2.10\r\na=mid:x\r\na=sendrecv\r\n")
+        let answer = try await sip.answer(1)
+        var lines = try Self.lines(answer)
+        #expect(lines.map(\.type) == ["message", "audio", "video"])
+        #expect(lines.map(\.isRejected) == [false, false, true])
+        #expect(lines[1].connection?.address == "192.0.2.10")
+        try sip.acknowledge(answer)
+        let talk = try await pair.foreign.accept()
+        let open = try await pair.a.session(pair.alice, id, "voice") { $0.media.count == 1 }
+
+        // Our user agrees to the video after all: an offer of ours, in its place.
+        let late = try await pair.a.session(pair.alice, id, "the question") { !$0.pending.isEmpty }
+        let change = try #require(late.pending.first?.id)
+        _ = try await pair.a.service.answer(pair.alice.who, id, change, MediaAnswer(accept: true))
+        let line = MediaDevice.line("video", at: "192.0.2.11", "A1").replacing("UDP/TLS/RTP/SAVPF", with: "RTP/AVP")
+        try await mobile.offers(line)
+        let again = try await sip.request("INVITE")
+        lines = try Self.lines(again)
+        #expect(lines.map(\.type) == ["message", "audio", "video"])
+        #expect(lines[2].connection?.address == "192.0.2.11")
+        try sip.respond(again, "200 OK", body: sip.description(2) + Self.phone + Self.camera)
+        #expect(try await mobile.answer().connection?.address == "198.51.100.8")
+        _ = try await pair.a.session(pair.alice, id, "video") { $0.media.count == 2 && $0.pending.isEmpty }
+
+        // Ours in a conversation of theirs is removed; theirs goes with the conversation.
+        try await Self.change(.remove, try #require(open.media.first?.id), pair, id)
+        let removal = try await sip.request("INVITE")
+        #expect(try Self.lines(removal).map(\.isRejected) == [false, true, false])
+        let rest = "m=audio 0 RTP/AVP 0\r\n" + Self.camera
+        try sip.respond(removal, "200 OK", body: sip.description(3) + rest)
+        try await pair.a.say("hi", pair.alice, id)
+        _ = try await eventually("our text") { try await talk.message().hasSuffix("\r\nhi") ? true : nil }
+        try sip.send("BYE", 2, after: answer)
+        #expect(try await sip.answer(2).hasPrefix("SIP/2.0 200"))
+        let over = try await pair.a.session(pair.alice, id, "over") { $0.state == .over }
+        #expect(over.media.isEmpty)
+        await mobile.close()
+        await tunnel.close()
+        await pair.end()
+    }
+
+    @Test("both change something at once: 491, and ours comes again")
+    func glare() async throws {
+        let pair = try await Pair()
+        let mobile = MediaDevice(pair.alice, at: pair.a)
+        let (id, sip, invite, _) = try await pair.open()
+        try await Self.propose(.audio, pair, id)
+        try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A1"))
+        let first = try await sip.request("INVITE")
+        try sip.send("INVITE", 1, within: invite, body: sip.description(2, setup: "actpass") + Self.camera)
+        #expect(try await sip.answer(1).hasPrefix("SIP/2.0 491"))
+        try sip.respond(first, "491 Request Pending")
+        _ = try await sip.request("ACK")
+        let second = try await sip.request("INVITE")
+        #expect(try Self.lines(second)[1].attribute("ice-ufrag") == "userA1")
+        try sip.respond(second, "200 OK", body: sip.description(2) + Self.answer("audio", "198.51.100.7", "B1"))
+        #expect(try await mobile.answer().attribute("ice-ufrag") == "userB1")
+        _ = try await pair.a.session(pair.alice, id, "voice") { $0.media.count == 1 && $0.pending.isEmpty }
+        await mobile.close()
+        await pair.end()
+    }
+
+    @Test("a restart of ours: the lines stay as they are, and what changes afterwards is said in its slot")
+    func restart() async throws {
+        var pair = try await Pair()
+        var mobile = MediaDevice(pair.alice, at: pair.a)
+        let (id, sip, _, _) = try await pair.open()
+        try await Self.propose(.audio, pair, id)
+        try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A1"))
+        let first = try await sip.request("INVITE")
+        let answer = Self.answer("audio", "198.51.100.7", "B1")
+        try sip.respond(first, "200 OK", body: sip.description(2) + answer)
+        _ = try await mobile.answer()
+        let voice = try await pair.a.session(pair.alice, id, "voice") { $0.media.count == 1 && $0.pending.isEmpty }
+        // Nothing of it waits any more once both have been told, and it is kept.
+        _ = try await eventually("it is kept") {
+            try await pair.a.service.keptConversations().first?.dialog.contains("userB1") == true ? true : nil
+        }
+        await mobile.close()
+        let folder = await pair.a.stop()
+        pair.a = try await Provider("a.example", peers: [Pair.peer(pair.foreign, false)], folder: folder)
+        mobile = MediaDevice(pair.alice, at: pair.a)
+        let next = try await pair.accept()
+        let again = try await next.request("INVITE")
+        let lines = try Self.lines(again)
+        #expect(lines.map(\.type) == ["message", "audio"])
+        #expect(lines[1].attribute("ice-ufrag") == "userA1")
+        try next.respond(again, "200 OK", body: next.description(3, session: "again") + answer)
+        _ = try await pair.foreign.accept()
+        // The connection of the page is lost with it: the device begins anew.
+        let medium = try #require(voice.media.first)
+        let place = try #require(medium.placements.first { $0.user == RawPeerTests.bob })
+        var signal = MediaSignal(
+            session: id,
+            medium: medium.id,
+            generation: place.generation,
+            to: pair.alice.address,
+            toGeneration: .first,
+            payload: MediaPayload.ask.value
+        )
+        signal.from = RawPeerTests.bob
+        mobile.say(.ask, to: signal)
+        try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A2"))
+        let anew = try await next.request("INVITE")
+        #expect(try Self.lines(anew)[1].attribute("ice-ufrag") == "userA2")
+        try next.respond(anew, "200 OK", body: next.description(4, session: "again") + answer)
+        _ = try await mobile.answer()
+        try await Self.change(.remove, medium.id, pair, id)
+        let removal = try await next.request("INVITE")
+        #expect(try Self.lines(removal).map(\.isRejected) == [false, true])
+        await mobile.close()
+        await pair.end()
+    }
+
+    @Test(
+        "what is no description, or drops a line, is refused and changes nothing; more lines than there may be are not taken"
+    )
+    func hostile() async throws {
+        let pair = try await Pair()
+        let (id, sip, invite, talk) = try await pair.open()
+        let text = sip.description(2, setup: "actpass")
+        let many = String(repeating: Self.phone, count: 80)
+        let cases = ["garbage", "v=0\r\n", Self.phone, text + many, text + "m=audio x RTP/AVP 0\r\n"]
+        for (index, body) in cases.enumerated() {
+            try sip.send("INVITE", index + 1, within: invite, body: body)
+            #expect(try await sip.answer(index + 1).hasPrefix("SIP/2.0 488"), "\(index)")
+        }
+        // Lines of unknown kinds are refused in their places, and those beyond the limit as well.
+        let other = "m=audio 0 RTP/AVP 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+        let body = text + other + String(repeating: Self.phone, count: 30)
+        try sip.send("INVITE", 9, within: invite, body: body)
+        let asked = try await pair.a.session(pair.alice, id, "questions") { !$0.pending.isEmpty }
+        #expect(asked.pending.count <= 16)
+        let all = try await pair.a.session(pair.alice, id, "all") { $0.pending.count >= 16 }
+        for change in all.pending {
+            _ = try await pair.a.service.answer(pair.alice.who, id, change.id, MediaAnswer(accept: false))
+        }
+        let lines = try Self.lines(try await sip.answer(9))
+        #expect(lines.count == 33)
+        #expect(lines.filter { !$0.isRejected }.map(\.type) == ["message"])
+        try sip.send("ACK", 9, within: invite)
+        // A line once there is not dropped.
+        try sip.send("INVITE", 10, within: invite, body: text)
+        #expect(try await sip.answer(10).hasPrefix("SIP/2.0 488"))
+        try await pair.a.say("still here", pair.alice, id)
+        _ = try await eventually("the text") { try await talk.message().hasSuffix("\r\nstill here") ? true : nil }
+        await pair.end()
+    }
 }

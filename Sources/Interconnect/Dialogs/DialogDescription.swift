@@ -240,20 +240,26 @@ struct DialogDescription {
     }
 
     /// An INVITE of theirs without an offer: ours goes into the 2xx, and the answer comes with the ACK.
-    mutating func invitedToOffer(beside: (inout SessionDescription) -> Void = { _ in }) throws -> [UInt8] {
+    mutating func invitedToOffer(
+        _ setup: SetupRole = .activePassive,
+        beside: (inout SessionDescription) -> Void = { _ in }
+    ) throws -> [UInt8] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
         do {
-            return try offer(.activePassive, keeping: true, beside)
+            return try offer(setup, keeping: true, beside)
         } catch {
             gate.finished(succeeded: false)
             throw Problem.notAcceptable
         }
     }
 
+    /// Whether the answer to our offer in such a 2xx is awaited.
+    var isAnswerOwed: Bool { offered != nil && gate.pending == .remoteInvite }
+
     /// The ACK to such a 2xx came; nothing of another one is taken.
     /// - Returns: whether texts take another path from now on.
     mutating func acknowledged(_ answer: [UInt8]) throws -> Bool {
-        guard offered != nil, gate.pending == .remoteInvite else { return false }
+        guard isAnswerOwed else { return false }
         gate.finished(succeeded: true)
         return try answered(answer)
     }

@@ -109,7 +109,8 @@ extension Answering {
     func converse(_ request: PeerRequest, _ context: IncomingContext) async throws {
         guard try await service.knows(context.receiver) else { throw Refusal(.notFound, "no such user") }
         let offer = Array(request.message.body.readableBytesView)
-        guard DialogDescription.isAcceptable(offer),
+        // Without an offer ours goes into the 200 (RFC 3261, section 13.2.1).
+        guard offer.isEmpty || DialogDescription.isAcceptable(offer),
             let peer = context.sender.domain.flatMap({ interconnect.peers[$0] })
         else { return request.respond(488) }
         if case .tooSmall(let minimum) = try LiveDialog.timer(request.message) {
@@ -121,7 +122,11 @@ extension Answering {
             own: context.receiver,
             other: context.sender
         )
-        if let live = interconnect.dialog(key), try await live.adopt(request, offer) { return }
+        if let live = interconnect.dialog(key) {
+            // What begins anew in the middle has to say where texts are to go.
+            guard !offer.isEmpty else { return request.respond(488) }
+            if try await live.adopt(request, offer) { return }
+        }
         let details = SessionDetails(asking: key, request.message, context, wanted: PeerMedia.wanted(offer))
         guard
             let live = interconnect.begin(key, .guest, details.conversation, peer, running, at: request.address)

@@ -54,18 +54,21 @@ extension LiveDialog {
 
     /// The ACK to a 2xx came; an answer may be in it.
     func acknowledged(_ body: [UInt8]) {
-        guard !body.isEmpty else { return }
-        do {
-            let (isMoved, remote) = try state.withLock { state in
-                (try state.description.acknowledged(body), state.description.remote)
-            }
-            if isMoved { connect() }
-            handle(.media(.answered(remote)))
-            Task { await keep() }
-        } catch {
-            // What was agreed before still holds.
-            handle(.media(.refused(488, delay: .zero)))
+        let taken: (isMoved: Bool?, isNew: Bool, remote: [SDP.MediaDescription])? = state.withLock { state in
+            guard state.description.isAnswerOwed else { return nil }
+            let isNew = state.description.path == nil
+            let isMoved = try? state.description.acknowledged(body)
+            return (isMoved, isNew, state.description.remote)
         }
+        guard let taken else { return }
+        guard let isMoved = taken.isMoved else {
+            // What was agreed before still holds, if there is any.
+            _ = handle(taken.isNew ? .vanished : .media(.refused(488, delay: .zero)))
+            return
+        }
+        if isMoved { connect() }
+        handle(.media(.answered(taken.remote)))
+        Task { await keep() }
     }
 
     /// A re-INVITE of ours.
@@ -119,7 +122,7 @@ extension LiveDialog {
                 state.modification = invite
                 return state.isModificationUnwanted
             }
-            if isUnwanted { invite.cancel() }
+            if isUnwanted { invite.cancel(reason: .takenBack) }
         }
     }
 

@@ -124,7 +124,11 @@ extension LiveDialog {
     func accept() {
         guard let (request, offer) = state.withLock({ $0.invitation.take() }) else { return }
         do {
-            try ask(Question(request: request, timer: try Self.timer(request.message), isFirst: true), offer)
+            let timer = try Self.timer(request.message)
+            guard offer.isEmpty else { return try ask(Question(request: request, timer: timer, isFirst: true), offer) }
+            // Their answer comes with the ACK. This side connects: it could not be there any sooner.
+            let ours = try state.withLock { try $0.description.invitedToOffer(.active) }
+            answered(request, ours, timer)
         } catch {
             request.respond(488)
             handle(.vanished)

@@ -95,6 +95,7 @@ final class LiveDialog: Sendable {
 
     var service: MessagingService { running.service }
     var isOver: Bool { state.withLock(\.isOver) }
+    var isTheirs: Bool { state.withLock { $0.machine.role == .guest && !$0.isOver } }
 
     // MARK: Inputs
 
@@ -154,7 +155,9 @@ final class LiveDialog: Sendable {
     private func perform(_ action: PeerDialog.Action) async {
         switch action {
         case .say(let line): await say(line)
-        case .cancel: state.withLock(\.invite)?.cancel()
+        case .cancel:
+            let isAnswered = interconnect.isTalking(key.own, key.other, beside: self)
+            state.withLock(\.invite)?.cancel(reason: isAnswered ? .elsewhere : .takenBack)
         case .connect: connect()
         case .accept: accept()
         case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)

@@ -41,7 +41,7 @@ extension LiveDialog {
                 state.isModificationUnwanted = true
                 return state.modification
             }
-            invite?.cancel()
+            invite?.cancel(reason: .takenBack)
         case .answer: await answer()
         }
     }

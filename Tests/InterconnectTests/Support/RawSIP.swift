@@ -62,6 +62,36 @@ struct RawSIP {
         )
     }
 
+    /// Acknowledges a 2xx to a request of its own.
+    func acknowledge(_ answer: String, body: String = "") throws {
+        try send(
+            [
+                "ACK \(target(answer)) SIP/2.0",
+                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
+            ] + ["From", "To", "Call-ID"].map { "\($0): \(answer.header($0) ?? "")" } + [
+                "CSeq: \(answer.header("CSeq")?.split(separator: " ").first ?? "1") ACK", "Max-Forwards: 70",
+            ],
+            body
+        )
+    }
+
+    private func target(_ message: String) -> Substring {
+        message.header("Contact")?.split(separator: ">").first?.dropFirst() ?? "sip:alice@a.example"
+    }
+
+    /// A request within the dialog that a request of its own has made.
+    func send(_ method: String, _ number: Int, after answer: String, body: String = "") throws {
+        try send(
+            [
+                "\(method) \(target(answer)) SIP/2.0",
+                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
+            ] + ["From", "To", "Call-ID"].map { "\($0): \(answer.header($0) ?? "")" } + [
+                "CSeq: \(number) \(method)", "Max-Forwards: 70", contact,
+            ],
+            body
+        )
+    }
+
     /// Takes an INVITE within a dialog back.
     func cancel(_ number: Int, within invite: String) throws { try send("CANCEL", number, within: invite) }
 
