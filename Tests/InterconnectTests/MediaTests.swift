@@ -158,6 +158,7 @@ struct MediaTests {
         _ = text
         await mobile.close()
         await laptop.close()
+        _ = talk
         await pair.end()
     }
 
@@ -165,7 +166,7 @@ struct MediaTests {
     func refused() async throws {
         let pair = try await Pair()
         let mobile = MediaDevice(pair.alice, at: pair.a)
-        let (id, sip, _, _) = try await pair.open()
+        let (id, sip, _, talk) = try await pair.open()
         try await Self.propose(.audio, pair, id)
         try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A1"))
         let first = try await sip.request("INVITE")
@@ -191,6 +192,7 @@ struct MediaTests {
         _ = try await sip.request("ACK")
         _ = try await pair.a.session(pair.alice, id, "taken back") { $0.media.isEmpty && $0.pending.isEmpty }
         await mobile.close()
+        _ = talk
         await pair.end()
     }
 
@@ -198,7 +200,7 @@ struct MediaTests {
     func theirs() async throws {
         let pair = try await Pair()
         let mobile = MediaDevice(pair.alice, at: pair.a)
-        let (id, sip, invite, _) = try await pair.open()
+        let (id, sip, invite, talk) = try await pair.open()
         try sip.send("INVITE", 1, within: invite, body: sip.description(2, setup: "actpass") + Self.phone)
         let asked = try await pair.a.session(pair.alice, id, "the question") { !$0.pending.isEmpty }
         #expect(asked.pending.first?.by == RawPeerTests.bob)
@@ -260,6 +262,7 @@ struct MediaTests {
         try sip.send("ACK", 7, within: invite)
         let after = try await pair.a.session(pair.alice, id, "without voice") { $0.media.isEmpty }
         #expect(after.state == .open)
+        _ = talk
         await mobile.close()
         await pair.end()
     }
@@ -322,7 +325,7 @@ struct MediaTests {
     func glare() async throws {
         let pair = try await Pair()
         let mobile = MediaDevice(pair.alice, at: pair.a)
-        let (id, sip, invite, _) = try await pair.open()
+        let (id, sip, invite, talk) = try await pair.open()
         try await Self.propose(.audio, pair, id)
         try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A1"))
         let first = try await sip.request("INVITE")
@@ -336,6 +339,7 @@ struct MediaTests {
         #expect(try await mobile.answer().attribute("ice-ufrag") == "userB1")
         _ = try await pair.a.session(pair.alice, id, "voice") { $0.media.count == 1 && $0.pending.isEmpty }
         await mobile.close()
+        _ = talk
         await pair.end()
     }
 
@@ -343,7 +347,7 @@ struct MediaTests {
     func restart() async throws {
         var pair = try await Pair()
         var mobile = MediaDevice(pair.alice, at: pair.a)
-        let (id, sip, _, _) = try await pair.open()
+        let (id, sip, _, talk) = try await pair.open()
         try await Self.propose(.audio, pair, id)
         try await mobile.offers(MediaDevice.line("audio", at: "192.0.2.10", "A1"))
         let first = try await sip.request("INVITE")
@@ -365,7 +369,7 @@ struct MediaTests {
         #expect(lines.map(\.type) == ["message", "audio"])
         #expect(lines[1].attribute("ice-ufrag") == "userA1")
         try next.respond(again, "200 OK", body: next.description(3, session: "again") + answer)
-        _ = try await pair.foreign.accept()
+        let path = try await pair.foreign.accept()
         // The connection of the page is lost with it: the device begins anew.
         let medium = try #require(voice.media.first)
         let place = try #require(medium.placements.first { $0.user == RawPeerTests.bob })
@@ -387,7 +391,9 @@ struct MediaTests {
         try await Self.change(.remove, medium.id, pair, id)
         let removal = try await next.request("INVITE")
         #expect(try Self.lines(removal).map(\.isRejected) == [false, true])
+        _ = path
         await mobile.close()
+        _ = talk
         await pair.end()
     }
 
@@ -423,6 +429,7 @@ struct MediaTests {
         #expect(try await sip.answer(10).hasPrefix("SIP/2.0 488"))
         try await pair.a.say("still here", pair.alice, id)
         _ = try await eventually("the text") { try await talk.message().hasSuffix("\r\nstill here") ? true : nil }
+        _ = talk
         await pair.end()
     }
 }

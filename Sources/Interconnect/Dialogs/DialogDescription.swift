@@ -29,14 +29,20 @@ struct DialogDescription {
         case pending
     }
 
+    private enum Offered {
+        case texts(MSRPURI)
+        case call
+    }
+
     private struct Opened {
         let offer: SessionDescription
-        let slot: Int
-        let role: SetupRole
-        let other: ConversationPath
+        /// Where texts are to flow; nil in a call that has none.
+        let text: Text?
         /// They say what they said last.
         let repeated: SessionDescription?
     }
+
+    private typealias Text = (slot: Int, role: SetupRole, other: ConversationPath)
 
     /// More media in an offer are not acceptable: slots are never given up.
     static let slotsMaximum = 64
@@ -45,8 +51,8 @@ struct DialogDescription {
     private let origin: Origin
     private var exchange = OfferAnswerExchange()
     private var gate = ModificationGate()
-    /// What our open offer calls this end.
-    private var offered: MSRPURI?
+    /// What our open offer calls this end of the texts, if it has any.
+    private var offered: Offered?
     /// Their offer, until it is answered.
     private var opened: Opened?
     private(set) var path: Path?
@@ -116,6 +122,13 @@ struct DialogDescription {
         keeping: Bool,
         _ beside: (inout SessionDescription) -> Void
     ) throws -> [UInt8] {
+        if let agreement = exchange.agreement, isCall {
+            var description = agreement.local
+            beside(&description)
+            let next = try exchange.sendOffer(description)
+            offered = .call
+            return next.bytes
+        }
         let end: (local: MSRPURI, medium: MediaAcceptance)
         if keeping, let path {
             end = (path.local, ends.again(path.local, .activePassive))
@@ -139,7 +152,7 @@ struct DialogDescription {
         }
         beside(&description)
         let next = try exchange.sendOffer(description)
-        offered = end.local
+        offered = .texts(end.local)
         return next.bytes
     }
 
@@ -152,10 +165,11 @@ struct DialogDescription {
     }
 
     private mutating func answered(_ answer: [UInt8]) throws -> Bool {
-        guard let local = offered else { throw Problem.notAcceptable }
-        offered = nil
+        guard let offered = offered.take() else { throw Problem.notAcceptable }
         do {
-            return try settle(try exchange.receiveAnswer(try SessionDescription(parsing: answer)), local)
+            let agreement = try exchange.receiveAnswer(try SessionDescription(parsing: answer))
+            guard case .texts(let local) = offered else { return false }
+            return try settle(agreement, local)
         } catch {
             try? exchange.withdraw()
             throw Problem.notAcceptable
@@ -171,9 +185,14 @@ struct DialogDescription {
 
     // MARK: Their offers
 
-    /// Whether texts could flow as an offer has it.
+    /// Whether texts could flow as an offer has it; or voice or video, in one that has no texts at all.
     static func isAcceptable(_ offer: [UInt8]) -> Bool {
-        (try? SessionDescription(parsing: offer)).flatMap(choice) != nil
+        (try? SessionDescription(parsing: offer)).map { choice($0) != nil || isCall($0) } ?? false
+    }
+
+    private static func isCall(_ offer: SessionDescription) -> Bool {
+        let media = offer.media.filter { !$0.isRejected }
+        return media.contains { ["audio", "video"].contains($0.type) } && !media.contains(where: \.isMSRP)
     }
 
     /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
@@ -182,16 +201,22 @@ struct DialogDescription {
     mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
         guard let offer = try? SessionDescription(parsing: offer), offer.media.count <= Self.slotsMaximum,
-            let (slot, role, other) = Self.choice(offer), let step = try? exchange.receiveOffer(offer)
+            case let text = Self.choice(offer),
+            // Texts that there are do not go away; a call without them may have media alone.
+            text != nil || isCall || exchange.agreement == nil && Self.isCall(offer),
+            let step = try? exchange.receiveOffer(offer)
         else {
             gate.finished(succeeded: false)
             throw Problem.notAcceptable
         }
         var repeated: SessionDescription?
         if case .repeatAnswer(let answer) = step { repeated = answer }
-        opened = Opened(offer: offer, slot: slot, role: role, other: other, repeated: repeated)
+        opened = Opened(offer: offer, text: text, repeated: repeated)
         return offer.withSelfContainedMedia.media
     }
+
+    /// Whether a call was agreed on that has no texts.
+    var isCall: Bool { exchange.agreement.map { $0.slot == nil } ?? false }
 
     /// Answers it.
     /// - Parameter beside: how media beside the texts are taken, by slot; the rest is refused in its place.
@@ -207,14 +232,20 @@ struct DialogDescription {
             if let repeated = open.repeated, taken.isEmpty {
                 return (try exchange.sendAnswer(repeated).local.bytes, false)
             }
-            let end: (local: MSRPURI, medium: MediaAcceptance)
-            if let path, path.other.path == open.other.path {
-                end = (path.local, ends.again(path.local, open.role))
-            } else {
-                end = try ends.make(open.role)
-            }
             var decisions = open.offer.media.indices.map { taken[$0] }
-            decisions[open.slot] = end.medium
+            guard let text = open.text else {
+                // Nothing of a call is taken: it is refused, not answered with nothing.
+                guard isCall || !taken.isEmpty else { throw Problem.notAcceptable }
+                let answer = try SessionDescription(answering: open.offer, origin: origin, decisions: decisions)
+                return (try exchange.sendAnswer(answer).local.bytes, false)
+            }
+            let end: (local: MSRPURI, medium: MediaAcceptance)
+            if let path, path.other.path == text.other.path {
+                end = (path.local, ends.again(path.local, text.role))
+            } else {
+                end = try ends.make(text.role)
+            }
+            decisions[text.slot] = end.medium
             let answer = try SessionDescription(answering: open.offer, origin: origin, decisions: decisions)
             let agreement = try exchange.sendAnswer(answer)
             return (agreement.local.bytes, try settle(agreement, end.local))

@@ -50,15 +50,16 @@ extension LiveDialog {
         let key = Key(session: kept.session, own: kept.own, other: kept.other)
         self.init(key, record.role, kept.conversation, peer, interconnect, running, at: interconnect.address)
         let isKept = state.withLock { state in
+            guard (try? state.description.resume(record.description)) != nil else { return false }
             state.machine = PeerDialog(
                 resuming: record.role,
                 of: key.own,
                 with: key.other,
                 name: RandomText.token(8),
+                hasTexts: !state.description.isCall,
                 now: .now()
             )
             state.dialog = dialog
-            guard (try? state.description.resume(record.description)) != nil else { return false }
             if let media = record.media, let (local, remote) = state.description.agreed {
                 state.machine.media.resume(media, local: local, remote: remote)
             }

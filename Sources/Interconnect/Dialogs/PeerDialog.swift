@@ -37,6 +37,8 @@ struct PeerDialog: Sendable, Hashable {
     enum Path: Sendable, Hashable {
         case connecting(until: NIODeadline)
         case running
+        /// There is none: a call of theirs has voice or video alone, and texts go as messages.
+        case absent
         /// A new one is offered at `repair`, or under negotiation if that is nil.
         case lost(repair: NIODeadline?, until: NIODeadline)
     }
@@ -59,6 +61,8 @@ struct PeerDialog: Sendable, Hashable {
         case disconnected(connects: Bool)
         /// How our offer of a new path ended; `delay` is how long to wait before the next.
         case offerRefused(SIPStatus, delay: TimeAmount)
+        /// The call has no texts.
+        case withoutTexts
         case media(PeerMedia.Input)
         case clock
     }
@@ -102,9 +106,9 @@ struct PeerDialog: Sendable, Hashable {
     }
 
     /// One that was open before a restart: its path is gone.
-    init(resuming role: Role, of own: Address, with other: Address, name: String, now: NIODeadline) {
+    init(resuming role: Role, of own: Address, with other: Address, name: String, hasTexts: Bool, now: NIODeadline) {
         self.init(role, of: own, with: other, name: name)
-        phase = .open(.lost(repair: now, until: now + Self.grace))
+        phase = .open(hasTexts ? .lost(repair: now, until: now + Self.grace) : .absent)
     }
 
     /// Takes one input.
@@ -112,7 +116,11 @@ struct PeerDialog: Sendable, Hashable {
         switch phase {
         case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, now)
         case .ringing(let isWithdrawn): return ringing(input, isWithdrawn, now)
-        case .open(let path): return open(input, path, PeerMedia.Moment(now: now, clock: clock))
+        case .open(let path):
+            let actions = open(input, path, PeerMedia.Moment(now: now, clock: clock))
+            guard case .open(.absent) = phase, media.isOver else { return actions }
+            phase = .over
+            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(.fromOwner(.ended(.left)))]
         case .over: return []
         }
     }
@@ -126,7 +134,7 @@ struct PeerDialog: Sendable, Hashable {
         case .open(.connecting(let until)), .open(.lost(nil, let until)):
             [until, media.deadline].compactMap(\.self).min()
         case .open(.lost(let repair?, let until)): [repair, until, media.deadline].compactMap(\.self).min()
-        case .open(.running): media.deadline
+        case .open(.running), .open(.absent): media.deadline
         case .calling, .ringing, .over: nil
         }
     }
@@ -156,7 +164,8 @@ struct PeerDialog: Sendable, Hashable {
             guard isWanted else { return [] }
             phase = .calling(isWanted: false, isHeard: isHeard)
             return [.cancel]
-        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused, .media, .clock:
+        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused,
+            .withoutTexts, .media, .clock:
             return []
         }
     }
@@ -192,7 +201,7 @@ struct PeerDialog: Sendable, Hashable {
             phase = .over
             return [.refuse(isWithdrawn ? 487 : 480)]
         case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
-            .offerRefused, .media, .clock:
+            .offerRefused, .withoutTexts, .media, .clock:
             return []
         }
     }
@@ -209,12 +218,17 @@ struct PeerDialog: Sendable, Hashable {
         case .connected:
             phase = .open(.running)
             return []
+        case .withoutTexts:
+            phase = .open(.absent)
+            return []
         case .disconnected(let connects):
             let until =
                 switch path {
                 case .connecting(let until), .lost(_, let until): until
                 case .running: now + Self.grace
+                case .absent: now
                 }
+            if path == .absent { return [] }
             if case .lost(nil, _) = path { return [] }
             phase = .open(.lost(repair: connects ? now : now + Self.patience, until: until))
             return clock(now)

@@ -71,16 +71,21 @@ extension LiveDialog {
         guard let (question, bytes, isMoved) = answered else { return }
         guard let bytes else {
             question.request.respond(488)
+            // There is nobody to hang up on.
+            if question.isFirst { state.withLock { $0.dialog?.terminate() } }
             handle(question.isFirst ? .vanished : .media(.withdrawn))
             return
         }
-        let connects = state.withLock { $0.description.path?.other.connects ?? false }
-        let isOther = isMoved || question.isFirst
+        let (connects, isCall) = state.withLock { state in
+            (state.description.path?.other.connects ?? false, state.description.isCall)
+        }
+        let isOther = !isCall && (isMoved || question.isFirst)
         // Whoever is connected to has to be there when the answer arrives; whoever connects must not come before it.
         if isOther, !connects { connect() }
         self.answered(question.request, bytes, question.timer)
         if isOther, connects { connect() }
         letGo()
+        if isCall { handle(.withoutTexts) }
         handle(.media(.settled))
         await keep()
     }

@@ -66,9 +66,11 @@ struct MediaLine: Sendable, Hashable {
     var medium: MediumID?
     /// The proposal that it came with, while it is not agreed to.
     var proposal: MessageID?
+    /// The other side has agreed to it; the session has yet to say so.
+    var isConsented = false
     var agreed: Agreed?
-    /// The direction that the other side was told last, as far as it is ours to say.
-    var told = MediaDirection.sendReceive
+    /// The direction that the other side was told last, as far as it is ours to say; nil when it did not hear.
+    var told: MediaDirection?
     var isHeldThere = false
     /// The change that tells the session so, on its way.
     var holding: MessageID?
@@ -216,12 +218,23 @@ extension MediaLine {
 }
 
 extension SDP.MediaDescription {
-    /// Whether it leads to the same place in the same way, whichever direction it states.
-    func isSamePlace(as other: SDP.MediaDescription) -> Bool {
-        var (one, two) = (self, other)
-        one.setDirection(.sendReceive)
-        two.setDirection(.sendReceive)
-        return one == two
+    /// Whether it leads to the same place in the same way, whichever direction it states, and whoever is to connect: that
+    /// is settled with the connection (RFC 8842, section 5.5).
+    func isSamePlace(as other: SDP.MediaDescription) -> Bool { line == other.line && place == other.place }
+
+    private var place: Set<Line> {
+        Set(lines.filter { !$0.value.hasPrefix("setup:") && MediaDirection(rawValue: $0.value) == nil })
+    }
+
+    /// With the role that the other side's answer leaves to this one.
+    func settled(by answer: SDP.MediaDescription) -> SDP.MediaDescription {
+        var settled = self
+        switch answer.setup {
+        case .active: settled.set(Attribute("setup", SetupRole.passive.rawValue))
+        case .passive: settled.set(Attribute("setup", SetupRole.active.rawValue))
+        case .activePassive, .holdConnection, nil: break
+        }
+        return settled
     }
 
     /// Whether it is another connection: its keys or its certificate are others.

@@ -46,7 +46,7 @@ extension PeerMedia {
     }
 
     private func wish(_ line: MediaLine) -> MediaDirection {
-        medium(of: line).map { MediaLine.wish($0, of: own) } ?? line.told
+        medium(of: line).map { MediaLine.wish($0, of: own) } ?? line.told ?? .sendReceive
     }
 
     private func directed(_ own: SDP.MediaDescription, _ wish: MediaDirection) -> SDP.MediaDescription {
@@ -66,7 +66,7 @@ extension PeerMedia {
             let line = lines[index]
             if case .waiting(let offer) = line.stage {
                 lines[index].told = wish(line)
-                let medium = directed(offer.own, lines[index].told)
+                let medium = directed(offer.own, wish(line))
                 if let slot = line.slot, description.media.indices.contains(slot) {
                     description.media[slot] = medium
                 } else {
@@ -78,7 +78,7 @@ extension PeerMedia {
                 description.media.indices.contains(slot)
             {
                 lines[index].told = wish(line)
-                description.media[slot] = directed(agreed.own, lines[index].told)
+                description.media[slot] = directed(agreed.own, wish(line))
             }
         }
         // After that, so that no slot is given up and taken again in one offer.
@@ -134,12 +134,12 @@ extension PeerMedia {
     ) -> [Action] {
         var actions: [Action] = []
         let line = lines[index]
-        lines[index].agreed = MediaLine.Agreed(end: offer.end, own: offer.own, theirs: theirs)
+        lines[index].agreed = MediaLine.Agreed(end: offer.end, own: offer.own.settled(by: theirs), theirs: theirs)
         lines[index].stage = .running
         lines[index].refused = nil
-        if line.told.sends { lines[index].isHeldThere = theirs.isHold }
-        if let id = line.proposal {
-            lines[index].proposal = nil
+        if line.told?.sends ?? true { lines[index].isHeldThere = theirs.isHold }
+        if let id = line.proposal, !line.isConsented {
+            lines[index].isConsented = true
             actions += tell(.consent(id, on: line.number), at)
         }
         guard let medium = medium(of: line), let there = medium.placements[other],
@@ -169,7 +169,8 @@ extension PeerMedia {
                 if line.slot == nil { lines.remove(at: index) } else { phase = .blocked(until: at.now + delay) }
             case .waiting: phase = .blocked(until: at.now + delay)
             case .running:
-                if isLater { phase = .blocked(until: at.now + delay) } else { lines[index].told = wish(line) }
+                lines[index].told = isLater ? nil : wish(line)
+                if isLater { phase = .blocked(until: at.now + delay) }
             case .asking, .asked, .pressing, .pressed, .summoning: break
             }
         }
@@ -251,7 +252,7 @@ extension PeerMedia {
     ) -> [Action] {
         guard let medium = medium(of: lines[index]) else { return [] }
         let isOneWay = medium.direction == .from(other) && theirs.statedDirection == .sendOnly
-        if isOffer || lines[index].told.sends { lines[index].isHeldThere = theirs.isHold && !isOneWay }
+        if isOffer || lines[index].told?.sends ?? true { lines[index].isHeldThere = theirs.isHold && !isOneWay }
         if theirs.connection?.isUnspecified ?? false { return [] }
         guard !theirs.isSamePlace(as: agreed.theirs) else { return [] }
         guard lines[index].stage == .running else {
@@ -279,9 +280,10 @@ extension PeerMedia {
                 continue
             case .asking, .asked, .pressing, .summoning, .waiting, .offered, .running: break
             }
-            lines[index].told = wish(lines[index])
+            let wish = wish(lines[index])
+            lines[index].told = wish
             guard let agreed = lines[index].agreed else { continue }
-            answers[slot] = MediaLine.acceptance(agreed.own, of: offered[slot], wish: lines[index].told)
+            answers[slot] = MediaLine.acceptance(agreed.own, of: offered[slot], wish: wish)
         }
         return answers
     }

@@ -13,9 +13,7 @@ extension PeerMedia {
     mutating func aim(_ index: Int, _ medium: Medium, at end: MediaLine.End, _ at: Moment) -> [Action] {
         let line = lines[index]
         switch line.stage {
-        case .asking(let theirs, _):
-            lines[index].proposal = nil
-            return press(index, theirs, end, medium, at)
+        case .asking(let theirs, _): return press(index, theirs, end, medium, at)
         case .asked: return summon(index, end, medium, at)
         case .pressing(let before, let theirs, _, _):
             return before == end ? [] : press(index, theirs, end, medium, at)
@@ -53,13 +51,14 @@ extension PeerMedia {
 
     /// Their hold is the session's.
     mutating func hold(_ index: Int, _ medium: Medium, _ at: Moment) -> [Action] {
-        let line = lines[index]
-        guard line.agreed != nil, line.holding == nil, line.isHeldThere != medium.held.contains(other) else {
+        guard lines[index].isHeldThere != medium.held.contains(other) else {
+            lines[index].holding = nil
             return []
         }
+        guard lines[index].agreed != nil, lines[index].holding == nil else { return [] }
         let id = MessageID(stored: "\(name)-\(next().rawValue)")
         lines[index].holding = id
-        return propose(line.isHeldThere ? .hold(medium.id) : .resume(medium.id), at, id: id)
+        return propose(lines[index].isHeldThere ? .hold(medium.id) : .resume(medium.id), at, id: id)
     }
 
     /// Its medium is over.

@@ -270,12 +270,9 @@ struct PeerMedia: Sendable, Hashable {
 
     private mutating func settled(_ id: MessageID, _ outcome: ChangeOutcome) {
         for index in lines.indices.reversed() {
-            if lines[index].holding == id {
-                lines[index].holding = nil
+            if lines[index].holding == id, outcome != .done, let medium = medium(of: lines[index]) {
                 // Refused for good: it is not said again.
-                if outcome != .done, let medium = medium(of: lines[index]) {
-                    lines[index].isHeldThere = medium.held.contains(other)
-                }
+                lines[index].isHeldThere = medium.held.contains(other)
             }
             guard lines[index].proposal == id else { continue }
             if outcome == .done || outcome == .superseded {
@@ -289,7 +286,8 @@ struct PeerMedia: Sendable, Hashable {
     /// A medium cannot be: it ends, and the session goes on.
     mutating func end(_ index: Int, _ at: Moment) -> [Action] {
         let line = lines[index]
-        if let id = line.proposal, board.pending.contains(where: { $0.proposal.id == id && $0.awaited.contains(other) })
+        if !line.isConsented, let id = line.proposal,
+            board.pending.contains(where: { $0.proposal.id == id && $0.awaited.contains(other) })
         {
             withdrawn.insert(id)
             lines[index].proposal = nil
@@ -304,6 +302,12 @@ struct PeerMedia: Sendable, Hashable {
     mutating func boardClock(_ at: Moment) -> [Action] {
         guard let boardDue, boardDue <= at.now else { return [] }
         return spread(board.clock(at.clock))
+    }
+
+    /// Whether nothing is left of it: a call without texts is over then.
+    var isOver: Bool {
+        phase != .theirs && phase != .answering
+            && lines.allSatisfy { $0.stage == .closing } && !board.media.contains { $0.placements[other] != nil }
     }
 
     var deadline: NIODeadline? {

@@ -119,6 +119,31 @@ final class MediaDevice: DeviceLink, Inbox {
         return medium
     }
 
+    /// Offers and answers whatever it is asked for, until the task is cancelled.
+    func plays(_ kind: String, _ name: String) async {
+        var number = 0
+        while !Task.isCancelled {
+            let next: MediaSignal? = signals.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            guard let signal = next, let payload = MediaPayload(signal.payload) else {
+                try? await Task.sleep(for: .milliseconds(5))
+                continue
+            }
+            let line = Self.line(kind, at: "192.0.2.10", "\(name)\(number)", setup: "active")
+            switch payload {
+            case .summon:
+                number += 1
+                let offer = line.replacing("setup:active", with: "setup:actpass")
+                guard let offer = try? Self.description(offer) else { continue }
+                say(.description(.offer, offer, names: ["x": signal.medium]), to: signal)
+            case .press(let offer, _):
+                let named = line.replacing("a=mid:x", with: "a=mid:\(offer.media.first?.mediaID ?? "?")")
+                guard let answer = try? Self.description(named) else { continue }
+                say(.description(.answer, answer, names: [:]), to: signal)
+            case .description, .ask, .refused: continue
+            }
+        }
+    }
+
     /// What a browser says of one medium: ICE, DTLS, and the address that it is at.
     static func line(_ kind: String, at host: String, _ name: String, setup: String = "actpass") -> String {
         let codec = kind == "audio" ? "111 0" : "96"
