@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import MediaSignalling
 import MessagingCore
 import NIOCore
 import NIOPosix

@@ -1,5 +1,6 @@
 import ClientWire
 import Logging
+import MediaSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

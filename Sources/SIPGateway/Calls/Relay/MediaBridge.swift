@@ -1,3 +1,4 @@
+import MediaSignalling
 import SDP
 
 /// The way of what a phone and a browser say to each other of their media: by the relay, which makes of each description
@@ -37,8 +38,7 @@ struct MediaBridge: Sendable {
 
     /// The relay's answer to what it was asked last.
     mutating func relayed(_ description: SessionDescription) -> [Action] {
-        guard let asked, case .description(let kind, _, let names) = asked.payload else { return [] }
-        let passed = MediaPayload.description(kind, description, names: names)
+        guard let asked, let passed = asked.payload.replacing(description) else { return [] }
         known[asked.side] = (asked, passed)
         self.asked = nil
         return [.pass(passed, to: asked.side.other)] + next()
@@ -52,18 +52,29 @@ struct MediaBridge: Sendable {
                 actions.append(.pass(known.passed, to: word.side.other))
                 continue
             }
-            guard case .description(let kind, let description, _) = word.payload else {
+            let work: RelayCommand.Work
+            switch word.payload {
+            case .description(.offer, let description, _), .press(let description, _):
+                work = .offer(from: word.side, description)
+            case .description(.answer, let description, _): work = .answer(from: word.side, description)
+            case .ask, .summon, .refused, .needsProtection:
                 actions.append(.pass(word.payload, to: word.side.other))
                 continue
             }
             asked = word
-            let work: RelayCommand.Work =
-                switch kind {
-                case .offer: .offer(from: word.side, description)
-                case .answer: .answer(from: word.side, description)
-                }
             actions.append(.ask(RelayCommand(call: call, work: work)))
         }
         return actions
+    }
+}
+
+extension MediaPayload {
+    /// The same with another description; nil where there is none.
+    fileprivate func replacing(_ description: SessionDescription) -> MediaPayload? {
+        switch self {
+        case .description(let kind, _, let names): .description(kind, description, names: names)
+        case .press(_, let names): .press(description, names: names)
+        case .ask, .summon, .refused, .needsProtection: nil
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Logging
+import MediaSignalling
 import NIOCore
 import NIOPosix
 import SDP

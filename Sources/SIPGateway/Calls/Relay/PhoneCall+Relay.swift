@@ -1,4 +1,5 @@
 import ClientWire
+import MediaSignalling
 import MessagingCore
 import NIOCore
 import SDP
@@ -25,15 +26,16 @@ extension PhoneCall {
             closeBridge(line.peer)
             guard openBridge(line) else { return }
             perform(exchange.take(payload, from: line, now: .now()))
-        case .description(_, let description, _) where bridges[line.peer] == nil:
+        case .description(_, let description, _) where bridges[line.peer] == nil,
+            .press(let description, _) where bridges[line.peer] == nil:
             if description.isProtected, !isProtected {
                 guard openBridge(line) else { return }
                 bridged(line.peer) { $0.take(payload, from: .browser) }
             } else {
                 perform(exchange.take(payload, from: line, now: .now()))
             }
-        case .description: bridged(line.peer) { $0.take(payload, from: .browser) }
-        case .ask, .refused: perform(exchange.take(payload, from: line, now: .now()))
+        case .description, .press: bridged(line.peer) { $0.take(payload, from: .browser) }
+        case .ask, .summon, .refused: perform(exchange.take(payload, from: line, now: .now()))
         }
     }
 

@@ -1,12 +1,14 @@
-import ClientWire
-import MessagingCore
-import SDP
-import SessionCore
+public import ClientWire
+public import SDP
+public import SessionCore
 
 /// What two devices say to each other of the media between them: the `payload` of a signal.
-enum MediaPayload: Hashable, Sendable {
+///
+/// The device with the lower address makes the offers and says each again until it is answered. A device at another
+/// implementation follows no such rule: whoever speaks for it says whose turn it is.
+public enum MediaPayload: Hashable, Sendable {
     /// An answer or an offer.
-    enum Kind: String, Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable {
         case offer
         case answer
     }
@@ -15,21 +17,25 @@ enum MediaPayload: Hashable, Sendable {
     case description(Kind, SessionDescription, names: [String: MediumID])
     /// This end knows of nothing agreed: whoever makes the offers is to begin anew.
     case ask
+    /// Whoever hears this makes the offers from now on, whatever the addresses say, and begins.
+    case summon
+    /// An offer, which whoever hears it answers from now on, whatever the addresses say.
+    case press(SessionDescription, names: [String: MediumID])
     /// This end cannot, and why: a code, or words for a person.
     case refused(String)
     /// This end takes nothing but what is protected, as browsers do: the offer is to be made again like that.
     case needsProtection
 
     /// A phone and a browser have no path without a relay, and none is there.
-    static let noRelay = "no-relay"
+    public static let noRelay = "no-relay"
     /// The relay did not do its part.
-    static let relayFailed = "relay-failed"
+    public static let relayFailed = "relay-failed"
 
     /// Reads what another device sent; nil for what is not understood, such as a candidate on its own.
-    init?(_ value: JSONValue) {
+    public init?(_ value: JSONValue) {
         guard case .object(let fields) = value else { return nil }
         if case .bool(true)? = fields["ask"] {
-            self = .ask
+            self = fields["turn"] == .text("offer") ? .summon : .ask
             return
         }
         if case .text("webrtc")? = fields["needs"] {
@@ -51,28 +57,41 @@ enum MediaPayload: Hashable, Sendable {
                 names[name] = MediumID(rawValue: number)
             }
         }
-        self = .description(kind, description, names: names)
+        let isPressed = kind == .offer && fields["turn"] == .text("answer")
+        self = isPressed ? .press(description, names: names) : .description(kind, description, names: names)
     }
 
     /// As it travels.
-    var value: JSONValue {
+    public var value: JSONValue {
         switch self {
         case .ask: return .object(["ask": .bool(true)])
         case .needsProtection: return .object(["needs": .text("webrtc")])
+        case .summon: return .object(["ask": .bool(true), "turn": .text("offer")])
         case .refused(let reason): return .object(["refused": .text(reason)])
-        case .description(let kind, let description, let names):
-            var fields: [String: JSONValue] = [
-                "description": .object(["type": .text(kind.rawValue), "sdp": .text(description.text)])
-            ]
-            if kind == .offer { fields["names"] = .object(names.mapValues { .integer(Int64($0.rawValue)) }) }
+        case .press(let description, let names):
+            var fields = Self.fields(.offer, description, names)
+            fields["turn"] = .text("answer")
             return .object(fields)
+        case .description(let kind, let description, let names): return .object(Self.fields(kind, description, names))
         }
+    }
+
+    private static func fields(
+        _ kind: Kind,
+        _ description: SessionDescription,
+        _ names: [String: MediumID]
+    ) -> [String: JSONValue] {
+        var fields: [String: JSONValue] = [
+            "description": .object(["type": .text(kind.rawValue), "sdp": .text(description.text)])
+        ]
+        if kind == .offer { fields["names"] = .object(names.mapValues { .integer(Int64($0.rawValue)) }) }
+        return fields
     }
 }
 
 extension SDPLimits {
     /// What phones and browsers describe of a call.
-    static let signalled: SDPLimits = {
+    public static let signalled: SDPLimits = {
         var limits = SDPLimits()
         limits.maximumBytes = 64 << 10
         limits.maximumLineBytes = 4096
@@ -80,4 +99,11 @@ extension SDPLimits {
         limits.maximumMedia = 32
         return limits
     }()
+}
+
+extension MediaDirection {
+    /// One of the two directions taken away.
+    public func without(sending: Bool = false, receiving: Bool = false) -> MediaDirection {
+        MediaDirection(sends: sends && !sending, receives: receives && !receiving)
+    }
 }
