@@ -124,6 +124,7 @@ let serverLibraries: [Target] = [
     target("MessagingCore"),
     target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore", "SessionCore"]),
+    target("MediaSignalling", ["ClientWire", "SDP", "SessionCore"]),
     target("Store", ["MessagingCore"]),
     target("MemoryStore", ["MessagingCore", "Store"]),
     target("StoreConformance", ["MessagingCore", "Store"]),
@@ -159,16 +160,17 @@ let serverLibraries: [Target] = [
     target(
         "Interconnect",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto, logging, nio("NIOCore"), nio("NIOPosix"),
-            nio("NIOTLS"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessagingCore",
+            "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto, logging,
+            nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
         ]
     ),
     target(
         "SIPGateway",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
-            "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
+            "SIPTransport", "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nio("NIOPosix"),
+            nioSSL,
         ]
     ),
     target(
@@ -231,7 +233,7 @@ let serverTests: [Target] = [
     tests(
         of: "Interconnect",
         [
-            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MessagingCore",
+            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessagingCore",
             "MessagingService", "MSRP", "MSRPTransport", "SDP", "SIP", "SIPTransport", "SQLiteStore", "Store",
             "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
@@ -240,7 +242,8 @@ let serverTests: [Target] = [
     tests(
         of: "SIPGateway",
         [
-            "BlobStore", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPGateway",
+            "BlobStore", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
+            "SIPGateway",
             "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],

@@ -38,8 +38,16 @@ final class OutgoingInvite: Sendable {
 
     fileprivate func begin(_ transaction: ClientTransaction) { self.transaction.value = transaction }
 
+    /// Why it is taken back, for the other side's devices (RFC 3326).
+    enum Reason: String {
+        /// The conversation came about by a request of theirs.
+        case elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\""
+        /// Our user, or the clock, wants it no more.
+        case takenBack = "SIP;cause=487;text=\"Request Terminated\""
+    }
+
     /// Takes it back as soon as that is allowed (RFC 3261, section 9.1).
-    func cancel(reason: String? = nil) { loop.execute { [self] in transaction.value?.cancel(reason: reason) } }
+    func cancel(reason: Reason) { loop.execute { [self] in transaction.value?.cancel(reason: reason.rawValue) } }
 
     fileprivate func end() { transaction.value = nil }
 }
@@ -95,7 +103,7 @@ extension PeerStack {
             }
             guard !patient.isOver else { return }
             invite.begin(transaction)
-            patient.begin(loop, patience) { transaction.cancel() }
+            patient.begin(loop, patience) { transaction.cancel(reason: OutgoingInvite.Reason.takenBack.rawValue) }
         }
         return invite
     }

@@ -43,6 +43,11 @@ extension Interconnect {
         {
             return live.composed()
         }
+        if case .signal(let signal) = hint, let from = signal.from,
+            let live = dialog(LiveDialog.Key(session: signal.session, own: from, other: signal.to))
+        {
+            return live.take(signal)
+        }
         guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer) ?? true,
             let from = hint.sender,
             let body = try? SessionMapping.encode(hint), body.count <= InterconnectLimits.incomingPagerBytes

@@ -140,6 +140,12 @@ public final class Interconnect: OutboundRouter {
         state.withLock { $0.dialogs.values.first { $0.key.own == own && $0.key.other == other } }
     }
 
+    /// Whether two users talk, or are about to, in a conversation that the other one asked for.
+    func isTalking(_ own: Address, _ other: Address, beside live: LiveDialog) -> Bool {
+        let all = state.withLock { Array($0.dialogs.values) }
+        return all.contains { $0 !== live && $0.key.own == own && $0.key.other == other && $0.isTheirs }
+    }
+
     /// Tells how SIP calls a conversation.
     func name(_ live: LiveDialog, _ id: DialogID) { state.withLock { $0.dialogNames[id] = live } }
 

@@ -47,6 +47,8 @@ struct PeerRequest: Sendable {
         let (transaction, stack) = (transaction, stack)
         stack.loop.execute {
             var response = transaction.value.makeResponse(status)
+            // Whatever proxies stay in the way of a call are in its dialog on both sides (RFC 3261, section 12.1.1).
+            if message.method == .invite, status.rawValue < 300 { response.copyRecordRoute(from: message) }
             for (name, value) in headers { response.append(name, value) }
             if let body { response.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type) }
             if message.method == .invite, status.isSuccess {

@@ -1,3 +1,5 @@
+import ClientWire
+import FoundationEssentials
 import Logging
 import MessagingService
 import NIOCore
@@ -13,10 +15,14 @@ final class GatewayContext {
     let inbox: LoopInbox
     /// Set once, before the first request.
     var stack: SIPStack?
+    /// What carries media between phones and browsers; set once, before the first request, if there is one.
+    var relay: MediaRelay?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
     /// Dialogs that were, for who would replace one of them.
     var endedDialogs: EndedDialogs
+
+    private var lastFrame: (bytes: [UInt8], frame: ServerFrame)?
 
     var limits: SIPGatewayLimits { configuration.limits }
 
@@ -32,6 +38,14 @@ final class GatewayContext {
         self.eventLoop = eventLoop
         inbox = LoopInbox(eventLoop)
         endedDialogs = EndedDialogs(capacity: configuration.limits.dialogsRemembered)
+    }
+
+    /// Reads a frame of a device's stream; the phones of one user get the same one after another.
+    func decode(_ bytes: [UInt8]) throws -> ServerFrame {
+        if let lastFrame, lastFrame.bytes == bytes { return lastFrame.frame }
+        let frame = try StrictJSON.decode(ServerFrame.self, from: Data(bytes))
+        lastFrame = (bytes, frame)
+        return frame
     }
 
     /// Where a peer on this flow reaches us.

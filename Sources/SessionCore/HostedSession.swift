@@ -7,6 +7,9 @@ public enum ToOwner: Hashable, Sendable, Codable {
     case propose(MediaProposal)
     /// An answer to a proposal; without a device it is no.
     case consent(MessageID, on: DeviceID?)
+    /// The device that is to have what was proposed, before its user has agreed: where consent and description are one
+    /// (RFC 3264), both ends are needed to ask at all.
+    case prepare(MessageID, on: DeviceID)
     /// The path of a move runs.
     case connected(MessageID)
     /// The path of a move could not be made, or the proposer took a proposal back.
@@ -131,6 +134,7 @@ public struct HostedSession: Hashable, Sendable, Codable {
             return changeMedia { media in
                 device.map { media.accept(id, by: sender, on: $0) } ?? media.reject(id, by: sender)
             }
+        case (.present, .prepare(let id, let device)): return changeMedia { $0.prepare(id, by: sender, on: device) }
         case (.present, .connected(let id)): return changeMedia { $0.connected(id, by: sender, now: now) }
         case (.present, .withdraw(let id, let outcome)):
             return changeMedia { $0.withdraw(id, by: sender, outcome, now: now) }
@@ -141,7 +145,8 @@ public struct HostedSession: Hashable, Sendable, Codable {
             return [Sent(to: sender, message: .refused(id, .conflict)), Sent(to: sender, message: .ended(end))]
         case (_, .text(let id)): return [Sent(to: sender, message: .refused(id, .conflict))]
         case (_, .propose(let proposal)): return [Sent(to: sender, message: .refused(proposal.id, .conflict))]
-        case (_, .answered), (_, .consent), (_, .connected), (_, .withdraw), (_, .mediumFailed), (_, .invite),
+        case (_, .answered), (_, .consent), (_, .prepare), (_, .connected), (_, .withdraw), (_, .mediumFailed),
+            (_, .invite),
             (_, .remove), (_, .play), (_, .leave):
             return []
         }
@@ -153,7 +158,7 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case .text(let id): [Sent(to: sender, message: .refused(id, .conflict))]
         case .propose(let proposal): [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case .answered(.accepted): [Sent(to: sender, message: .ended(end))]
-        case .answered, .consent, .connected, .withdraw, .mediumFailed, .invite, .remove, .play, .leave: []
+        case .answered, .consent, .prepare, .connected, .withdraw, .mediumFailed, .invite, .remove, .play, .leave: []
         }
     }
 

@@ -194,12 +194,26 @@ public struct MediaDescription: Hashable, Sendable, Codable {
         return accept(index, by: address, on: device)
     }
 
+    /// A participant's device is known, and nobody has agreed yet: the medium has its places, and the proposal waits on.
+    public mutating func prepare(_ id: MessageID, by address: Address, on device: DeviceID) -> [Action] {
+        guard let index = pending.firstIndex(where: { $0.proposal.id == id && $0.awaited.contains(address) }),
+            self[pending[index].medium]?.placements[address] == nil
+        else { return [] }
+        return place(index, address, on: device) ? [.publish] : []
+    }
+
     private mutating func accept(_ index: Int, by address: Address, on device: DeviceID) -> [Action] {
+        let prepared = self[pending[index].medium]?.placements[address]
+        guard prepared?.device == device || place(index, address, on: device) else { return [] }
+        pending[index].awaited.remove(address)
+        return settleIfAnswered(index) + [.publish]
+    }
+
+    private mutating func place(_ index: Int, _ address: Address, on device: DeviceID) -> Bool {
         guard case .add(let kind, let direction, let source, let own) = pending[index].proposal.change else {
-            return []
+            return false
         }
         let change = pending[index]
-        pending[index].awaited.remove(address)
         let placement = Placement(device: device, generation: .first)
         if let medium = media.firstIndex(where: { $0.id == change.medium }) {
             media[medium].placements[address] = placement
@@ -216,7 +230,7 @@ public struct MediaDescription: Hashable, Sendable, Codable {
             )
         }
         revision += 1
-        return settleIfAnswered(index) + [.publish]
+        return true
     }
 
     /// Plays, pauses or seeks, for all: the last one to arrive counts. It is no change to the description.
@@ -235,7 +249,19 @@ public struct MediaDescription: Hashable, Sendable, Codable {
             return []
         }
         pending[index].awaited.remove(address)
-        return settleIfAnswered(index)
+        let withdrawn = unprepare(address, pending[index].medium)
+        return settleIfAnswered(index) + withdrawn
+    }
+
+    /// What was prepared for somebody who has not agreed in the end.
+    private mutating func unprepare(_ address: Address, _ id: MediumID) -> [Action] {
+        guard let index = media.firstIndex(where: { $0.id == id }),
+            let old = media[index].placements.removeValue(forKey: address)
+        else { return [] }
+        media[index].left = (media[index].left ?? [:]).merging([address: old.generation]) { $1 }
+        if media[index].placements.count < 2 { media.remove(at: index) }
+        revision += 1
+        return [.publish]
     }
 
     private mutating func settleIfAnswered(_ index: Int) -> [Action] {
@@ -266,7 +292,8 @@ public struct MediaDescription: Hashable, Sendable, Codable {
     ) -> [Action] {
         guard let index = pending.firstIndex(where: { $0.proposal.id == id && $0.by == address }) else { return [] }
         let change = pending.remove(at: index)
-        return [.settle(change.proposal.id, outcome)] + afterMove(change, now)
+        let withdrawn = change.awaited.sorted().flatMap { unprepare($0, change.medium) }
+        return [.settle(change.proposal.id, outcome)] + withdrawn + afterMove(change, now)
     }
 
     private mutating func afterMove(_ change: PendingChange, _ now: Timestamp) -> [Action] {
@@ -316,6 +343,7 @@ public struct MediaDescription: Hashable, Sendable, Codable {
         for change in pending {
             guard let until = change.until, now >= until else { continue }
             pending.removeAll { $0.proposal.id == change.proposal.id && $0.by == change.by }
+            let withdrawn = change.awaited.sorted().flatMap { unprepare($0, change.medium) }
             let outcome: ChangeOutcome =
                 switch change.proposal.change {
                 case .move: .failed
@@ -323,7 +351,7 @@ public struct MediaDescription: Hashable, Sendable, Codable {
                 case .hold, .resume, .direct, .join, .part, .remove: .expired
                 }
             actions.append(.settle(change.proposal.id, outcome))
-            actions += afterMove(change, now)
+            actions += withdrawn + afterMove(change, now)
         }
         return actions
     }

@@ -367,3 +367,76 @@ struct MediaTests {
         }
     }
 }
+
+@Suite("Media prepared for whoever is asked by a description")
+struct PreparedMediaTests {
+    private static let alice = Address(stored: "sip:alice@a.example")
+    private static let bob = Address(stored: "sip:bob@b.example")
+    private static let now = Timestamp(rawValue: 0)
+    private static let id = MessageID(stored: "p")
+    private static let device = DeviceID(rawValue: 7)
+
+    /// Alice proposed audio, and where Bob will have it is known.
+    private static func prepared() throws -> MediaDescription {
+        var media = MediaDescription()
+        let change = MediaChange.add(.audio, .both, source: nil, device: DeviceID(rawValue: 1))
+        _ = try media.propose(MediaProposal(id: id, change: change, revision: 0), by: alice, others: [bob], now: now)
+        #expect(media.prepare(id, by: bob, on: device) == [.publish])
+        return media
+    }
+
+    @Test("it has its places, and the proposal waits on; prepared twice it is the same")
+    func places() throws {
+        var media = try Self.prepared()
+        #expect(media.media.first?.placements[Self.bob] == Placement(device: Self.device, generation: .first))
+        #expect(media.pending.first?.awaited == [Self.bob])
+        #expect(media.revision == 1)
+        #expect(media.prepare(Self.id, by: Self.bob, on: DeviceID(rawValue: 8)).isEmpty)
+        #expect(media.prepare(Self.id, by: Self.alice, on: Self.device).isEmpty)
+    }
+
+    @Test("agreed to: done, where it is")
+    func accepted() throws {
+        var media = try Self.prepared()
+        #expect(media.accept(Self.id, by: Self.bob, on: Self.device) == [.settle(Self.id, .done), .publish])
+        #expect(media.media.count == 1)
+        #expect(media.pending.isEmpty)
+    }
+
+    @Test(
+        "not agreed to, too late, taken back: nothing is left of it",
+        arguments: ["rejected", "expired", "withdrawn"]
+    )
+    func refused(how: String) throws {
+        var media = try Self.prepared()
+        let actions =
+            switch how {
+            case "rejected": media.reject(Self.id, by: Self.bob)
+            case "expired": media.clock(Timestamp(rawValue: SessionLimits.consentMilliseconds))
+            default: media.withdraw(Self.id, by: Self.alice, .superseded, now: Self.now)
+            }
+        let outcome: ChangeOutcome =
+            switch how {
+            case "rejected": .rejected
+            case "expired": .expired
+            default: .superseded
+            }
+        #expect(actions == [.settle(Self.id, outcome), .publish])
+        #expect(media.media.isEmpty)
+        #expect(media.pending.isEmpty)
+        #expect(media.revision == 2)
+    }
+
+    @Test("removed while it waits: given up")
+    func removed() throws {
+        var media = try Self.prepared()
+        let removal = MediaProposal(
+            id: MessageID(stored: "r"),
+            change: .remove(MediumID(rawValue: 1)),
+            revision: 1
+        )
+        let actions = try media.propose(removal, by: Self.alice, others: [Self.bob], now: Self.now)
+        #expect(actions == [.settle(Self.id, .superseded), .settle(removal.id, .done), .publish])
+        #expect(media.media.isEmpty)
+    }
+}

@@ -29,6 +29,7 @@ struct TidyTests {
         "MessagingCore": [],
         "SessionCore": ["MessagingCore"],
         "ClientWire": ["MessagingCore", "SessionCore", "FoundationEssentials"],
+        "MediaSignalling": ["ClientWire", "SDP", "SessionCore"],
         "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
         "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
@@ -47,8 +48,9 @@ struct TidyTests {
         ],
         "WebFiles": ["CWebFiles", "Crypto", "Foundation"],
         "Interconnect": [
-            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MessagingCore", "MessagingService", "SDP",
-            "SIP", "SIPTransport", "SessionCore", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore",
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessagingCore",
+            "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "XMLBodies", "Crypto",
+            "FoundationEssentials", "Logging", "NIOCore",
             "NIOPosix", "NIOSSL", "NIOTLS", "Synchronization",
         ],
         "AppGateway": [
@@ -60,8 +62,10 @@ struct TidyTests {
             "UnixSignals", "NIOExtras", "CoreMetrics",
         ],
         "SIPGateway": [
-            "ByteGrammar", "CPIM", "ClientWire", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport",
-            "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore", "NIOSSL",
+            "ByteGrammar", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
+            "SIPTransport", "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore",
+            "NIOPosix",
+            "NIOSSL",
             "ServiceLifecycle", "Synchronization",
         ],
         "ContinuoClient": [

@@ -29,12 +29,32 @@ struct DialogDescription {
         case pending
     }
 
+    private enum Offered {
+        case texts(MSRPURI)
+        case call
+    }
+
+    private struct Opened {
+        let offer: SessionDescription
+        /// Where texts are to flow; nil in a call that has none.
+        let text: Text?
+        /// They say what they said last.
+        let repeated: SessionDescription?
+    }
+
+    private typealias Text = (slot: Int, role: SetupRole, other: ConversationPath)
+
+    /// More media in an offer are not acceptable: slots are never given up.
+    static let slotsMaximum = 64
+
     private let ends: Ends
     private let origin: Origin
     private var exchange = OfferAnswerExchange()
     private var gate = ModificationGate()
-    /// What our open offer calls this end.
-    private var offered: MSRPURI?
+    /// What our open offer calls this end of the texts, if it has any.
+    private var offered: Offered?
+    /// Their offer, until it is answered.
+    private var opened: Opened?
     private(set) var path: Path?
     /// Whether the other side wants no texts for now.
     private(set) var isHeld = false
@@ -80,18 +100,35 @@ struct DialogDescription {
     // MARK: Our offers
 
     /// Opens an INVITE of ours; nil while one is open, whosever it is.
-    /// - Parameter keeping: the path is to stay as it is.
-    mutating func invite(_ setup: SetupRole, keeping: Bool) throws -> [UInt8]? {
+    /// - Parameters:
+    ///   - keeping: the path is to stay as it is.
+    ///   - beside: puts other media into the offer.
+    mutating func invite(
+        _ setup: SetupRole,
+        keeping: Bool,
+        beside: (inout SessionDescription) -> Void = { _ in }
+    ) throws -> [UInt8]? {
         guard gate.beginInvite() else { return nil }
         do {
-            return try offer(setup, keeping: keeping)
+            return try offer(setup, keeping: keeping, beside)
         } catch {
             gate.finished(succeeded: false)
             throw error
         }
     }
 
-    private mutating func offer(_ setup: SetupRole, keeping: Bool) throws -> [UInt8] {
+    private mutating func offer(
+        _ setup: SetupRole,
+        keeping: Bool,
+        _ beside: (inout SessionDescription) -> Void
+    ) throws -> [UInt8] {
+        if let agreement = exchange.agreement, isCall {
+            var description = agreement.local
+            beside(&description)
+            let next = try exchange.sendOffer(description)
+            offered = .call
+            return next.bytes
+        }
         let end: (local: MSRPURI, medium: MediaAcceptance)
         if keeping, let path {
             end = (path.local, ends.again(path.local, .activePassive))
@@ -113,8 +150,9 @@ struct DialogDescription {
         } else {
             description = SessionDescription(origin: origin, media: [medium])
         }
+        beside(&description)
         let next = try exchange.sendOffer(description)
-        offered = end.local
+        offered = .texts(end.local)
         return next.bytes
     }
 
@@ -127,10 +165,11 @@ struct DialogDescription {
     }
 
     private mutating func answered(_ answer: [UInt8]) throws -> Bool {
-        guard let local = offered else { throw Problem.notAcceptable }
-        offered = nil
+        guard let offered = offered.take() else { throw Problem.notAcceptable }
         do {
-            return try settle(try exchange.receiveAnswer(try SessionDescription(parsing: answer)), local)
+            let agreement = try exchange.receiveAnswer(try SessionDescription(parsing: answer))
+            guard case .texts(let local) = offered else { return false }
+            return try settle(agreement, local)
         } catch {
             try? exchange.withdraw()
             throw Problem.notAcceptable
@@ -146,33 +185,68 @@ struct DialogDescription {
 
     // MARK: Their offers
 
-    /// Whether texts could flow as an offer has it.
+    /// Whether texts could flow as an offer has it; or voice or video, in one that has no texts at all.
     static func isAcceptable(_ offer: [UInt8]) -> Bool {
-        (try? SessionDescription(parsing: offer)).flatMap(choice) != nil
+        (try? SessionDescription(parsing: offer)).map { choice($0) != nil || isCall($0) } ?? false
     }
 
-    /// An INVITE of theirs, with an offer.
-    /// - Returns: the answer, and whether texts take another path from now on.
+    private static func isCall(_ offer: SessionDescription) -> Bool {
+        let media = offer.media.filter { !$0.isRejected }
+        return media.contains { ["audio", "video"].contains($0.type) } && !media.contains(where: \.isMSRP)
+    }
+
+    /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
+    /// - Returns: its media, each standing for itself.
     /// - Throws: ``Problem``.
-    mutating func invited(_ offer: [UInt8]) throws -> (answer: [UInt8], isMoved: Bool) {
+    mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
-        defer { gate.finished(succeeded: true) }
-        guard let offer = try? SessionDescription(parsing: offer), let (slot, role, other) = Self.choice(offer),
+        guard let offer = try? SessionDescription(parsing: offer), offer.media.count <= Self.slotsMaximum,
+            case let text = Self.choice(offer),
+            // Texts that there are do not go away; a call without them may have media alone.
+            text != nil || isCall || exchange.agreement == nil && Self.isCall(offer),
             let step = try? exchange.receiveOffer(offer)
-        else { throw Problem.notAcceptable }
+        else {
+            gate.finished(succeeded: false)
+            throw Problem.notAcceptable
+        }
+        var repeated: SessionDescription?
+        if case .repeatAnswer(let answer) = step { repeated = answer }
+        opened = Opened(offer: offer, text: text, repeated: repeated)
+        return offer.withSelfContainedMedia.media
+    }
+
+    /// Whether a call was agreed on that has no texts.
+    var isCall: Bool { exchange.agreement.map { $0.slot == nil } ?? false }
+
+    /// Answers it.
+    /// - Parameter beside: how media beside the texts are taken, by slot; the rest is refused in its place.
+    /// - Returns: the answer, and whether texts take another path from now on.
+    /// - Throws: ``Problem/notAcceptable``.
+    mutating func answer(
+        beside: (SessionDescription) -> [Int: MediaAcceptance] = { _ in [:] }
+    ) throws -> (answer: [UInt8], isMoved: Bool) {
+        guard let open = opened.take() else { throw Problem.notAcceptable }
+        defer { gate.finished(succeeded: true) }
         do {
-            if case .repeatAnswer(let answer) = step {
+            let taken = beside(open.offer)
+            if let repeated = open.repeated, taken.isEmpty {
+                return (try exchange.sendAnswer(repeated).local.bytes, false)
+            }
+            var decisions = open.offer.media.indices.map { taken[$0] }
+            guard let text = open.text else {
+                // Nothing of a call is taken: it is refused, not answered with nothing.
+                guard isCall || !taken.isEmpty else { throw Problem.notAcceptable }
+                let answer = try SessionDescription(answering: open.offer, origin: origin, decisions: decisions)
                 return (try exchange.sendAnswer(answer).local.bytes, false)
             }
             let end: (local: MSRPURI, medium: MediaAcceptance)
-            if let path, path.other.path == other.path {
-                end = (path.local, ends.again(path.local, role))
+            if let path, path.other.path == text.other.path {
+                end = (path.local, ends.again(path.local, text.role))
             } else {
-                end = try ends.make(role)
+                end = try ends.make(text.role)
             }
-            var decisions: [MediaAcceptance?] = offer.media.map { _ in nil }
-            decisions[slot] = end.medium
-            let answer = try SessionDescription(answering: offer, origin: origin, decisions: decisions)
+            decisions[text.slot] = end.medium
+            let answer = try SessionDescription(answering: open.offer, origin: origin, decisions: decisions)
             let agreement = try exchange.sendAnswer(answer)
             return (agreement.local.bytes, try settle(agreement, end.local))
         } catch {
@@ -181,21 +255,42 @@ struct DialogDescription {
         }
     }
 
+    /// Their INVITE was taken back.
+    mutating func withdraw() {
+        guard opened.take() != nil else { return }
+        gate.finished(succeeded: false)
+        try? exchange.withdraw()
+    }
+
+    /// What the other side says of its media now, each standing for itself.
+    var remote: [MediaDescription] { exchange.agreement?.remote.withSelfContainedMedia.media ?? [] }
+
+    /// What both sides say.
+    var agreed: (local: SessionDescription, remote: SessionDescription)? {
+        exchange.agreement.map { ($0.local, $0.remote) }
+    }
+
     /// An INVITE of theirs without an offer: ours goes into the 2xx, and the answer comes with the ACK.
-    mutating func invitedToOffer() throws -> [UInt8] {
+    mutating func invitedToOffer(
+        _ setup: SetupRole = .activePassive,
+        beside: (inout SessionDescription) -> Void = { _ in }
+    ) throws -> [UInt8] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
         do {
-            return try offer(.activePassive, keeping: true)
+            return try offer(setup, keeping: true, beside)
         } catch {
             gate.finished(succeeded: false)
             throw Problem.notAcceptable
         }
     }
 
+    /// Whether the answer to our offer in such a 2xx is awaited.
+    var isAnswerOwed: Bool { offered != nil && gate.pending == .remoteInvite }
+
     /// The ACK to such a 2xx came; nothing of another one is taken.
     /// - Returns: whether texts take another path from now on.
     mutating func acknowledged(_ answer: [UInt8]) throws -> Bool {
-        guard offered != nil, gate.pending == .remoteInvite else { return false }
+        guard isAnswerOwed else { return false }
         gate.finished(succeeded: true)
         return try answered(answer)
     }

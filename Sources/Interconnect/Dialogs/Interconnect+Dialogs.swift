@@ -109,7 +109,8 @@ extension Answering {
     func converse(_ request: PeerRequest, _ context: IncomingContext) async throws {
         guard try await service.knows(context.receiver) else { throw Refusal(.notFound, "no such user") }
         let offer = Array(request.message.body.readableBytesView)
-        guard DialogDescription.isAcceptable(offer),
+        // Without an offer ours goes into the 200 (RFC 3261, section 13.2.1).
+        guard offer.isEmpty || DialogDescription.isAcceptable(offer),
             let peer = context.sender.domain.flatMap({ interconnect.peers[$0] })
         else { return request.respond(488) }
         if case .tooSmall(let minimum) = try LiveDialog.timer(request.message) {
@@ -121,8 +122,12 @@ extension Answering {
             own: context.receiver,
             other: context.sender
         )
-        if let live = interconnect.dialog(key), try await live.adopt(request, offer) { return }
-        let details = SessionDetails(asking: key, request.message, context)
+        if let live = interconnect.dialog(key) {
+            // What begins anew in the middle has to say where texts are to go.
+            guard !offer.isEmpty else { return request.respond(488) }
+            if try await live.adopt(request, offer) { return }
+        }
+        let details = SessionDetails(asking: key, request.message, context, wanted: PeerMedia.wanted(offer))
         guard
             let live = interconnect.begin(key, .guest, details.conversation, peer, running, at: request.address)
         else { return request.respond(503, headers: [(.retryAfter, "5")]) }
@@ -143,14 +148,15 @@ extension Answering {
 
 extension SessionDetails {
     /// What an INVITE says of a conversation.
-    init(asking key: LiveDialog.Key, _ request: SIPMessage, _ context: IncomingContext) {
+    init(asking key: LiveDialog.Key, _ request: SIPMessage, _ context: IncomingContext, wanted: [MediumKind]) {
         let subject = request.text(.subject).map { String($0.prefix(InterconnectLimits.subjectCharacters)) }
         self.init(
             creator: key.other,
             invited: [key.own],
             conversation: context.conversation ?? MessagingService.conversation(of: [key.own, key.other]),
             subject: subject?.isEmpty == false ? subject : nil,
-            started: context.now
+            started: context.now,
+            wanted: wanted
         )
     }
 }

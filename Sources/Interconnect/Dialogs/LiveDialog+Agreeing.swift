@@ -9,7 +9,18 @@ import Synchronization
 
 /// Agreeing anew on an open conversation: re-INVITE both ways.
 extension LiveDialog {
-    /// A re-INVITE of theirs: answered at once, completely or not at all (RFC 6141).
+    /// What a re-INVITE of ours is for.
+    enum Purpose {
+        /// Another path for texts.
+        case path
+        /// To make sure that the other side is there (RFC 4028).
+        case refresh
+        /// News of voice and video.
+        case media
+    }
+
+    /// A re-INVITE of theirs: answered completely or not at all (RFC 6141), and at once unless a medium in it waits for our
+    /// user or for a device.
     func invited(again request: PeerRequest) {
         guard accept(request) else { return }
         let offer = Array(request.message.body.readableBytesView)
@@ -18,18 +29,19 @@ extension LiveDialog {
             if case .tooSmall(let minimum) = timer {
                 return request.respond(422, headers: [(.minSE, "\(minimum)")])
             }
-            let (answer, isMoved) = try state.withLock { state in
+            try state.withLock { state in
                 guard case .open = state.machine.phase else { throw DialogDescription.Problem.pending }
-                let result =
-                    try offer.isEmpty
-                    ? (state.description.invitedToOffer(), false) : state.description.invited(offer)
                 try state.dialog?.refreshTarget(from: request.message)
-                return result
             }
-            let connects = state.withLock { $0.description.path?.other.connects ?? false }
-            if isMoved, !connects { connect() }
-            answered(request, answer, timer)
-            if isMoved, connects { connect() }
+            guard offer.isEmpty else {
+                return try ask(Question(request: request, timer: timer, isFirst: false), offer)
+            }
+            let ours = try state.withLock { state in
+                var media = state.machine.media
+                defer { state.machine.media = media }
+                return try state.description.invitedToOffer { media.offer(in: &$0) }
+            }
+            answered(request, ours, timer)
             letGo()
             Task { await keep() }
         } catch DialogDescription.Problem.pending {
@@ -42,75 +54,104 @@ extension LiveDialog {
 
     /// The ACK to a 2xx came; an answer may be in it.
     func acknowledged(_ body: [UInt8]) {
-        guard !body.isEmpty else { return }
-        do {
-            if try state.withLock({ try $0.description.acknowledged(body) }) { connect() }
-        } catch {
-            // What was agreed before still holds.
+        let taken: (isMoved: Bool?, isNew: Bool, remote: [SDP.MediaDescription])? = state.withLock { state in
+            guard state.description.isAnswerOwed else { return nil }
+            let isNew = state.description.path == nil
+            let isMoved = try? state.description.acknowledged(body)
+            return (isMoved, isNew, state.description.remote)
+        }
+        guard let taken else { return }
+        guard let isMoved = taken.isMoved else {
+            // What was agreed before still holds, if there is any.
+            _ = handle(taken.isNew ? .vanished : .media(.refused(488, delay: .zero)))
             return
         }
+        if isMoved { connect() }
+        handle(.media(.answered(taken.remote)))
+        Task { await keep() }
     }
 
-    /// A re-INVITE of ours: for a new path, or to make sure that the other side is there (RFC 4028).
-    func renegotiate(isRefresh: Bool) {
+    /// A re-INVITE of ours.
+    func renegotiate(_ purpose: Purpose) {
         let isOwner = state.withLock { $0.machine.role == .host }
         let made: (SIPMessage, Dialog, Flow?)? = state.withLock { state in
             let canConnect = state.description.path?.other.fingerprint != nil
+            var media = state.machine.media
             guard var dialog = state.dialog, !state.isOver,
-                let offer = try? state.description.invite(canConnect ? .active : .activePassive, keeping: isRefresh),
-                var request = try? dialog.makeRequest(.invite)
+                let offer = try? state.description.invite(
+                    canConnect ? .active : .activePassive,
+                    keeping: purpose != .path,
+                    beside: { media.offer(in: &$0) }
+                ), var request = try? dialog.makeRequest(.invite)
             else { return nil }
+            state.machine.media = media
             state.dialog = dialog
+            state.isModificationUnwanted = false
             describe(&request)
             request.append(.pAssertedIdentity, "<\(key.own)>")
             request.append(.sessionExpires, "\(InterconnectLimits.sessionSeconds);refresher=uac")
             request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
             return (request, dialog, state.flow)
         }
-        guard let (request, dialog, flow) = made else { return refused(491, isRefresh, isOwner) }
+        guard let (request, dialog, flow) = made else { return refused(491, purpose, isOwner) }
         Task { [running, peer] in
             guard let way = await running.stack.way(flow, to: peer) else {
                 state.withLock { $0.description.refused() }
-                return refused(503, isRefresh, isOwner)
+                return refused(503, purpose, isOwner)
             }
-            running.stack.call(request, on: way, within: dialog, patience: InterconnectLimits.answerTime) {
-                [self] event in
+            let invite = running.stack.call(
+                request,
+                on: way,
+                within: dialog,
+                patience: InterconnectLimits.answerTime
+            ) { [self] event in
+                if case .provisional = event { return }
+                state.withLock { $0.modification = nil }
                 switch event {
                 case .provisional: break
-                case .accepted(let call): agreed(call, isRefresh, isOwner)
+                case .accepted(let call): agreed(call, purpose, isOwner)
                 case .refused(let response):
                     state.withLock { $0.description.refused() }
-                    refused(response.status ?? 500, isRefresh, isOwner)
+                    refused(response.status ?? 500, purpose, isOwner)
                 case .unanswered:
                     state.withLock { $0.description.refused() }
-                    refused(503, isRefresh, isOwner)
+                    refused(503, purpose, isOwner)
                 }
             }
+            let isUnwanted = state.withLock { state in
+                state.modification = invite
+                return state.isModificationUnwanted
+            }
+            if isUnwanted { invite.cancel(reason: .takenBack) }
         }
     }
 
-    private func agreed(_ call: OutgoingCall, _ isRefresh: Bool, _ isOwner: Bool) {
-        let isMoved = state.withLock { state in
+    private func agreed(_ call: OutgoingCall, _ purpose: Purpose, _ isOwner: Bool) {
+        let (isMoved, remote) = state.withLock { state in
             try? state.dialog?.refreshTarget(from: call.answer)
             state.flow = call.flow
             state.sessionTimer.agreed(try? call.answer.sessionExpires(), isRequester: true, now: .now())
-            return try? state.description.accepted(Array(call.answer.body.readableBytesView))
+            let isMoved = try? state.description.accepted(Array(call.answer.body.readableBytesView))
+            return (isMoved, state.description.remote)
         }
         schedule()
-        guard let isMoved else { return refused(488, isRefresh, isOwner) }
-        if isMoved || !isRefresh { connect() }
+        guard let isMoved else { return refused(488, purpose, isOwner) }
+        if isMoved || purpose == .path { connect() }
         letGo()
+        handle(.media(.answered(remote)))
         Task { await keep() }
     }
 
     /// A new path is offered again after a while; a refresh follows the session timer.
-    private func refused(_ status: SIPStatus, _ isRefresh: Bool, _ isOwner: Bool) {
+    private func refused(_ status: SIPStatus, _ purpose: Purpose, _ isOwner: Bool) {
         let random = UInt64.random(in: 0 ... .max)
-        if isRefresh {
+        let glare = ModificationGate.glareDelayMilliseconds(isCallIDOwner: isOwner, random: random)
+        let delay: TimeAmount = status == 491 ? .milliseconds(Int64(glare)) : .seconds(5)
+        handle(.media(.refused(status, delay: delay)))
+        if purpose == .refresh {
             if state.withLock({ $0.sessionTimer.refreshFailed(status, now: .now()) }) == .end { handle(.vanished) }
             return schedule()
         }
-        let glare = ModificationGate.glareDelayMilliseconds(isCallIDOwner: isOwner, random: random)
-        handle(.offerRefused(status, delay: status == 491 ? .milliseconds(Int64(glare)) : .seconds(5)))
+        handle(.offerRefused(status, delay: delay))
     }
 }

@@ -74,9 +74,11 @@ extension LiveDialog {
         return request
     }
 
+    var contact: String { "\(running.contact);\(Requests.Service.session.tag)" }
+
     /// What stands in every INVITE and in the answers to theirs.
     func describe(_ message: inout SIPMessage) {
-        message.append(.contact, "\(running.contact);\(Requests.Service.session.tag)")
+        message.append(.contact, contact)
         message.append(.allow, Answering.methods)
         message.append(.supported, "timer")
     }
@@ -91,7 +93,13 @@ extension LiveDialog {
         }
         interconnect.name(self, call.dialog.id)
         if isUsable {
+            let isWanted = state.withLock { state in
+                if case .calling(let isWanted, _) = state.machine.phase { isWanted } else { false }
+            }
             _ = handle(.accepted)
+            // Whoever is connected to has to be there: the other side may come before anything is committed here.
+            let waits = state.withLock { $0.description.path?.other.connects == false }
+            if isWanted, waits { connect() }
             return
         }
         // Texts cannot flow: they go as messages.
@@ -112,24 +120,19 @@ extension LiveDialog {
         }
     }
 
-    /// Answers it: our user has accepted.
-    func accept() async {
-        let (invitation, answer) = state.withLock { state in
-            let invitation = state.invitation.take()
-            let answer = invitation.flatMap { try? state.description.invited($0.offer).answer }
-            return (invitation, answer)
-        }
-        guard let invitation else { return }
-        guard let answer, let timer = try? Self.timer(invitation.request.message) else {
-            invitation.request.respond(488)
+    /// Our user has accepted: it is answered once it is clear what becomes of its media.
+    func accept() {
+        guard let (request, offer) = state.withLock({ $0.invitation.take() }) else { return }
+        do {
+            let timer = try Self.timer(request.message)
+            guard offer.isEmpty else { return try ask(Question(request: request, timer: timer, isFirst: true), offer) }
+            // Their answer comes with the ACK. This side connects: it could not be there any sooner.
+            let ours = try state.withLock { try $0.description.invitedToOffer(.active) }
+            answered(request, ours, timer)
+        } catch {
+            request.respond(488)
             handle(.vanished)
-            return
         }
-        let connects = state.withLock { $0.description.path?.other.connects ?? false }
-        // Whoever is connected to has to be there when the answer arrives; whoever connects must not come before it.
-        if !connects { connect() }
-        answered(invitation.request, answer, timer)
-        if connects { connect() }
     }
 
     /// Takes a request for what is open: their server has lost its dialog, and nobody is alerted (nor told).
@@ -137,21 +140,21 @@ extension LiveDialog {
     func adopt(_ request: PeerRequest, _ offer: [UInt8]) async throws -> Bool {
         let (dialog, timer) = (try request.dialog(), try Self.timer(request.message))
         let flow = try await request.flow
-        let taken: (answer: [UInt8], old: DialogID?)? = try state.withLock { state in
+        let taken: (media: [SDP.MediaDescription], old: DialogID?, question: Question?)? = try state.withLock { state in
             guard case .open = state.machine.phase else { return nil }
             var description = state.description.renewed
-            let answer = try description.invited(offer).answer
+            let media = try description.open(offer)
             let old = state.dialog?.id
             (state.description, state.dialog, state.flow) = (description, dialog, flow)
-            return (answer, old)
+            state.machine.media.begin()
+            let question = state.question
+            state.question = Question(request: request, timer: timer, isFirst: true)
+            return (media, old, question)
         }
-        guard let (answer, old) = taken else { return false }
-        interconnect.rename(self, from: old, to: dialog.id)
-        let connects = state.withLock { $0.description.path?.other.connects ?? false }
-        if !connects { connect() }
-        answered(request, answer, timer)
-        if connects { connect() }
-        await keep()
+        guard let taken else { return false }
+        taken.question?.request.respond(487)
+        interconnect.rename(self, from: taken.old, to: dialog.id)
+        await handle(.media(.offered(taken.media, isFirst: true))).value
         return true
     }
 
@@ -179,7 +182,20 @@ extension LiveDialog {
     }
 
     /// CANCEL came.
-    func cancelled() { handle(.cancelled) }
+    func cancelled() {
+        let question = state.withLock { state in
+            guard let question = state.question, !question.isFirst else { return nil as Question? }
+            state.question = nil
+            state.description.withdraw()
+            return question
+        }
+        guard let question else {
+            _ = handle(.cancelled)
+            return
+        }
+        question.request.respond(487)
+        handle(.media(.withdrawn))
+    }
 
     /// BYE came: it is answered once our side knows.
     func hungUp(_ request: PeerRequest) {

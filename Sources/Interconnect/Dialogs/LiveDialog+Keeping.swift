@@ -4,6 +4,7 @@ import MessagingCore
 import MessagingService
 import NIOCore
 import SIP
+import SIPTransport
 import Synchronization
 
 /// A conversation that goes on after a restart: its dialog is kept with the session, and a re-INVITE makes a new path.
@@ -13,13 +14,19 @@ extension LiveDialog {
         var role: PeerDialog.Role
         var dialog: KeptDialog
         var description: DialogDescription.Kept
+        var media: PeerMedia.Kept?
     }
 
     /// Keeps what is agreed now.
     func keep() async {
         let kept: Kept? = state.withLock { state in
             guard !state.isOver, let dialog = state.dialog, let description = state.description.kept else { return nil }
-            return Kept(role: state.machine.role, dialog: KeptDialog(dialog), description: description)
+            return Kept(
+                role: state.machine.role,
+                dialog: KeptDialog(dialog),
+                description: description,
+                media: state.machine.media.kept
+            )
         }
         guard let kept else { return }
         do {
@@ -43,9 +50,20 @@ extension LiveDialog {
         let key = Key(session: kept.session, own: kept.own, other: kept.other)
         self.init(key, record.role, kept.conversation, peer, interconnect, running, at: interconnect.address)
         let isKept = state.withLock { state in
-            state.machine = PeerDialog(resuming: record.role, between: [key.own, key.other], now: .now())
+            guard (try? state.description.resume(record.description)) != nil else { return false }
+            state.machine = PeerDialog(
+                resuming: record.role,
+                of: key.own,
+                with: key.other,
+                name: RandomText.token(8),
+                hasTexts: !state.description.isCall,
+                now: .now()
+            )
             state.dialog = dialog
-            return (try? state.description.resume(record.description)) != nil
+            if let media = record.media, let (local, remote) = state.description.agreed {
+                state.machine.media.resume(media, local: local, remote: remote)
+            }
+            return true
         }
         guard isKept else { return nil }
     }

@@ -184,6 +184,9 @@ extension LiveDialog {
         envelope.kind = .immediate
         // A path that broke under the text is followed by another one.
         for _ in 0..<2 {
+            if state.withLock({ $0.machine.phase == .open(.absent) }) {
+                return await interconnect.deliverApart(PeerText(envelope: envelope, reports: text.reports), key, peer)
+            }
             guard let (session, other) = await path() else { return isOver ? .permanent(.unavailable) : .temporary }
             guard Self.takes(other.attributes.accepts, envelope) else {
                 return await interconnect.deliverApart(PeerText(envelope: envelope, reports: text.reports), key, peer)

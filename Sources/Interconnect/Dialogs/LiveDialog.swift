@@ -23,6 +23,14 @@ final class LiveDialog: Sendable {
         let other: Address
     }
 
+    /// An INVITE of theirs that is being answered.
+    struct Question {
+        let request: PeerRequest
+        let timer: SessionTimer.Offer
+        /// It opens a dialog, so that texts take a path of its own.
+        let isFirst: Bool
+    }
+
     struct State {
         var machine: PeerDialog
         var description: DialogDescription
@@ -31,6 +39,10 @@ final class LiveDialog: Sendable {
         /// Our INVITE, and theirs with its offer, while they have no final answer.
         var invite: OutgoingInvite?
         var invitation: (request: PeerRequest, offer: [UInt8])?
+        /// Those within the dialog; theirs waits for what our user, or a device, has to say.
+        var modification: OutgoingInvite?
+        var isModificationUnwanted = false
+        var question: Question?
         /// The texts' path, and whether it works.
         var session: MSRPSession?
         var isRunning = false
@@ -75,7 +87,7 @@ final class LiveDialog: Sendable {
         }
         state = Mutex(
             State(
-                machine: PeerDialog(role, between: [key.own, key.other]),
+                machine: PeerDialog(role, of: key.own, with: key.other, name: RandomText.token(8)),
                 description: DialogDescription(ends, origin: media.origin(at: address))
             )
         )
@@ -83,6 +95,7 @@ final class LiveDialog: Sendable {
 
     var service: MessagingService { running.service }
     var isOver: Bool { state.withLock(\.isOver) }
+    var isTheirs: Bool { state.withLock { $0.machine.role == .guest && !$0.isOver } }
 
     // MARK: Inputs
 
@@ -90,7 +103,7 @@ final class LiveDialog: Sendable {
     @discardableResult
     func handle(_ input: PeerDialog.Input) -> Task<Void, Never> {
         let task = state.withLock { state in
-            let actions = state.machine.take(input, now: .now())
+            let actions = state.machine.take(input, now: .now(), clock: .wallClock())
             let last = state.last
             let task = Task { [self] in
                 await last?.value
@@ -131,7 +144,7 @@ final class LiveDialog: Sendable {
         if case .send(let document) = status { send(document) }
         switch timer {
         case .none: break
-        case .refresh: renegotiate(isRefresh: true)
+        case .refresh: renegotiate(.refresh)
         case .end: handle(.vanished)
         }
         handle(.clock)
@@ -141,18 +154,16 @@ final class LiveDialog: Sendable {
 
     private func perform(_ action: PeerDialog.Action) async {
         switch action {
-        case .say(let line):
-            // What the other side was told comes before what follows from it here.
-            if case .toOwner(.answered(.accepted)) = line { await keep() }
-            await say(line)
-        case .cancel: state.withLock(\.invite)?.cancel()
+        case .say(let line): await say(line)
+        case .cancel:
+            let isAnswered = interconnect.isTalking(key.own, key.other, beside: self)
+            state.withLock(\.invite)?.cancel(reason: isAnswered ? .elsewhere : .takenBack)
         case .connect: connect()
-        case .accept:
-            await accept()
-            await keep()
+        case .accept: accept()
         case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)
         case .hangUp: hangUp()
-        case .offer: renegotiate(isRefresh: false)
+        case .offer: renegotiate(.path)
+        case .media(let action): await perform(action)
         case .lose:
             do {
                 try await service.lose(key.session, of: key.own, with: key.other)
@@ -163,7 +174,12 @@ final class LiveDialog: Sendable {
     }
 
     /// Tells our side; when that takes it ill, there is nothing left to talk about.
-    private func say(_ line: SessionLine) async {
+    func say(_ line: SessionLine) async {
+        // What the other side was told, and what is kept in its place, comes before what follows from it here.
+        switch line {
+        case .toOwner(.answered(.accepted)), .fromOwner(.media): await keep()
+        case .request, .toOwner, .fromOwner: break
+        }
         do {
             try await service.takeNext(line, of: key.session, from: key.other, to: key.own)
         } catch {
@@ -180,19 +196,19 @@ final class LiveDialog: Sendable {
     /// It is over: whoever waits is told, and nothing of it is kept.
     private func end() {
         interconnect.forget(self)
-        let (session, waiters, timer, dialog, invitation) = state.withLock { state in
+        let (session, waiters, timer, dialog) = state.withLock { state in
             defer {
                 state.waiters = [:]
                 state.isRunning = false
             }
             return (
-                state.session.take(), Array(state.waiters.values), state.timer.take(), state.dialog,
-                state.invitation.take()
+                state.session.take(), Array(state.waiters.values), state.timer.take(), state.dialog
             )
         }
         timer?.cancel()
         session?.close()
-        invitation?.request.respond(480)
+        state.withLock { $0.invitation.take() }?.request.respond(480)
+        state.withLock { $0.question.take() }?.request.respond(487)
         for waiter in waiters { waiter.resume() }
         if let dialog { running.stack.forget(callID: dialog.id.callID) }
     }

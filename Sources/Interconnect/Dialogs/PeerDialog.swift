@@ -37,6 +37,8 @@ struct PeerDialog: Sendable, Hashable {
     enum Path: Sendable, Hashable {
         case connecting(until: NIODeadline)
         case running
+        /// There is none: a call of theirs has voice or video alone, and texts go as messages.
+        case absent
         /// A new one is offered at `repair`, or under negotiation if that is nil.
         case lost(repair: NIODeadline?, until: NIODeadline)
     }
@@ -59,6 +61,9 @@ struct PeerDialog: Sendable, Hashable {
         case disconnected(connects: Bool)
         /// How our offer of a new path ended; `delay` is how long to wait before the next.
         case offerRefused(SIPStatus, delay: TimeAmount)
+        /// The call has no texts.
+        case withoutTexts
+        case media(PeerMedia.Input)
         case clock
     }
 
@@ -76,6 +81,7 @@ struct PeerDialog: Sendable, Hashable {
         case offer
         /// Our side is told that the other one is gone.
         case lose
+        case media(PeerMedia.Action)
     }
 
     /// How long a conversation may be without a path for its texts.
@@ -87,26 +93,35 @@ struct PeerDialog: Sendable, Hashable {
     /// Both users, in order.
     private let users: [Address]
     private(set) var phase: Phase
+    /// Voice and video, while it is open.
+    var media: PeerMedia
 
-    init(_ role: Role, between users: [Address]) {
+    /// - Parameter name: makes the names of changes that the other side proposes.
+    init(_ role: Role, of own: Address, with other: Address, name: String) {
         self.role = role
-        self.users = users.sorted()
+        users = [own, other].sorted()
         phase = role == .host ? .calling(isWanted: true, isHeard: false) : .ringing(isWithdrawn: false)
+        let board = role == .host ? MediaBoard.told(0, [], []) : .kept(MediaDescription())
+        media = PeerMedia(own: own, other: other, name: name, board: board)
     }
 
     /// One that was open before a restart: its path is gone.
-    init(resuming role: Role, between users: [Address], now: NIODeadline) {
-        self.init(role, between: users)
-        phase = .open(.lost(repair: now, until: now + Self.grace))
+    init(resuming role: Role, of own: Address, with other: Address, name: String, hasTexts: Bool, now: NIODeadline) {
+        self.init(role, of: own, with: other, name: name)
+        phase = .open(hasTexts ? .lost(repair: now, until: now + Self.grace) : .absent)
     }
 
     /// Takes one input.
-    mutating func take(_ input: Input, now: NIODeadline) -> [Action] {
+    mutating func take(_ input: Input, now: NIODeadline, clock: Timestamp) -> [Action] {
         switch phase {
-        case .calling(let isWanted, let isHeard): calling(input, isWanted, isHeard, now)
-        case .ringing(let isWithdrawn): ringing(input, isWithdrawn, now)
-        case .open(let path): open(input, path, now)
-        case .over: []
+        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, now)
+        case .ringing(let isWithdrawn): return ringing(input, isWithdrawn, now)
+        case .open(let path):
+            let actions = open(input, path, PeerMedia.Moment(now: now, clock: clock))
+            guard case .open(.absent) = phase, media.isOver else { return actions }
+            phase = .over
+            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(.fromOwner(.ended(.left)))]
+        case .over: return []
         }
     }
 
@@ -116,9 +131,11 @@ struct PeerDialog: Sendable, Hashable {
     /// When ``Input/clock`` is due.
     var deadline: NIODeadline? {
         switch phase {
-        case .open(.connecting(let until)), .open(.lost(nil, let until)): until
-        case .open(.lost(let repair?, let until)): min(repair, until)
-        case .open(.running), .calling, .ringing, .over: nil
+        case .open(.connecting(let until)), .open(.lost(nil, let until)):
+            [until, media.deadline].compactMap(\.self).min()
+        case .open(.lost(let repair?, let until)): [repair, until, media.deadline].compactMap(\.self).min()
+        case .open(.running), .open(.absent): media.deadline
+        case .calling, .ringing, .over: nil
         }
     }
 
@@ -147,7 +164,9 @@ struct PeerDialog: Sendable, Hashable {
             guard isWanted else { return [] }
             phase = .calling(isWanted: false, isHeard: isHeard)
             return [.cancel]
-        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused, .clock: return []
+        case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused,
+            .withoutTexts, .media, .clock:
+            return []
         }
     }
 
@@ -182,14 +201,16 @@ struct PeerDialog: Sendable, Hashable {
             phase = .over
             return [.refuse(isWithdrawn ? 487 : 480)]
         case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
-            .offerRefused, .clock:
+            .offerRefused, .withoutTexts, .media, .clock:
             return []
         }
     }
 
-    private mutating func open(_ input: Input, _ path: Path, _ now: NIODeadline) -> [Action] {
+    private mutating func open(_ input: Input, _ path: Path, _ at: PeerMedia.Moment) -> [Action] {
+        let now = at.now
         switch input {
-        case .line(let line): return open(line)
+        case .line(let line): return open(line, at)
+        case .media(let input): return media.take(input, at).map(Action.media)
         case .hungUp:
             phase = .over
             return [.say(role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)))]
@@ -197,12 +218,17 @@ struct PeerDialog: Sendable, Hashable {
         case .connected:
             phase = .open(.running)
             return []
+        case .withoutTexts:
+            phase = .open(.absent)
+            return []
         case .disconnected(let connects):
             let until =
                 switch path {
                 case .connecting(let until), .lost(_, let until): until
                 case .running: now + Self.grace
+                case .absent: now
                 }
+            if path == .absent { return [] }
             if case .lost(nil, _) = path { return [] }
             phase = .open(.lost(repair: connects ? now : now + Self.patience, until: until))
             return clock(now)
@@ -211,12 +237,14 @@ struct PeerDialog: Sendable, Hashable {
             guard case .lost(nil, let until) = path else { return [] }
             phase = .open(.lost(repair: now + delay, until: until))
             return []
-        case .clock: return clock(now)
+        case .clock:
+            let actions = clock(now)
+            return phase == .over ? actions : actions + media.take(.clock, at).map(Action.media)
         case .provisional, .accepted, .refused, .unanswered, .cancelled: return []
         }
     }
 
-    private mutating func open(_ line: SessionLine) -> [Action] {
+    private mutating func open(_ line: SessionLine, _ at: PeerMedia.Moment) -> [Action] {
         switch line {
         case .fromOwner(.ended), .fromOwner(.cancelled):
             phase = .over
@@ -224,11 +252,9 @@ struct PeerDialog: Sendable, Hashable {
         case .toOwner(.leave):
             phase = .over
             return [.hangUp, .say(.fromOwner(.ended(.left)))]
-        // Media of the other side come with its own descriptions; of ours none can be offered yet.
-        case .fromOwner(.asked(let change)): return [.say(.toOwner(.consent(change.proposal.id, on: nil)))]
-        case .toOwner(.propose(let proposal)):
-            return [.say(.fromOwner(.refused(proposal.id, .invalidRequest)))]
-        case .request, .fromOwner, .toOwner: return []
+        case .fromOwner(let message): return media.hear(message, at).map(Action.media)
+        case .toOwner(let message): return media.hear(message, at).map(Action.media)
+        case .request: return []
         }
     }
 

@@ -24,7 +24,8 @@ extension SessionDetails {
         invited: [Address],
         conversation: ConversationID,
         subject: String?,
-        started: Timestamp
+        started: Timestamp,
+        wanted: [MediumKind] = []
     ) {
         self.init(
             creator: creator,
@@ -33,7 +34,7 @@ extension SessionDetails {
             conversation: conversation,
             subject: subject,
             started: started,
-            wanted: [],
+            wanted: wanted,
             firstText: nil
         )
     }

@@ -1,4 +1,5 @@
 import ClientWire
+import MediaSignalling
 import MessagingCore
 import NIOCore
 import SDP
@@ -70,8 +71,10 @@ struct MediaExchange: Sendable {
         /// The other end's last offer and what it was answered: it may ask again.
         var last: SessionDescription?
         var answer: MediaPayload?
+        /// Whether this end makes the offers, where the other one has said so.
+        var turn: Bool?
 
-        var offers: Bool { lines.first?.offers ?? false }
+        var offers: Bool { turn ?? lines.first?.offers ?? false }
     }
 
     static let offerEvery = TimeAmount.seconds(2)
@@ -249,6 +252,13 @@ struct MediaExchange: Sendable {
     mutating func take(_ payload: MediaPayload, from line: MediaLine, now: NIODeadline) -> [Action] {
         guard var exchange = exchanges[line.peer] else { return [] }
         switch payload {
+        case .summon:
+            if !exchange.offers || exchange.stage == .agreed { exchange.stage = .open }
+            exchange.turn = true
+            exchanges[line.peer] = exchange
+        case .press(let offer, let names):
+            exchanges[line.peer]?.turn = false
+            return take(.description(.offer, offer, names: names), from: line, now: now)
         case .ask:
             guard exchange.offers, exchange.stage == .agreed else { return [] }
             exchanges[line.peer]?.stage = .open
@@ -282,9 +292,17 @@ struct MediaExchange: Sendable {
                 }
             }
             return actions + advance(now)
-        case .refused: return exchange.lines.map { .failed($0.medium) }
+        case .refused, .needsProtection: return exchange.lines.map { .failed($0.medium) }
         }
         return advance(now)
+    }
+
+    /// What that device was offered last, once more: it goes another way now.
+    func again(_ peer: MediaLine.Peer) -> [Action] {
+        guard let exchange = exchanges[peer], case .offered(let payload, _, _) = exchange.stage,
+            let first = exchange.lines.first
+        else { return [] }
+        return [.signal(first, payload)]
     }
 
     // MARK: Going on
@@ -537,12 +555,5 @@ extension SDP.MediaDescription {
     private func encoding(_ format: String) -> String {
         guard let map = rtpMaps.first(where: { $0.format == format }), Int(format) ?? 96 >= 96 else { return format }
         return "\(map.encoding.lowercased())/\(map.clockRate)/\(map.parameters ?? "1")"
-    }
-}
-
-extension MediaDirection {
-    /// One of the two directions taken away.
-    func without(sending: Bool = false, receiving: Bool = false) -> MediaDirection {
-        MediaDirection(sends: sends && !sending, receives: receives && !receiving)
     }
 }

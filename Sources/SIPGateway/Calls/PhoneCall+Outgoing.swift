@@ -1,4 +1,5 @@
 import ClientWire
+import MediaSignalling
 import MessagingCore
 import NIOCore
 import SDP

@@ -149,6 +149,11 @@ final class Provider: Sendable {
                 entitlement: Entitlement(quotaBytes: quota)
             )
         )
+        return try await device("mobile", of: address)
+    }
+
+    /// One more device of a person.
+    func device(_ label: String, of address: Address) async throws -> Person {
         let capabilities = Capabilities(
             accepts: Capabilities.everything.accepts,
             features: ["text", "audio", "video"]
@@ -157,12 +162,13 @@ final class Provider: Sendable {
             LoginRequest(
                 address: address,
                 password: "correct horse",
-                device: DeviceDescription(kind: .mobile, label: "mobile", capabilities: capabilities)
+                device: DeviceDescription(kind: .mobile, label: label, capabilities: capabilities)
             )
         )
         return Person(
             address: address,
-            who: DeviceIdentity(account: answer.account, device: answer.device)
+            who: DeviceIdentity(account: answer.account, device: answer.device),
+            token: answer.token
         )
     }
 }
@@ -177,6 +183,7 @@ extension Provider {
 struct Person: Sendable {
     var address: Address
     var who: DeviceIdentity
+    var token = ""
 }
 
 /// The next port for a test: below those that the system gives to connections, and not the same for two tests.

@@ -16,11 +16,12 @@ struct RawSIP {
     }
 
     /// The next final answer to a request of a number.
-    func answer(_ number: Int) async throws -> String {
+    func answer(_ number: Int, _ method: String? = nil) async throws -> String {
         while true {
             let message = try #require(try await socket.message(), "the connection was closed")
             guard message.hasPrefix("SIP/2.0 "), !message.hasPrefix("SIP/2.0 1") else { continue }
-            if message.header("CSeq")?.hasPrefix("\(number) ") == true { return message }
+            let sequence = message.header("CSeq") ?? ""
+            if method.map({ sequence == "\(number) \($0)" }) ?? sequence.hasPrefix("\(number) ") { return message }
         }
     }
 
@@ -53,12 +54,51 @@ struct RawSIP {
         try send(
             [
                 "\(method) \(target) SIP/2.0",
-                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
+                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=\(branch(number, method, invite))",
                 "From: \(invite.header("To") ?? "");tag=\(tag)", "To: \(invite.header("From") ?? "")",
                 "Call-ID: \(invite.header("Call-ID") ?? "")", "CSeq: \(number) \(method)", "Max-Forwards: 70", contact,
             ] + headers,
             body
         )
+    }
+
+    /// Acknowledges a 2xx to a request of its own.
+    func acknowledge(_ answer: String, body: String = "") throws {
+        try send(
+            [
+                "ACK \(target(answer)) SIP/2.0",
+                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
+            ] + ["From", "To", "Call-ID"].map { "\($0): \(answer.header($0) ?? "")" } + [
+                "CSeq: \(answer.header("CSeq")?.split(separator: " ").first ?? "1") ACK", "Max-Forwards: 70",
+            ],
+            body
+        )
+    }
+
+    private func target(_ message: String) -> Substring {
+        message.header("Contact")?.split(separator: ">").first?.dropFirst() ?? "sip:alice@a.example"
+    }
+
+    /// A request within the dialog that a request of its own has made.
+    func send(_ method: String, _ number: Int, after answer: String, body: String = "") throws {
+        try send(
+            [
+                "\(method) \(target(answer)) SIP/2.0",
+                "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
+            ] + ["From", "To", "Call-ID"].map { "\($0): \(answer.header($0) ?? "")" } + [
+                "CSeq: \(number) \(method)", "Max-Forwards: 70", contact,
+            ],
+            body
+        )
+    }
+
+    /// Takes an INVITE within a dialog back.
+    func cancel(_ number: Int, within invite: String) throws { try send("CANCEL", number, within: invite) }
+
+    /// A CANCEL is of the transaction that it ends; everything else has one of its own.
+    private func branch(_ number: Int, _ method: String, _ invite: String) -> String {
+        let name = method == "CANCEL" ? "INVITE" : method
+        return "z9hG4bK\(invite.header("Call-ID") ?? "")\(number)\(name)"
     }
 
     /// A request of its own.

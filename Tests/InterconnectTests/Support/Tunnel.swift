@@ -33,10 +33,16 @@ final class Tunnel: Sendable {
     }
 
     /// Takes plain connections, and carries each on to a port in TLS with these certificates.
-    static func outward(_ files: (certificate: String, key: String), to port: Int, name: String) async throws -> Tunnel
-    {
+    /// - Parameter isProxy: it stays in the way of calls, as a proxy does for telephones that cannot reach the other side
+    ///   themselves (Record-Route).
+    static func outward(
+        _ files: (certificate: String, key: String),
+        to port: Int,
+        name: String,
+        isProxy: Bool = false
+    ) async throws -> Tunnel {
         let context = try await context(files, isServer: false)
-        return try await start(.sip) { _ in
+        return try await start(.sip, isProxy: isProxy) { _ in
         } onward: { loop in
             ClientBootstrap(group: loop).channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -67,6 +73,7 @@ final class Tunnel: Sendable {
 
     private static func start(
         _ kind: Capture.Kind,
+        isProxy: Bool = false,
         secure: @escaping @Sendable (any Channel) throws -> Void,
         onward: @escaping @Sendable (any EventLoop) -> EventLoopFuture<any Channel>
     ) async throws -> Tunnel {
@@ -80,7 +87,12 @@ final class Tunnel: Sendable {
                     onward(channel.eventLoop).flatMapThrowing { other in
                         links.add(channel, other)
                         let (first, second) = (
-                            Glue(to: other, capture, isFromClient: true),
+                            Glue(
+                                to: other,
+                                capture,
+                                isFromClient: true,
+                                proxy: isProxy ? channel.localAddress?.port : nil
+                            ),
                             Glue(to: channel, capture, isFromClient: false)
                         )
                         try channel.pipeline.syncOperations.addHandler(first)
@@ -122,14 +134,24 @@ private final class Glue: ChannelInboundHandler {
     private let capture: Capture
     private let isFromClient: Bool
 
-    init(to other: any Channel, _ capture: Capture, isFromClient: Bool) {
+    /// The port that stands in calls as that of a proxy.
+    private let proxy: Int?
+
+    init(to other: any Channel, _ capture: Capture, isFromClient: Bool, proxy: Int? = nil) {
+        self.proxy = proxy
         self.other = other
         self.capture = capture
         self.isFromClient = isFromClient
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
+        var bytes = unwrapInboundIn(data)
+        if let proxy, case let text = String(buffer: bytes), text.hasPrefix("INVITE "),
+            let line = text.firstIndex(of: "\r\n")
+        {
+            let route = "\r\nRecord-Route: <sip:127.0.0.1:\(proxy);transport=tcp;lr>"
+            bytes = ByteBuffer(string: text[..<line] + route + text[line...])
+        }
         capture.add(bytes, isFromClient: isFromClient)
         other.writeAndFlush(bytes, promise: nil)
     }

@@ -98,6 +98,7 @@ export class Paths {
   giveUp(session, medium) {
     const generation = this.generation(session, medium);
     const sharing = this.sharing(session, medium, generation);
+    if (awaits(session, medium)) for (const { peer } of sharing) peer.since = Date.now();
     if (sharing.length === 0 || !sharing.every(({ peer }) => isLate(peer))) return;
     if (medium.placements.length === 2 && !sharing[0].peer.offers) return;
     this.once(session, `failed/${medium.id}`, {}, generation);
@@ -115,6 +116,17 @@ export class Paths {
     this.told.add(name);
     this.sessions.command(session, what, body).catch((error) => console.info("it was over already", error));
   }
+}
+
+/**
+ * Whether somebody else has a place in a medium already and has not agreed to it yet: elsewhere the question and the
+ * path are one.
+ * @param {Session} session
+ * @param {Medium} medium
+ */
+function awaits(session, medium) {
+  return session.pending.some((one) => one.change === "add" && one.medium === medium.id
+    && one.awaited.some((user) => medium.placements.some((place) => place.user === user)));
 }
 
 /**

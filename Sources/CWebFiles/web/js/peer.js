@@ -20,7 +20,7 @@ const gatherFor = 1500;
 export class Peer {
   /**
    * @param {RTCConfiguration} configuration
-   * @param {boolean} offers whether this end makes the offers; the other one only answers
+   * @param {boolean} offers whether this end makes the offers; the other one only answers, unless it says otherwise
    * @param {Owner} owner
    */
   constructor(configuration, offers, owner) {
@@ -67,6 +67,19 @@ export class Peer {
     this.connection = this.open();
     this.transceivers.clear();
     this.names.clear();
+  }
+
+  /**
+   * Whoever speaks for a device elsewhere may need an offer, or have one, whatever the addresses say.
+   * @param {boolean} offers
+   */
+  assume(offers) {
+    this.work = this.work.then(() => {
+      if (this.isClosed || this.offers === offers) return;
+      this.offers = offers;
+      clearTimeout(this.timer);
+      this.renew();
+    });
   }
 
   get isConnected() {
@@ -133,8 +146,14 @@ export class Peer {
     this.timer = window.setTimeout(() => this.sayOffer(), offerEvery);
   }
 
-  /** @param {{description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean}} payload */
+  /**
+   * @param {{
+   *   description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean, turn?: "offer" | "answer",
+   *   needs?: string, refused?: string,
+   * }} payload
+   */
   take(payload) {
+    if (payload.turn) this.assume(payload.turn === "offer");
     if (payload.ask) {
       this.begin();
       return;
@@ -150,6 +169,11 @@ export class Peer {
         return;
       }
       if (this.offers) return;
+      if (!/^a=fingerprint:/m.test(description.sdp ?? "")) {
+        // A phone's, with nothing to protect it: browsers do not take that.
+        if (this.first) this.owner.send(this.first, { needs: "webrtc" });
+        return;
+      }
       const origin = /^o=\S+ (\S+)/m.exec(description.sdp ?? "")?.[1] ?? "";
       if (this.origin !== "" && this.origin !== origin) this.renew();
       this.origin = origin;
@@ -172,9 +196,13 @@ export class Peer {
   /** The other end has begun anew. Where nothing was agreed with it yet an offer is on its way anyhow. */
   begin() {
     this.work = this.work.then(() => {
-      if (!this.offers || this.isClosed || !this.connection.remoteDescription) return;
-      clearTimeout(this.timer);
-      this.renew();
+      if (!this.offers || this.isClosed) return;
+      if (this.connection.remoteDescription) {
+        clearTimeout(this.timer);
+        this.renew();
+      } else if (this.transceivers.size > 0) {
+        return;
+      }
       this.set(this.lines);
     });
   }

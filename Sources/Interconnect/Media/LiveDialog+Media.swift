@@ -1,0 +1,92 @@
+import ClientWire
+import MediaSignalling
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SessionCore
+import Synchronization
+
+/// Voice and video of a conversation: signals of devices on one side, offers and answers of the dialog on the other.
+extension LiveDialog {
+    /// One of our devices says something to the other side's.
+    func take(_ signal: MediaSignal) {
+        guard let payload = MediaPayload(signal.payload) else { return }
+        let device = state.withLock { state in
+            state.machine.media.lines.first { $0.medium == signal.medium && $0.end?.generation == signal.generation }?
+                .end
+        }
+        guard let device else { return }
+        handle(.media(.signal(signal.medium, device, payload)))
+    }
+
+    func perform(_ action: PeerMedia.Action) async {
+        switch action {
+        case .say(let line): await say(line)
+        case .signal(let medium, let end, let generation, let payload):
+            var signal = MediaSignal(
+                session: key.session,
+                medium: medium,
+                generation: generation,
+                to: key.own,
+                toGeneration: end.generation,
+                payload: payload.value
+            )
+            signal.from = key.other
+            service.take(.signal(signal))
+        case .invite: renegotiate(.media)
+        case .cancelInvite:
+            let invite = state.withLock { state in
+                state.isModificationUnwanted = true
+                return state.modification
+            }
+            invite?.cancel(reason: .takenBack)
+        case .answer: await answer()
+        }
+    }
+
+    /// Opens an INVITE of theirs. Its answer may have to wait for our user, or for a device.
+    /// - Throws: ``DialogDescription/Problem``.
+    func ask(_ question: Question, _ offer: [UInt8]) throws {
+        let media = try state.withLock { state in
+            let media = try state.description.open(offer)
+            state.question = question
+            return media
+        }
+        handle(.media(.offered(media, isFirst: question.isFirst)))
+        let waits = state.withLock { $0.machine.media.phase == .theirs }
+        if waits { question.request.respond(180, headers: [(.contact, contact)]) }
+    }
+
+    /// The answer to it is complete.
+    private func answer() async {
+        let answered: (question: Question, bytes: [UInt8]?, isMoved: Bool)? = state.withLock { state in
+            guard let question = state.question.take() else { return nil }
+            var media = state.machine.media
+            let result = try? state.description.answer { media.answers(to: $0) }
+            state.machine.media = media
+            return (question, result?.answer, result?.isMoved ?? false)
+        }
+        guard let (question, bytes, isMoved) = answered else { return }
+        guard let bytes else {
+            question.request.respond(488)
+            // There is nobody to hang up on.
+            if question.isFirst { state.withLock { $0.dialog?.terminate() } }
+            handle(question.isFirst ? .vanished : .media(.withdrawn))
+            return
+        }
+        let (connects, isCall) = state.withLock { state in
+            (state.description.path?.other.connects ?? false, state.description.isCall)
+        }
+        let isOther = !isCall && (isMoved || question.isFirst)
+        // Whoever is connected to has to be there when the answer arrives; whoever connects must not come before it.
+        if isOther, !connects { connect() }
+        self.answered(question.request, bytes, question.timer)
+        if isOther, connects { connect() }
+        letGo()
+        if isCall { handle(.withoutTexts) }
+        handle(.media(.settled))
+        await keep()
+    }
+}

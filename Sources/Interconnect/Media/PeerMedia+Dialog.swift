@@ -1,0 +1,391 @@
+import MediaSignalling
+import MessagingCore
+import NIOCore
+import SDP
+import SIP
+import SessionCore
+
+/// The dialog's offers and answers, as far as they are about media.
+extension PeerMedia {
+    /// Takes one input.
+    mutating func take(_ input: Input, _ at: Moment) -> [Action] {
+        var actions: [Action] = []
+        switch input {
+        case .signal(let medium, let end, let payload): actions = take(payload, of: medium, from: end, at)
+        case .offered(let media, let isFirst): actions = offered(media, isFirst: isFirst, at)
+        case .settled: if phase == .answering { phase = .idle }
+        case .withdrawn: actions = withdraw(at)
+        case .answered(let media): actions = answered(media, at)
+        case .refused(let status, let delay): actions = refused(status, delay, at)
+        case .clock: actions = clock(at)
+        }
+        return proceed(at, actions)
+    }
+
+    /// What is next in the dialog.
+    mutating func advance() -> [Action] {
+        switch phase {
+        case .theirs:
+            guard !lines.contains(where: \.isOwed) else { return [] }
+            phase = .answering
+            return [.answer]
+        case .idle:
+            guard lines.contains(where: needsInvite) else { return [] }
+            phase = .due
+            return [.invite]
+        case .due, .ours, .answering, .blocked: return []
+        }
+    }
+
+    private func needsInvite(_ line: MediaLine) -> Bool {
+        switch line.stage {
+        case .waiting, .closing: true
+        case .running: line.agreed != nil && wish(line) != line.told
+        case .asking, .asked, .pressing, .pressed, .summoning, .offered: false
+        }
+    }
+
+    private func wish(_ line: MediaLine) -> MediaDirection {
+        medium(of: line).map { MediaLine.wish($0, of: own) } ?? line.told ?? .sendReceive
+    }
+
+    private func directed(_ own: SDP.MediaDescription, _ wish: MediaDirection) -> SDP.MediaDescription {
+        var own = own
+        let stated = own.statedDirection ?? .sendReceive
+        own.setDirection(MediaDirection(sends: stated.sends && wish.sends, receives: stated.receives && wish.receives))
+        return own
+    }
+
+    // MARK: Ours
+
+    /// Puts into an offer of ours what is to be said of the media now; each line keeps its slot, and a new one takes a
+    /// free slot (RFC 3264, section 8).
+    mutating func offer(in description: inout SessionDescription) {
+        phase = .ours
+        for index in lines.indices {
+            let line = lines[index]
+            if case .waiting(let offer) = line.stage {
+                lines[index].told = wish(line)
+                let medium = directed(offer.own, wish(line))
+                if let slot = line.slot, description.media.indices.contains(slot) {
+                    description.media[slot] = medium
+                } else {
+                    lines[index].slot = description.add(medium)
+                    lines[index].isNew = true
+                }
+                lines[index].stage = .offered(offer)
+            } else if let agreed = line.agreed, let slot = line.slot, line.stage != .closing,
+                description.media.indices.contains(slot)
+            {
+                lines[index].told = wish(line)
+                description.media[slot] = directed(agreed.own, wish(line))
+            }
+        }
+        // After that, so that no slot is given up and taken again in one offer.
+        for line in lines where line.stage == .closing {
+            if let slot = line.slot, description.media.indices.contains(slot) { description.remove(at: slot) }
+        }
+    }
+
+    /// Our INVITE was accepted.
+    private mutating func answered(_ media: [SDP.MediaDescription], _ at: Moment) -> [Action] {
+        guard phase == .ours else { return [] }
+        phase = .idle
+        var actions: [Action] = []
+        for index in lines.indices.reversed() {
+            lines[index].isNew = false
+            let line = lines[index]
+            guard let slot = line.slot, media.indices.contains(slot) else { continue }
+            let theirs = media[slot]
+            switch line.stage {
+            case .closing:
+                // What was taken back too late still has to be taken out.
+                if theirs.isRejected { lines.remove(at: index) }
+            case .offered(let offer):
+                guard !theirs.isRejected else {
+                    actions += fail(index, "the other side does not take it", at)
+                    if lines.indices.contains(index), lines[index].stage == .running {
+                        // It has lost what it had as well: the slot is dead.
+                        actions += end(index, at)
+                        lines[index].stage = .closing
+                    }
+                    continue
+                }
+                actions += settle(index, offer, theirs, at)
+            case .running, .summoning, .waiting, .pressing, .pressed:
+                guard let agreed = line.agreed else { continue }
+                if theirs.isRejected {
+                    actions += end(index, at)
+                    lines[index].stage = .closing
+                } else {
+                    actions += renew(index, agreed, theirs, isOffer: false, at)
+                }
+            case .asking, .asked: break
+            }
+        }
+        return actions
+    }
+
+    private mutating func settle(
+        _ index: Int,
+        _ offer: MediaLine.Offer,
+        _ theirs: SDP.MediaDescription,
+        _ at: Moment
+    ) -> [Action] {
+        var actions: [Action] = []
+        let line = lines[index]
+        lines[index].agreed = MediaLine.Agreed(end: offer.end, own: offer.own.settled(by: theirs), theirs: theirs)
+        lines[index].stage = .running
+        lines[index].refused = nil
+        if line.told?.sends ?? true { lines[index].isHeldThere = theirs.isHold }
+        if let id = line.proposal, !line.isConsented {
+            lines[index].isConsented = true
+            actions += tell(.consent(id, on: line.number), at)
+        }
+        guard let medium = medium(of: line), let there = medium.placements[other],
+            let payload = MediaLine.answer(theirs, to: offer, medium, of: own), let asked = offer.asked
+        else { return actions }
+        lines[index].reply = MediaLine.Reply(end: offer.end, offer: asked, payload: payload)
+        return actions + [.signal(medium.id, offer.end, from: there.generation, payload)]
+    }
+
+    /// Our INVITE came to nothing: what it was for is tried again, or fails.
+    private mutating func refused(_ status: SIPStatus, _ delay: TimeAmount, _ at: Moment) -> [Action] {
+        guard phase == .ours || phase == .due else { return [] }
+        let isLater = [491, 500, 503].contains(status.rawValue)
+        phase = .idle
+        var actions: [Action] = []
+        for index in lines.indices.reversed() {
+            if lines[index].isNew { (lines[index].slot, lines[index].isNew) = (nil, false) }
+            let line = lines[index]
+            switch line.stage {
+            case .offered(let offer) where isLater && offer.until > at.now:
+                lines[index].stage = .waiting(offer)
+                phase = .blocked(until: at.now + delay)
+            case .offered:
+                actions += fail(index, "the other provider refuses it (\(status.rawValue))", at)
+            case .closing:
+                // What they never had need not be taken out.
+                if line.slot == nil { lines.remove(at: index) } else { phase = .blocked(until: at.now + delay) }
+            case .waiting: phase = .blocked(until: at.now + delay)
+            case .running:
+                lines[index].told = isLater ? nil : wish(line)
+                if isLater { phase = .blocked(until: at.now + delay) }
+            case .asking, .asked, .pressing, .pressed, .summoning: break
+            }
+        }
+        return actions
+    }
+
+    // MARK: Theirs
+
+    private mutating func offered(_ media: [SDP.MediaDescription], isFirst: Bool, _ at: Moment) -> [Action] {
+        phase = .theirs
+        var actions: [Action] = []
+        for (slot, theirs) in media.enumerated() {
+            guard let kind = MediumKind(rawValue: theirs.type), Self.carries(kind) else { continue }
+            if let index = lines.firstIndex(where: { $0.slot == slot }) {
+                actions += changed(index, theirs, at)
+            } else if !theirs.isRejected {
+                // A dialog that begins anew brings the media that ran in the one before.
+                if let index = lines.firstIndex(where: { $0.slot == nil && $0.kind == kind && $0.agreed != nil }) {
+                    lines[index].slot = slot
+                    actions += changed(index, theirs, at)
+                } else if lines.count < Self.linesMaximum {
+                    actions += proposed(kind, theirs, slot, isFirst: isFirst, at)
+                }
+            }
+        }
+        for index in lines.indices.reversed() where lines[index].slot == nil && lines[index].agreed != nil {
+            actions += end(index, at)
+            lines.remove(at: index)
+        }
+        return actions
+    }
+
+    private mutating func proposed(
+        _ kind: MediumKind,
+        _ theirs: SDP.MediaDescription,
+        _ slot: Int,
+        isFirst: Bool,
+        _ at: Moment
+    ) -> [Action] {
+        let until = at.now + (isFirst ? Self.firstAskTime : Self.askTime)
+        var line = MediaLine(number: next(), kind: kind, stage: .asking(theirs, until: until))
+        line.slot = slot
+        lines.append(line)
+        return propose(lines.count - 1, theirs, at)
+    }
+
+    /// Asks our user for a line of theirs.
+    mutating func propose(_ index: Int, _ theirs: SDP.MediaDescription, _ at: Moment) -> [Action] {
+        let id = MessageID(stored: "\(name)-\(next().rawValue)")
+        lines[index].proposal = id
+        let direction: MediumDirection =
+            switch theirs.statedDirection ?? .sendReceive {
+            case .sendReceive, .inactive: .both
+            case .sendOnly: .from(other)
+            case .receiveOnly: .from(own)
+            }
+        let change = MediaChange.add(lines[index].kind, direction, source: nil, device: lines[index].number)
+        return propose(change, at, id: id)
+    }
+
+    private mutating func changed(_ index: Int, _ theirs: SDP.MediaDescription, _ at: Moment) -> [Action] {
+        let line = lines[index]
+        guard line.stage != .closing, let agreed = line.agreed else { return [] }
+        if theirs.isRejected {
+            let medium = line.medium
+            lines.remove(at: index)
+            return medium.map { propose(.remove($0), at) } ?? []
+        }
+        return renew(index, agreed, theirs, isOffer: true, at)
+    }
+
+    /// What they say now of a line that there is.
+    private mutating func renew(
+        _ index: Int,
+        _ agreed: MediaLine.Agreed,
+        _ theirs: SDP.MediaDescription,
+        isOffer: Bool,
+        _ at: Moment
+    ) -> [Action] {
+        guard let medium = medium(of: lines[index]) else { return [] }
+        let isOneWay = medium.direction == .from(other) && theirs.statedDirection == .sendOnly
+        if isOffer || lines[index].told?.sends ?? true { lines[index].isHeldThere = theirs.isHold && !isOneWay }
+        if theirs.connection?.isUnspecified ?? false { return [] }
+        guard !theirs.isSamePlace(as: agreed.theirs) else { return [] }
+        guard lines[index].stage == .running else {
+            lines[index].agreed?.theirs = theirs
+            return []
+        }
+        return press(index, theirs, agreed.end, medium, at)
+    }
+
+    /// What our 200 says of their lines: by slot, what is not there is refused in its place.
+    mutating func answers(to offer: SessionDescription) -> [Int: MediaAcceptance] {
+        var answers: [Int: MediaAcceptance] = [:]
+        let offered = offer.withSelfContainedMedia.media
+        for index in lines.indices.reversed() {
+            let line = lines[index]
+            guard let slot = line.slot, offered.indices.contains(slot) else { continue }
+            switch line.stage {
+            case .pressed(let agreed):
+                // One way only is how they want it; neither way is on hold from the beginning.
+                if line.agreed == nil { lines[index].isHeldThere = offered[slot].statedDirection == .inactive }
+                lines[index].agreed = agreed
+                lines[index].stage = .running
+            case .closing:
+                lines.remove(at: index)
+                continue
+            case .asking, .asked, .pressing, .summoning, .waiting, .offered, .running: break
+            }
+            let wish = wish(lines[index])
+            lines[index].told = wish
+            guard let agreed = lines[index].agreed else { continue }
+            answers[slot] = MediaLine.acceptance(agreed.own, of: offered[slot], wish: wish)
+        }
+        return answers
+    }
+
+    /// Their INVITE was taken back, or could not be answered.
+    private mutating func withdraw(_ at: Moment) -> [Action] {
+        phase = .idle
+        var actions: [Action] = []
+        for index in lines.indices.reversed() {
+            let line = lines[index]
+            switch line.stage {
+            case .asking:
+                if let id = line.proposal { actions += tell(.withdraw(id, .superseded), at) }
+                lines.remove(at: index)
+            case .pressing, .pressed:
+                if line.agreed != nil {
+                    lines[index].stage = .running
+                } else {
+                    actions += end(index, at)
+                    lines.remove(at: index)
+                }
+            case .asked, .summoning, .waiting, .offered, .running, .closing: break
+            }
+        }
+        return actions
+    }
+}
+
+// MARK: - After a restart
+
+extension PeerMedia {
+    /// The media beside texts that an offer has.
+    static func wanted(_ offer: [UInt8]) -> [MediumKind] {
+        guard let offer = try? SessionDescription(parsing: offer) else { return [] }
+        let kinds = offer.media.filter { !$0.isRejected }.compactMap { MediumKind(rawValue: $0.type) }
+        return [.audio, .video].filter(kinds.contains)
+    }
+
+    /// What is kept of it, beside the descriptions.
+    struct Kept: Sendable, Hashable, Codable {
+        struct Line: Sendable, Hashable, Codable {
+            var number: DeviceID
+            var kind: MediumKind
+            var medium: MediumID
+            var slot: Int
+            var end: MediaLine.End
+            var isHeldThere: Bool
+        }
+
+        var board: MediaBoard
+        var lines: [Line]
+        var last: Int32
+    }
+
+    var kept: Kept {
+        let kept = lines.compactMap { line -> Kept.Line? in
+            guard let medium = line.medium, let slot = line.slot, let agreed = line.agreed, line.stage != .closing
+            else {
+                return nil
+            }
+            return Kept.Line(
+                number: line.number,
+                kind: line.kind,
+                medium: medium,
+                slot: slot,
+                end: agreed.end,
+                isHeldThere: line.isHeldThere
+            )
+        }
+        return Kept(board: board, lines: kept, last: last)
+    }
+
+    /// Takes up the lines that both descriptions have; what else is in the session is negotiated anew.
+    mutating func resume(_ kept: Kept, local: SessionDescription, remote: SessionDescription) {
+        take(up: kept)
+        let (own, theirs) = (local.withSelfContainedMedia.media, remote.withSelfContainedMedia.media)
+        for one in kept.lines {
+            guard own.indices.contains(one.slot), theirs.indices.contains(one.slot), !own[one.slot].isRejected,
+                !theirs[one.slot].isRejected
+            else { continue }
+            var line = MediaLine(number: one.number, kind: one.kind, stage: .running)
+            line.medium = one.medium
+            line.slot = one.slot
+            line.told = own[one.slot].statedDirection ?? .sendReceive
+            var device = own[one.slot]
+            device.setDirection(.sendReceive)
+            line.agreed = MediaLine.Agreed(end: one.end, own: device, theirs: theirs[one.slot])
+            line.isHeldThere = one.isHeldThere
+            lines.append(line)
+        }
+    }
+
+    /// The other side has lost the dialog: nothing has a place until its next offer is taken.
+    mutating func begin() {
+        phase = .idle
+        for index in lines.indices.reversed() {
+            if lines[index].agreed == nil {
+                lines.remove(at: index)
+            } else {
+                lines[index].slot = nil
+                lines[index].stage = .running
+            }
+        }
+    }
+}
