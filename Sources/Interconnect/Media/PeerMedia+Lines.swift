@@ -116,6 +116,7 @@ extension PeerMedia {
             return offered(description, names, index, end, medium, at)
         case .description(.answer, let description, _): return answered(description, index, end, at)
         case .refused(let reason): return fail(index, reason, at)
+        case .needsProtection: return fail(index, MediaPayload.noRelay, at)
         case .summon, .press: return []
         }
     }
