@@ -107,8 +107,8 @@ final class PhoneCall: @unchecked Sendable {
         case .placing, .taking, .ringing, .answering, .standing: perform(exchange.set(share.lines, now: .now()))
         case .idle, .leaving, .declined: break
         }
-        closeBridges()
         settleLeg()
+        closeBridges()
         arm()
     }
 
