@@ -25,6 +25,8 @@ struct HTTP: Sendable {
         return response?.status == .ok
     }
 
+    // Not optimised: the compiler (6.3.1) ends early where it splits this, specialised for large documents.
+    @_optimize(none)
     func call<Answer: Decodable>(
         _ method: String,
         _ path: String,

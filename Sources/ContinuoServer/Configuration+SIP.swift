@@ -22,6 +22,8 @@ extension Configuration {
         public var tls: TLS?
         public var leaseSeconds = 600
         public var phones = 50_000
+        /// Where rtpengine takes its orders, for calls between phones and browsers.
+        public var relay: Endpoint?
 
         /// Whether there is a door.
         public var isServed: Bool { doors.values.contains { $0.listen != nil } }
@@ -46,12 +48,14 @@ extension Configuration {
                 algorithms: door.algorithms
             )
         }
-        return SIPGatewayConfiguration(
+        var gateway = SIPGatewayConfiguration(
             doors: doors,
             realm: sipRealm,
             certificate: sipTLS.map { SIPGatewayConfiguration.Certificate(chain: $0.certificate, key: $0.key) },
             limits: limits
         )
+        gateway.relay = sip.relay.map { ($0.host, $0.port) }
+        return gateway
     }
 
     private var sipRealm: String { sip.realm ?? domains.first ?? "localhost" }
@@ -145,6 +149,12 @@ extension ConfigurationKey {
             ) { node, configuration throws(Mend) in
                 configuration.sip.leaseSeconds = try number(node, in: 10...86400)
             },
+            ConfigurationKey(
+                path: "sip.rtpengine",
+                explanation: "Control port (ng, UDP) of an rtpengine that carries calls between phones and browsers.",
+                sample: { "\($0.sip.relay ?? .init(host: "127.0.0.1", port: 2223))" },
+                isOptional: true
+            ) { node, configuration throws(Mend) in configuration.sip.relay = try endpoint(node) },
             ConfigurationKey(
                 path: "sip.phones",
                 explanation: "Phones that may be registered at one time.",

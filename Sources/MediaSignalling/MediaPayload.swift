@@ -21,14 +21,25 @@ public enum MediaPayload: Hashable, Sendable {
     case summon
     /// An offer, which whoever hears it answers from now on, whatever the addresses say.
     case press(SessionDescription, names: [String: MediumID])
-    /// This end cannot, and why, for a person.
+    /// This end cannot, and why: a code, or words for a person.
     case refused(String)
+    /// This end takes nothing but what is protected, as browsers do: the offer is to be made again like that.
+    case needsProtection
+
+    /// A phone and a browser have no path without a relay, and none is there.
+    public static let noRelay = "no-relay"
+    /// The relay did not do its part.
+    public static let relayFailed = "relay-failed"
 
     /// Reads what another device sent; nil for what is not understood, such as a candidate on its own.
     public init?(_ value: JSONValue) {
         guard case .object(let fields) = value else { return nil }
         if case .bool(true)? = fields["ask"] {
             self = fields["turn"] == .text("offer") ? .summon : .ask
+            return
+        }
+        if case .text("webrtc")? = fields["needs"] {
+            self = .needsProtection
             return
         }
         if case .text(let reason)? = fields["refused"] {
@@ -54,6 +65,7 @@ public enum MediaPayload: Hashable, Sendable {
     public var value: JSONValue {
         switch self {
         case .ask: return .object(["ask": .bool(true)])
+        case .needsProtection: return .object(["needs": .text("webrtc")])
         case .summon: return .object(["ask": .bool(true), "turn": .text("offer")])
         case .refused(let reason): return .object(["refused": .text(reason)])
         case .press(let description, let names):

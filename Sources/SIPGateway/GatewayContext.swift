@@ -1,3 +1,5 @@
+import ClientWire
+import FoundationEssentials
 import Logging
 import MessagingService
 import NIOCore
@@ -13,8 +15,12 @@ final class GatewayContext {
     let inbox: LoopInbox
     /// Set once, before the first request.
     var stack: SIPStack?
+    /// What carries media between phones and browsers; set once, before the first request, if there is one.
+    var relay: MediaRelay?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
+
+    private var lastFrame: (bytes: [UInt8], frame: ServerFrame)?
 
     var limits: SIPGatewayLimits { configuration.limits }
 
@@ -29,6 +35,14 @@ final class GatewayContext {
         self.logger = logger
         self.eventLoop = eventLoop
         inbox = LoopInbox(eventLoop)
+    }
+
+    /// Reads a frame of a device's stream; the phones of one user get the same one after another.
+    func decode(_ bytes: [UInt8]) throws -> ServerFrame {
+        if let lastFrame, lastFrame.bytes == bytes { return lastFrame.frame }
+        let frame = try StrictJSON.decode(ServerFrame.self, from: Data(bytes))
+        lastFrame = (bytes, frame)
+        return frame
     }
 
     /// Where a peer on this flow reaches us.

@@ -89,6 +89,14 @@ private final class Running: @unchecked Sendable {
     }
 
     func listen() async throws -> [SIPTransportKind: SocketAddress] {
+        if let place = context.configuration.relay {
+            let address = try SocketAddress.makeAddressResolvingHost(place.host, port: place.port)
+            try await eventLoop.flatSubmit { [self] in
+                let relay = MediaRelay(eventLoop: eventLoop, address: address, logger: context.logger)
+                context.relay = relay
+                return relay.open()
+            }.get()
+        }
         var addresses: [SIPTransportKind: SocketAddress] = [:]
         for door in context.configuration.doors {
             addresses[door.transport] = try await eventLoop.flatSubmit { [stack] in
@@ -107,6 +115,7 @@ private final class Running: @unchecked Sendable {
         let closed = eventLoop.flatSubmit { [self] in
             ticking?.cancel()
             agent.stop()
+            context.relay?.close()
             context.stack = nil
             return stack.close()
         }

@@ -36,6 +36,9 @@ public struct SIPGatewayConfiguration: Sendable {
     /// The realm of the digest (RFC 3261, section 22.1).
     public var realm: String
     public var certificate: Certificate?
+    /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for calls between phones and browsers;
+    /// without one these are refused.
+    public var relay: (host: String, port: Int)?
     public var limits: SIPGatewayLimits
 
     /// A gateway with these doors.
@@ -68,6 +71,8 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var messagesInHand = 16
     /// Credentials that are being looked up.
     public var lookupsInHand = 1024
+    /// How long what was read of a registered phone counts: its password, and the addresses of its account.
+    public var recordSeconds: Int64 = 30
     /// Changes read ahead for one phone, and their bytes.
     public var windowItems = 64
     public var windowBytes = 256 << 10

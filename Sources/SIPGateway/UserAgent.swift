@@ -17,6 +17,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     /// Phones that registered over a connection of their own: what comes on it needs no further proof.
     private var onConnection: [UInt64: Set<DeviceIdentity>] = [:]
     private var lookups = 0
+    /// Registered phones as they were read, by user name.
+    private var records: [String: (record: PhoneRecord, until: NIODeadline)] = [:]
     static let methods: [SIPMethod] = [
         .options, .register, .message, .subscribe, .invite, .ack, .bye, .cancel, .update,
     ]
@@ -89,6 +91,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         switch authenticator.open(transaction.request, on: transaction.flow, now: .now()) {
         case .answer(let response): transaction.respond(response)
         case .lookUp(let user):
+            if let known = known(user, now: .now()) { return found(.success(known), transaction) }
             guard lookups < context.limits.lookupsInHand else { return busy(transaction) }
             lookups += 1
             let bound = NIOLoopBound(transaction, eventLoop: context.eventLoop)
@@ -103,6 +106,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
 
     private func found(_ result: Result<PhoneRecord?, any Error>, _ transaction: ServerTransaction) {
         guard case .success(let record) = result else { return busy(transaction) }
+        if let record { remember(record, now: .now()) }
         switch authenticator.check(transaction.request, record, from: transaction.flow, now: .now()) {
         case .answer(let response, let isNewBan):
             if isNewBan {
@@ -124,6 +128,20 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
                 transaction.respond(transaction.makeResponse(403, reason: "Register first"))
             }
         }
+    }
+
+    /// What was read of a registered phone not long ago. One that is revoked or whose account is suspended loses its
+    /// stream at once, and is looked up again.
+    func known(_ user: String, now: NIODeadline) -> PhoneRecord? {
+        guard let known = records[user], known.until > now, phones[known.record.credential.identity]?.isOpen ?? false
+        else { return nil }
+        return known.record
+    }
+
+    private func remember(_ record: PhoneRecord, now: NIODeadline) {
+        let user = record.credential.user
+        guard phones[record.credential.identity] != nil, records[user]?.until ?? .distantPast <= now else { return }
+        records[user] = (record, now + .seconds(context.limits.recordSeconds))
     }
 
     func busy(_ transaction: ServerTransaction) {
@@ -279,6 +297,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     /// About once a second.
     func tick() {
         let now = NIODeadline.now()
+        records = records.filter { $0.value.until > now }
         for (identity, phone) in phones {
             phone.tick(now: now)
             if phone.isGone { phones[identity] = nil }

@@ -1,8 +1,9 @@
 import NIOCore
 import NIOPosix
 import SIP
-import SIPTransport
 import Testing
+
+@testable import SIPTransport
 
 @Suite("Stack over real sockets", .serialized, .timeLimit(.minutes(5)))
 struct StackTests {
@@ -53,6 +54,23 @@ struct StackTests {
         #expect(try await server.run { server.agent.requests.isEmpty })
         try await client.close()
         try await server.close()
+    }
+
+    @Test("However many requests are sent again, one turn of the timers is scheduled at a time")
+    func oneTurn() async throws {
+        let silent = try await Node.make { _ in }
+        let address = try await silent.listen(.udp)
+        try await silent.close()
+        let client = try await Node.make { $0.timers = TransactionTimers(t1: .milliseconds(10)) }
+        _ = try await client.listen(.udp)
+        let destination = Destination(transport: .udp, address: address, serverName: nil)
+        for _ in 0..<40 {
+            let request = Requests.make(.message)
+            try await client.run { _ = client.stack.send(request, to: .destinations([destination])) { _, _ in } }
+            try await Task.sleep(for: .milliseconds(5))
+            #expect(try await client.run { client.stack.scheduledTurns } <= 1)
+        }
+        try await client.close()
     }
 
     @Test("A lost request is sent again, and a lost response too; the user sees one request")

@@ -64,6 +64,7 @@ struct TidyTests {
         "SIPGateway": [
             "ByteGrammar", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
             "SIPTransport", "SessionCore", "Store", "XMLBodies", "Crypto", "FoundationEssentials", "Logging", "NIOCore",
+            "NIOPosix",
             "NIOSSL",
             "ServiceLifecycle", "Synchronization",
         ],

@@ -209,7 +209,13 @@ extension DeviceSession {
     public func renew(leaseEnds time: Timestamp) {
         leaseEnds = time
         guard case .open(let identity) = phase else { return }
-        saveProgress(identity, service.clock())
+        let now = service.clock()
+        // However often a phone comes again, it is noted about once a second, by the tick.
+        guard now.milliseconds(since: lastProgress) >= 1000 else {
+            progressIsDue = true
+            return
+        }
+        saveProgress(identity, now)
     }
 
     /// A phone took one message: known at once, not only when all of what was read together with it is taken.

@@ -44,7 +44,7 @@ public final class DeviceSession: @unchecked Sendable {
     var leaseEnds: Timestamp?
     /// Where the device's stream began.
     public internal(set) var start: ChangeNumber = 0
-    private var lastProgress = Timestamp(rawValue: 0)
+    private(set) var lastProgress = Timestamp(rawValue: 0)
 
     init(service: MessagingService, link: any DeviceLink, inbox: any Inbox, window: WindowLimits? = nil) {
         self.service = service

@@ -292,9 +292,17 @@ struct MediaExchange: Sendable {
                 }
             }
             return actions + advance(now)
-        case .refused: return exchange.lines.map { .failed($0.medium) }
+        case .refused, .needsProtection: return exchange.lines.map { .failed($0.medium) }
         }
         return advance(now)
+    }
+
+    /// What that device was offered last, once more: it goes another way now.
+    func again(_ peer: MediaLine.Peer) -> [Action] {
+        guard let exchange = exchanges[peer], case .offered(let payload, _, _) = exchange.stage,
+            let first = exchange.lines.first
+        else { return [] }
+        return [.signal(first, payload)]
     }
 
     // MARK: Going on

@@ -34,6 +34,8 @@ final class PhoneCall: @unchecked Sendable {
     var session: SessionID?
     var control: CallControl
     var exchange: MediaExchange
+    /// The ways through the relay, to devices that need it.
+    var bridges: [MediaLine.Peer: MediaBridge] = [:]
     var link = Link.none
     var dialogs: DialogSet?
     var dialog: Dialog?
@@ -85,6 +87,7 @@ final class PhoneCall: @unchecked Sendable {
         case .placing, .ringing, .answering, .standing: perform(exchange.set(share.lines, now: .now()))
         case .idle, .leaving, .declined: break
         }
+        closeBridges()
         arm()
     }
 
@@ -92,7 +95,7 @@ final class PhoneCall: @unchecked Sendable {
     func take(_ signal: MediaSignal) -> Bool {
         guard let line = exchange.lines.first(where: { $0.isAddressed(by: signal) }) else { return false }
         guard let payload = MediaPayload(signal.payload) else { return true }
-        perform(exchange.take(payload, from: line, now: .now()))
+        hear(payload, line)
         arm()
         return true
     }
@@ -133,7 +136,7 @@ final class PhoneCall: @unchecked Sendable {
             case .fetch: invite(nil)
             case .offer(let description): invite(description)
             case .answer(let description): answer(description)
-            case .signal(let line, let payload): say(line, payload)
+            case .signal(let line, let payload): send(payload, line)
             case .agreed(let line):
                 if let move = line.move { perform([CallControl.Action.path([move], true)]) }
             case .failed(let medium):
@@ -143,7 +146,8 @@ final class PhoneCall: @unchecked Sendable {
         }
     }
 
-    private func say(_ line: MediaLine, _ payload: MediaPayload) {
+    /// Tells another device, past the relay.
+    func say(_ line: MediaLine, _ payload: MediaPayload) {
         guard let session else { return }
         let signal = MediaSignal(
             session: session,
@@ -253,6 +257,7 @@ final class PhoneCall: @unchecked Sendable {
     }
 
     func stop() {
+        closeBridges(all: true)
         alarm?.cancel()
         alarm = nil
         alarmTime = nil

@@ -27,6 +27,9 @@ extension UserAgent {
         done: @escaping (_ isCPIM: Bool) -> Void = { _ in }
     ) {
         let bound = NIOLoopBound((transaction: transaction, done: done), eventLoop: context.eventLoop)
+        if let known = known(user, now: .now()) {
+            return message(bound, .success(known.addresses), identity, user: user)
+        }
         Task { [service = context.service, self] in
             let own: Result<[Address], any Error>
             do { own = .success(try await service.addresses(identity)) } catch { own = .failure(error) }

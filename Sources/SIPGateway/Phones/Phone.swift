@@ -239,7 +239,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
     func write(_ frame: [UInt8]) {
         let found: StreamReading.Reading
         do {
-            found = try reading.read(frame, start: session?.start ?? .max, now: context.service.now)
+            let frame = try context.decode(frame)
+            found = reading.read(frame, start: session?.start ?? .max, now: context.service.now)
         } catch {
             context.logger.error("a frame for a phone cannot be read", metadata: ["error": "\(type(of: error))"])
             return

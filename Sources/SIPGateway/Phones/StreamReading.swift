@@ -29,8 +29,7 @@ struct StreamReading: Sendable {
     /// Reads one frame of the server.
     ///
     /// - Parameter start: where the stream began: in a listing, what was made before is not new to the phone.
-    mutating func read(_ frame: [UInt8], start: ChangeNumber, now: Timestamp) throws -> Reading {
-        let frame = try StrictJSON.decode(ServerFrame.self, from: Data(frame))
+    mutating func read(_ frame: ServerFrame, start: ChangeNumber, now: Timestamp) -> Reading {
         var reading = Reading()
         if let digest = frame.digest {
             reading.withdrawn = digest.gone + digest.read

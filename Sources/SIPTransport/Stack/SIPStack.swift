@@ -33,6 +33,8 @@ public final class SIPStack: @unchecked Sendable {
     var keepAlives: [Flow: DatagramKeepAlive] = [:]
     var wheel = TimerWheel<TimerTarget>()
     var wheelTask: Scheduled<Void>?
+    /// Turns of the wheel that are to come: one, or none while nothing waits.
+    private(set) var scheduledTurns = 0
     var wheelTime = NIODeadline.now()
     var isClosed = false
     /// The datagram socket that is being read, which flushes once it has read everything.
@@ -87,6 +89,7 @@ public final class SIPStack: @unchecked Sendable {
         self.handler = nil
         self.wheelTask?.cancel()
         self.wheelTask = nil
+        self.scheduledTurns = 0
         for flow in self.keepAlives.keys { self.stopAsking(flow) }
         self.servers.removeAll()
         self.clients = [:]
@@ -135,16 +138,19 @@ extension SIPStack {
         guard !self.isClosed else { return }
         if self.wheel.count == 0 { self.wheelTime = .now() }
         self.wheel.add(target, at: max(deadline, self.wheelTime))
-        guard self.wheelTask == nil else { return }
         self.scheduleWheel()
     }
 
+    /// One turn is scheduled at a time: what a timer does may have scheduled the next one already.
     private func scheduleWheel() {
+        guard self.wheelTask == nil, self.wheel.count > 0, !self.isClosed else { return }
         let tick = TimerWheel<TimerTarget>.tick
+        self.scheduledTurns += 1
         self.wheelTask = self.eventLoop.assumeIsolated().scheduleTask(in: tick) { self.turnWheel() }
     }
 
     private func turnWheel() {
+        self.scheduledTurns -= 1
         self.wheelTask = nil
         let now = NIODeadline.now()
         let due = self.wheel.due(from: self.wheelTime, now: now)
@@ -159,6 +165,6 @@ extension SIPStack {
                 self.timeReached(transaction, now)
             }
         }
-        if self.wheel.count > 0, !self.isClosed { self.scheduleWheel() }
+        self.scheduleWheel()
     }
 }

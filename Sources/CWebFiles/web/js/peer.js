@@ -149,6 +149,7 @@ export class Peer {
   /**
    * @param {{
    *   description?: RTCSessionDescriptionInit, names?: Record<string, number>, ask?: boolean, turn?: "offer" | "answer",
+   *   needs?: string, refused?: string,
    * }} payload
    */
   take(payload) {
@@ -168,6 +169,11 @@ export class Peer {
         return;
       }
       if (this.offers) return;
+      if (!/^a=fingerprint:/m.test(description.sdp ?? "")) {
+        // A phone's, with nothing to protect it: browsers do not take that.
+        if (this.first) this.owner.send(this.first, { needs: "webrtc" });
+        return;
+      }
       const origin = /^o=\S+ (\S+)/m.exec(description.sdp ?? "")?.[1] ?? "";
       if (this.origin !== "" && this.origin !== origin) this.renew();
       this.origin = origin;

@@ -139,7 +139,9 @@ export class Sessions extends EventTarget {
       this.tell();
       setTimeout(() => this.tell(), hintHolds);
     }
-    if (signal && this.calls) this.calls.take(signal);
+    const refused = /** @type {{refused?: string} | undefined} */ (signal?.payload)?.refused;
+    if (signal && refused) this.dispatchEvent(new CustomEvent("refused", { detail: { session: signal.session, refused } }));
+    else if (signal && this.calls) this.calls.take(signal);
     else if (signal) this.early.push(signal);
   }
 

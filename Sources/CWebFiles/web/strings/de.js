@@ -233,6 +233,8 @@ export const de = {
   "medium.text": "Text",
   wantsMedium: "{from} möchte {medium} hinzufügen",
   mediumWaits: "Wartet auf Antwort: {medium}",
+  noRelay: "Das Gerät ist ein SIP-Telefon: Gespräche zwischen Telefon und Browser brauchen ein Medienrelais, und dieser Anbieter hat keines.",
+  relayFailed: "Das Medienrelais des Anbieters antwortet nicht: Das Gespräch kam nicht zustande.",
   mediumMoves: "Wird verschoben: {medium}",
   soundOff: "Stummschalten",
   soundOn: "Ton an",

@@ -232,6 +232,8 @@ export const en = {
   "medium.text": "text",
   wantsMedium: "{from} wants to add {medium}",
   mediumWaits: "Waiting for an answer: {medium}",
+  noRelay: "That device is a SIP phone: calls between phones and browsers need a media relay, and this provider has none.",
+  relayFailed: "The provider's media relay does not answer: the call could not be connected.",
   mediumMoves: "Moving: {medium}",
   soundOff: "Mute",
   soundOn: "Unmute",

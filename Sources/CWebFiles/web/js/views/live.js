@@ -14,6 +14,9 @@ import { MediaList } from "./media.js";
 /** Texts that come along when one asks for the last ones. */
 const someTexts = 50;
 
+/** Why no path for a medium can be had, by the codes that say so. */
+const refusals = /** @type {Map<string, any>} */ (new Map([["no-relay", "noRelay"], ["relay-failed", "relayFailed"]]));
+
 export class LivePanel {
   /**
    * @param {Device} device
@@ -30,6 +33,14 @@ export class LivePanel {
       h("div", { class: "row head" }, this.status, this.buttons), this.media.root, this.problem);
     /** Drawn anew only when something else is to be seen: a button keeps the keyboard. */
     this.drawn = "";
+    /** @type {{id: string, words: string} | null} Why there is no path: said until something else is tried. */
+    this.refusal = null;
+    device.sessions.addEventListener("refused", (event) => {
+      const { session: id, refused } = /** @type {CustomEvent<{session: string, refused: string}>} */ (event).detail;
+      if (id !== this.session()?.id) return;
+      this.refusal = { id, words: refusals.has(refused) ? t(refusals.get(refused)) : refused };
+      fill(this.problem, this.refusal.words);
+    });
   }
 
   draw() {
@@ -42,13 +53,14 @@ export class LivePanel {
     const key = JSON.stringify([session.id, session.state, sessions.isHere(session), session.participants, session.legs]);
     if (key === this.drawn) return;
     this.drawn = key;
-    fill(this.problem);
+    fill(this.problem, this.refusal?.id === session.id && this.refusal.words);
     fill(this.buttons, this.actions(session).map(([drawing, name, action]) =>
       h("button", { class: "quiet", title: name, "aria-label": name, onclick: () => this.try(action) }, icon(drawing))));
   }
 
   /** @param {() => Promise<unknown>} action */
   async try(action) {
+    this.refusal = null;
     fill(this.problem);
     try {
       await action();

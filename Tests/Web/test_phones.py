@@ -1,0 +1,182 @@
+"""Calls between a browser and a SIP phone that nobody here wrote, through a media relay that nobody here wrote."""
+
+import json
+import math
+import pathlib
+import shutil
+import struct
+import subprocess
+import unittest
+import urllib.request
+
+from harness import PROGRAM, Demo, expect, until
+from talking import TalkTest
+from test_relay import Served, free_port
+
+RTPENGINE = shutil.which("rtpengine")
+BARESIP = shutil.which("baresip")
+
+
+class Exchange(Demo):
+    """A server by its configuration, with a door for phones and, unless told otherwise, a media relay."""
+
+    def __init__(self, has_relay: bool):
+        self.has_relay = has_relay
+        super().__init__()
+
+    def start(self) -> None:
+        folder = pathlib.Path(self.folder.name)
+        ports = [free_port(), free_port()]
+        self.sip = free_port()
+        self.relay = None
+        relay = ""
+        if self.has_relay:
+            control = free_port()
+            self.relay_log = open(folder / "relay.log", "w")
+            self.relay = subprocess.Popen(
+                [RTPENGINE, "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
+                 f"--listen-ng=127.0.0.1:{control}", "--port-min=41000", "--port-max=41999"],
+                stderr=self.relay_log,
+                stdout=self.relay_log,
+            )
+            relay = f"  rtpengine: 127.0.0.1:{control}\n"
+        config = folder / "continuo.yaml"
+        config.write_text(
+            f"domains: [demo.example]\ndata: {folder}/data\npasswords: {{cost: 10}}\nlog: {{level: warning}}\n"
+            f"client: {{listen: '127.0.0.1:{ports[0]}'}}\noperator: {{listen: '127.0.0.1:{ports[1]}'}}\n"
+            f"sip:\n  udp: {{listen: '127.0.0.1:{self.sip}', digest: [MD5]}}\n{relay}"
+        )
+        self.log = open(folder / "log", "a")
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--config", config], stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        self.url, self.operator = (f"http://127.0.0.1:{port}" for port in ports)
+        token = folder / "data/operator-token"
+        until(
+            "the server is there",
+            lambda: token.exists() and Served.answers(ports) or self.process.poll() is not None,
+        )
+        self.token = token.read_text().strip()
+
+    def end(self) -> None:
+        if self.relay:
+            self.relay.kill()
+            self.relay.wait()
+            self.relay_log.close()
+        super().end()
+
+
+class Phone:
+    """A baresip without screen and sound card: it takes every call, hums a tone, and records what it hears."""
+
+    def __init__(self, account: dict, port: int, folder: pathlib.Path):
+        self.folder = folder
+        folder.mkdir()
+        (folder / "config").write_text(
+            "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path /usr/lib/baresip/modules\n"
+            "module stdio.so\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule sndfile.so\n"
+            "module_app account.so\nmodule_app menu.so\n"
+            "audio_source ausine,400\naudio_player aubridge,x\naudio_alert aubridge,y\n"
+            f"ausrc_channels 2\nausrc_srate 48000\nsnd_path {folder}\n"
+        )
+        (folder / "accounts").write_text(
+            f"<{account['address']};transport=udp>;auth_user={account['user']};auth_pass={account['password']}"
+            f';outbound="sip:127.0.0.1:{port};transport=udp";regint=600;answermode=auto\n'
+        )
+        self.log = open(folder / "log", "w")
+        self.process = subprocess.Popen(
+            [BARESIP, "-4", "-s", "-f", folder], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log
+        )
+        until("the phone is registered", lambda: "SIP/2.0 200 OK" in self.said)
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def loudness(self) -> float:
+        """Of the last second that it heard."""
+        loudest = 0.0
+        for file in self.folder.glob("*dec.wav"):
+            data = file.read_bytes()[44:][-16000:]
+            samples = struct.unpack(f"<{len(data) // 2}h", data[: len(data) // 2 * 2])
+            if samples:
+                loudest = max(loudest, math.sqrt(sum(one * one for one in samples) / len(samples)))
+        return loudest
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.log.close()
+
+
+@unittest.skipUnless(BARESIP and RTPENGINE, "there is no baresip, or no rtpengine")
+class Phones(TalkTest):
+    relay = True
+
+    def server(self) -> Demo:
+        return Exchange(self.relay)
+
+    def phone(self, name: str) -> Phone:
+        """A phone of somebody who has nothing else."""
+        address = self.account(name)
+        # The device that makes the phone is away: nothing else rings.
+        device = {"label": "Old computer", "kind": "computer"}
+        token = self.call("/v1/login", {"address": address, "password": "demo-password", "device": device})["token"]
+        account = self.call("/v1/phones", {"label": "Desk phone"}, token)
+        phone = Phone(account, self.demo.sip, pathlib.Path(self.demo.folder.name) / f"phone-{name}")
+        self.addCleanup(phone.end)
+        return phone
+
+    def call(self, path: str, body: dict, token: str = "") -> dict:
+        headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+        request = urllib.request.Request(
+            self.demo.url + path, method="POST", data=json.dumps(body).encode(), headers=headers
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def both_hear(self, person: str, other: str) -> None:
+        phone = self.phone(other)
+        self.account(person)
+        page = self.sign_in(person, "Laptop")
+        self.ask(page, f"{other}@demo.example", "Talk with voice")
+        expect(self.live(page)).to_contain_text("Live with")
+        try:
+            self.grows(page, "audio")
+            until("the phone hears the browser", lambda: phone.loudness() > 100 or page.wait_for_timeout(100), 20)
+        except AssertionError:
+            print((pathlib.Path(self.demo.folder.name) / "relay.log").read_text(errors="replace")[-6000:])
+            print(phone.said[-6000:])
+            raise
+
+    def test_a_browser_calls_a_phone_and_offers(self):
+        self.both_hear("alice", "bob")
+
+    def test_a_browser_calls_a_phone_which_offers(self):
+        self.both_hear("zoe", "bob")
+
+
+class PhonesWithoutRelay(Phones):
+    relay = False
+
+    def refused(self, person: str, other: str) -> None:
+        self.phone(other)
+        self.account(person)
+        page = self.sign_in(person, "Laptop")
+        self.ask(page, f"{other}@demo.example", "Talk with voice")
+        expect(self.live(page).get_by_role("alert")).to_contain_text("need a media relay")
+        expect(self.live(page).locator("[data-medium]")).to_have_count(0)
+        # The conversation goes on in writing.
+        self.say(page, "Then let us write.")
+        expect(self.live(page)).to_contain_text("Live with")
+
+    def test_a_browser_calls_a_phone_and_offers(self):
+        self.refused("alice", "bob")
+
+    def test_a_browser_calls_a_phone_which_offers(self):
+        self.refused("zoe", "bob")
+
+
+if __name__ == "__main__":
+    unittest.main()
