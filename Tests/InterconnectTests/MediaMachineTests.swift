@@ -320,4 +320,20 @@ struct MediaMachineTests {
         #expect(next.take(.clock, Self.at).isEmpty)
         #expect(next.last == media.last)
     }
+
+    @Test("an offer in the clear, for a device that takes only what is protected: refused in its place, with a reason")
+    func unprotected() throws {
+        var media = Self.guest()
+        let asked = media.take(.offered([Self.text, Self.line("198.51.100.7")], isFirst: false), Self.at)
+        guard case .say(.fromOwner(.asked(let change)))? = asked.first else {
+            Issue.record("nobody is asked: \(asked)")
+            return
+        }
+        _ = media.hear(.consent(change.proposal.id, on: Self.device.device), Self.at)
+        let actions = media.take(.signal(Self.medium, Self.device, .needsProtection), Self.at)
+        let isTold = actions.contains { if case .signal(_, Self.device, _, .refused) = $0 { true } else { false } }
+        #expect(isTold)
+        #expect(actions.last == .answer)
+        #expect(media.lines.isEmpty && media.board.media.isEmpty)
+    }
 }

@@ -139,7 +139,7 @@ final class MediaDevice: DeviceLink, Inbox {
                 let named = line.replacing("a=mid:x", with: "a=mid:\(offer.media.first?.mediaID ?? "?")")
                 guard let answer = try? Self.description(named) else { continue }
                 say(.description(.answer, answer, names: [:]), to: signal)
-            case .description, .ask, .refused: continue
+            case .description, .ask, .refused, .needsProtection: continue
             }
         }
     }
