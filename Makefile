@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SWIFT_FILES = git ls-files -z '*.swift'
 
-.PHONY: help setup run tour test lint format bench soak simulate fuzz coverage build release clean
+.PHONY: help setup run tour check test lint format bench soak simulate fuzz coverage build release clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ tour: setup ## Play the whole use case between two providers with real devices, 
 	@scripts/setup tour
 	swift build --product continuo
 	@.build/debug/continuo tour
+
+check: lint ## Run the tests of the pure parts: an answer in a minute or two
+	@scripts/test --filter "MessagingCoreTests|SessionCoreTests|TidyTests|^(SIP|SDP|CPIM|MSRP|XMLBodies|ByteGrammar|ProtocolDecoding)Tests" \
+		--skip SimulationTests
 
 test: ## Run all tests
 	@scripts/setup test

@@ -169,8 +169,8 @@ let serverLibraries: [Target] = [
         "SIPGateway",
         [
             "ByteGrammar", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
-            "SIPTransport", "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"), nio("NIOPosix"),
-            nioSSL,
+            "SIPTransport", "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"),
+            nio("NIOPosix"), nioSSL,
         ]
     ),
     target(

@@ -19,6 +19,8 @@ final class GatewayContext {
     var relay: MediaRelay?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
+    /// Dialogs that were, for who would replace one of them.
+    var endedDialogs: EndedDialogs
 
     private var lastFrame: (bytes: [UInt8], frame: ServerFrame)?
 
@@ -35,6 +37,7 @@ final class GatewayContext {
         self.logger = logger
         self.eventLoop = eventLoop
         inbox = LoopInbox(eventLoop)
+        endedDialogs = EndedDialogs(capacity: configuration.limits.dialogsRemembered)
     }
 
     /// Reads a frame of a device's stream; the phones of one user get the same one after another.

@@ -109,6 +109,13 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var mediaSeconds: Int64 = 20
     /// How long the calls of a phone go on that lost its connection.
     public var callsAwaySeconds: Int64 = 32
+    /// How long a phone's REFER waits for the own device, which has this long to take over, and for another user.
+    public var moveSeconds: Int64 = 25
+    public var transferSeconds: Int64 = 70
+    /// How long a phone bears that others are in its medium: who hands a call on leaves it only when the next one is in.
+    public var crowdedSeconds: Int64 = 5
+    /// Ended dialogs that are remembered, of all phones.
+    public var dialogsRemembered = 1024
     /// Calls are asked after in half this time (RFC 4028).
     public var sessionTimerSeconds: UInt32 = 1800
     /// What other devices said of media that the phone has not heard of yet.

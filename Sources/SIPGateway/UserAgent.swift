@@ -21,11 +21,12 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     private var records: [String: (record: PhoneRecord, until: NIODeadline)] = [:]
     static let methods: [SIPMethod] = [
         .options, .register, .message, .subscribe, .invite, .ack, .bye, .cancel, .update,
+        .refer,
     ]
 
     private let profile: ElementProfile = {
         var profile = ElementProfile(methods: methods)
-        profile.extensions = ["outbound", "path", "gruu", "timer"]
+        profile.extensions = ["outbound", "path", "gruu", "timer", "replaces", "tdialog", "norefersub"]
         profile.eventPackages = EventPackage.allCases.map(\.rawValue)
         profile.acceptedTypes = nil
         profile.acceptedEncodings = ["deflate"]
@@ -170,6 +171,12 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
 
     /// What a phone that is registered asks for.
     private func serve(_ transaction: ServerTransaction, _ phone: Phone) {
+        // What a MESSAGE claims is judged together with what it carries.
+        guard transaction.request.method == .message || CallerIdentity.isCaller(transaction.request, phone.addresses)
+        else {
+            transaction.respond(transaction.makeResponse(403, reason: "Not your address"))
+            return
+        }
         switch transaction.request.method {
         case .message: message(transaction, phone.identity, user: phone.user, phone: phone)
         case .subscribe:
@@ -179,7 +186,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
                 account: phone.record.addressOfRecord,
                 now: .now()
             )
-        case .invite, .bye, .update: phone.talks.received(transaction)
+        case .invite, .bye, .update, .refer: phone.talks.received(transaction)
         default: transaction.respond(405)
         }
     }
@@ -198,7 +205,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
                 }
                 return RegisteredPhone(contact: binding.contact.uri.description, publicGRUU: gruu)
             },
-            dialog: { _, _ in nil }
+            dialog: { [weak self] identity, session in self?.phones[identity]?.talks.calls[session]?.phoneDialog }
         )
     }
 
@@ -227,7 +234,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         let response = phone.register(request, policy(transaction), on: transaction.flow, now: now)
         transaction.respond(tagged(response, transaction))
         guard response.status?.isSuccess ?? false else { return }
-        phones[identity] = phone.isGone ? nil : phone
+        phones[identity] = phone
+        phone.addresses = record.addresses
         let isOn = Set(phone.flows.values.filter(\.transport.isReliable).map(\.number))
         for number in wasOn.subtracting(isOn) { onConnection[number]?.remove(identity) }
         for number in isOn where Self.isDirect(request) || number != transaction.flow.number {
@@ -243,7 +251,10 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
             )
         }
         phone.registered(address: address, features: features, now: now)
+        if phone.isGone { forget(identity) }
     }
+
+    private func forget(_ identity: DeviceIdentity) { phones.removeValue(forKey: identity)?.talks.close() }
 
     /// The address of record without a port or parameters, so that GRUUs are the same from wherever it registers.
     private static func addressOfRecord(_ uri: SIPURI) -> SIPURI {
@@ -290,7 +301,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         for identity in onConnection.removeValue(forKey: flow.number) ?? [] {
             guard let phone = phones[identity] else { continue }
             phone.flowFailed(flow)
-            if phone.isGone { phones[identity] = nil }
+            if phone.isGone { forget(identity) }
         }
     }
 
@@ -300,7 +311,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         records = records.filter { $0.value.until > now }
         for (identity, phone) in phones {
             phone.tick(now: now)
-            if phone.isGone { phones[identity] = nil }
+            if phone.isGone { forget(identity) }
         }
     }
 
@@ -309,6 +320,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         for phone in phones.values {
             phone.talks.end()
             phone.leave(endsLease: false)
+            phone.talks.close()
         }
         phones = [:]
         onConnection = [:]

@@ -203,22 +203,28 @@ public struct Participation: Hashable, Sendable, Codable {
     // MARK: Media
 
     /// A device proposes a change.
-    /// - Throws: ``Refusal`` `conflict` when the device has no live leg, and not the medium either.
+    /// - Throws: ``Refusal`` `conflict` when the device has no live leg, and not the medium either, and does not take it.
     public mutating func propose(_ proposal: MediaProposal, from device: DeviceID) throws(Refusal) -> [Effect] {
-        guard control(of: device) != nil || holds(device, what: proposal.change) else {
+        guard control(of: device) != nil || concerns(device, proposal.change) else {
             throw Refusal(.conflict, "this device is not in the session")
         }
         return [.send(.propose(proposal))]
     }
 
-    /// A device that has a medium and no leg, such as a phone beside a computer, may put it on hold all the same.
-    private func holds(_ device: DeviceID, what change: MediaChange) -> Bool {
+    /// A device that has a medium and no leg, such as a phone beside a computer, may put it on hold all the same and hand
+    /// it on; and any device may take a medium, as it may take a leg.
+    private func concerns(_ device: DeviceID, _ change: MediaChange) -> Bool {
         guard phase == .present else { return false }
         switch change {
-        case .hold(let id), .resume(let id):
-            return media.contains { $0.id == id && $0.placements[user]?.device == device }
-        case .add, .direct, .move, .join, .part, .remove: return false
+        case .hold(let id), .resume(let id): return holder(of: id) == device
+        case .move(let id, let target): return holder(of: id).map { $0 == device || target == device } ?? false
+        case .add, .direct, .join, .part, .remove: return false
         }
+    }
+
+    /// The user's device that a medium is placed on.
+    private func holder(of id: MediumID) -> DeviceID? {
+        media.first { $0.id == id }?.placements[user]?.device
     }
 
     /// The person agrees, naming a device, or does not.

@@ -54,6 +54,12 @@ struct IdentifierTests {
     func noCreationTime(_ text: String) throws { #expect(try MessageID(text).creationTime == nil) }
 
     @Test(
+        "ids of every make are taken: imdn.Message-ID is a token (RFC 5438 section 6.3, RFC 3261 section 25.1)",
+        arguments: ["rWTH0wRZb~Ca", "a!b*c'd`e+f%20_-.", "7@host.example"]
+    )
+    func token(_ text: String) throws { #expect(try MessageID(text).description == text) }
+
+    @Test(
         "ids that could break out of a document or a path are refused",
         arguments: ["", "a b", "a/b", "a\"b", "ä", String(repeating: "x", count: 129)]
     )

@@ -43,6 +43,80 @@ struct HandOverTests {
         try await world.expectSound()
     }
 
+    @Test("as one: the media that the target can do and the leg, by any own device that takes it or holds it")
+    func asOne() async throws {
+        let world = try await World.open()
+        let (alice, bob, id) = try await world.conversation()
+        let phone = alice.devices[1].identity
+        let voice = try await world.add(.audio, alice.who, id)
+        _ = try await world.service.answer(bob.who, id, voice, MediaAnswer(accept: true))
+        // Taken from the other end of the wire: the phone has no leg yet.
+        let taken = try await world.service.handOver(
+            phone,
+            id,
+            from: alice.who.device,
+            to: phone.device,
+            kinds: [.audio, .video],
+            texts: 3
+        )
+        #expect(taken.hasLeg)
+        #expect(taken.moves.values.map(\.rawValue) == [1])
+        #expect(taken.session.legs.map(\.state) == [.live, .preparing])
+        #expect(taken.session.pending.map(\.device) == [phone.device])
+        // Once: it is on its way.
+        await #expect(throws: Refusal(.conflict, "")) {
+            _ = try await world.service.handOver(
+                phone,
+                id,
+                from: alice.who.device,
+                to: phone.device,
+                kinds: [.audio],
+                texts: 3
+            )
+        }
+        #expect(try await world.session(alice, id).pending.count == 1)
+        for move in taken.moves.keys {
+            _ = try await world.service.path(phone, id, move, PathReport(connected: true))
+        }
+        let half = try await world.session(alice, id)
+        #expect(half.media.first?.placements.first { $0.user == alice.address }?.device == phone.device)
+        _ = try await world.join(phone, id)
+        #expect(try await world.session(alice, id).legs.map(\.state) == [.draining, .live])
+
+        // What cannot be leaves nothing behind.
+        let refused: [(DeviceID, DeviceID, Set<MediumKind>, Refusal.Code)] = [
+            (phone.device, DeviceID(rawValue: 99), [.audio], .notFound),
+            (phone.device, phone.device, [.audio], .conflict),
+            (DeviceID(rawValue: 99), alice.who.device, [.audio], .conflict),
+        ]
+        for (source, target, kinds, code) in refused {
+            await #expect(throws: Refusal(code, "")) {
+                _ = try await world.service.handOver(phone, id, from: source, to: target, kinds: kinds, texts: 0)
+            }
+        }
+        let deaf = try await world.device(
+            of: alice,
+            .pda,
+            capabilities: Capabilities(accepts: Capabilities.everything.accepts, features: ["text"])
+        )
+        await #expect(throws: Refusal(.invalidRequest, "")) {
+            _ = try await world.service.handOver(
+                phone,
+                id,
+                from: phone.device,
+                to: deaf.identity.device,
+                kinds: [.audio],
+                texts: 0
+            )
+        }
+        #expect(try await world.session(alice, id).pending == [])
+        #expect(try await world.session(alice, id).legs.allSatisfy { $0.state != .preparing })
+        #expect(try await world.service.invitation(of: bob.address, to: id, alice.who) == .present)
+        #expect(try await world.service.invitation(of: bob.address, to: id, bob.who) == .present)
+        #expect(try await world.service.invitation(of: Address("nobody@localhost"), to: id, alice.who) == nil)
+        try await world.expectSound()
+    }
+
     @Test("a device is added beside the others; a target that never gets ready changes nothing")
     func add() async throws {
         let world = try await World.open()

@@ -26,14 +26,14 @@ struct CallMachineTests {
         end: SessionEnd? = nil,
         elsewhere: CallShare.Elsewhere? = nil,
         awaited: [MessageID: MediumKind] = [:],
-        isProposing: Bool = false
+        crowded: [MediumID] = []
     ) throws -> CallShare {
         var share = CallShare(try TextTalkTests.document(state), on: 2, can: [.audio])
         share.ring = ring
         share.end = end
         share.elsewhere = elsewhere
         share.awaited = awaited
-        share.isProposing = isProposing
+        share.crowded = crowded
         if hasMedia { share.lines = [try ExchangeTests.line(offers: true)] }
         return share
     }
@@ -113,12 +113,33 @@ struct CallMachineTests {
                 after: .ringing(.placed([.audio])),
                 actions: [.ring([.audio])]
             ),
+            Step(before: .taking, share: try share(.open), after: .taking, actions: []),
+            Step(
+                before: .taking,
+                share: try share(.open, ring: .move([move], [.audio]), hasMedia: true),
+                after: .standing,
+                actions: [.answerPhone]
+            ),
+            Step(
+                before: .taking,
+                share: try share(.over, end: .left),
+                after: .idle,
+                actions: [.refusePhone(480, reason: nil)]
+            ),
+            // With somebody else in its medium for a moment nobody hangs up.
+            Step(
+                before: .standing,
+                share: try share(.open, crowded: [1]),
+                after: .standing,
+                actions: [.crowded([1])]
+            ),
             Step(before: .placing([.audio]), share: try share(.calling), after: .placing([.audio]), actions: []),
+            // Somebody took the call; whether with its media, another provider says later.
             Step(
                 before: .placing([.audio]),
-                share: try share(.open, isProposing: true),
+                share: try share(.open),
                 after: .placing([.audio]),
-                actions: []
+                actions: [.awaitMedia]
             ),
             Step(
                 before: .placing([.audio]),
@@ -131,12 +152,6 @@ struct CallMachineTests {
                 share: try share(.open, awaited: [change: .audio]),
                 after: .placing([.audio]),
                 actions: [.consent(change, true)]
-            ),
-            Step(
-                before: .placing([.audio]),
-                share: try share(.open),
-                after: .idle,
-                actions: [.refusePhone(488, reason: "Answered in writing")]
             ),
         ]
             + (try [
@@ -169,6 +184,7 @@ struct CallMachineTests {
             (.ringing(.move([move], [.audio])), .standing, []),
             (.ringing(.placed([.audio])), .standing, []),
             (.idle, .idle, []),
+            (.taking, .taking, []),
         ]
     )
     func takes(_ before: State, _ after: State, _ actions: [Action]) {
@@ -197,12 +213,14 @@ struct CallMachineTests {
 
     @Test(
         "A phone that hangs up, and a server that was asked too late",
-        arguments: [State.placing([.audio]), .answering, .standing, .idle, .ringing(.placed([.audio])), .leaving]
+        arguments: [
+            State.placing([.audio]), .taking, .answering, .standing, .idle, .ringing(.placed([.audio])), .leaving,
+        ]
     )
     func leaves(_ before: State) {
         var control = CallControl(state: before)
         switch before {
-        case .placing, .answering, .standing:
+        case .placing, .taking, .answering, .standing:
             #expect(control.phoneLeft() == [.leave])
             #expect(control.state == .leaving)
         case .idle, .ringing, .leaving, .declined:
@@ -210,8 +228,94 @@ struct CallMachineTests {
             #expect(control.state == before)
         }
         control = CallControl(state: before)
+        let timed = control.timeReached()
+        switch before {
+        case .answering, .taking: #expect(timed == [.bye(reason: nil), .leave])
+        case .placing: #expect(timed == [.refusePhone(488, reason: "Answered in writing")])
+        case .idle, .ringing, .standing, .leaving, .declined: #expect(timed == [])
+        }
+        control = CallControl(state: before)
         let late = control.serverRefused()
         #expect(late == (before == .answering ? [.bye(reason: CallShare.Elsewhere.answered.reason)] : []))
+    }
+}
+
+/// What became of a REFER, without a phone.
+@Suite("What decides about REFER")
+struct ReferralTests {
+    static let move = MessageID(stored: "move")
+    static let alice = Address(stored: "sip:alice@example.org")
+    static let bob = Address(stored: "sip:bob@example.org")
+
+    /// A voice of Alice's on a device.
+    static func document(
+        _ state: SessionDocument.State = .open,
+        on device: DeviceID,
+        isMoving: Bool = false
+    ) throws
+        -> SessionDocument
+    {
+        var document = try TextTalkTests.document(state)
+        document.user = alice
+        document.participants = [alice, bob]
+        let placement = SessionDocument.Placement(user: alice, generation: .first, device: device)
+        document.media = [SessionDocument.Medium(id: 1, kind: .audio, held: [], placements: [placement])]
+        if isMoving {
+            document.pending = [
+                SessionDocument.Pending(id: move, by: alice, change: .move, medium: 1, awaited: [])
+            ]
+        }
+        return document
+    }
+
+    @Test("Media on their way, there, or never: only what was seen pending can have failed")
+    func media() throws {
+        var referral = Referral(.device(3, moves: [Self.move: 1]))
+        #expect(referral.take(try Self.document(on: 2)) == nil)
+        #expect(referral.take(try Self.document(on: 2, isMoving: true)) == nil)
+        var other = referral
+        #expect(referral.take(try Self.document(on: 3)) == .done)
+        #expect(other.take(try Self.document(on: 2)) == .failed(480))
+        #expect(other.take(try Self.document(.over, on: 2)) == .failed(487))
+        #expect(other.timedOut == .failed(480))
+    }
+
+    @Test("A leg alone: live on the target, or gone")
+    func leg() throws {
+        var referral = Referral(.device(3, moves: [:]))
+        var document = try Self.document(on: 2)
+        document.legs = [SessionDocument.Leg(device: 2, generation: 1, state: .live)]
+        #expect(referral.take(document) == nil)
+        document.legs.append(SessionDocument.Leg(device: 3, generation: 2, state: .preparing))
+        #expect(referral.take(document) == nil)
+        var other = referral
+        document.legs[1].state = .live
+        #expect(referral.take(document) == .done)
+        document.legs.removeLast()
+        #expect(other.take(document) == .failed(480))
+    }
+
+    @Test("Another user: in the conversation, or by the owner's word not")
+    func user() throws {
+        var referral = Referral(.user(try Address("carol@example.org")))
+        var document = try Self.document(on: 2)
+        #expect(referral.take(document) == nil)
+        document.participants.append(try Address("carol@example.org"))
+        #expect(referral.take(document) == .done)
+        #expect(referral.take(.rejected) == .failed(603))
+        #expect(referral.take(.missed) == .failed(480))
+        #expect(referral.timedOut == .failed(408))
+    }
+
+    @Test("Ended dialogs are remembered up to a number, each end's name of one leads to the other")
+    func ended() {
+        var ended = EndedDialogs(capacity: 2)
+        let ids = (1...3).map { DialogID(callID: "\($0)", localTag: "a", remoteTag: "b") }
+        let account = AccountID(rawValue: 7)
+        for id in ids { ended.insert(id, of: account) }
+        #expect(ids.map { ended[$0] } == [nil, account, account])
+        #expect(ids[0].swapped.swapped == ids[0])
+        #expect(ids[0].swapped.localTag == "b")
     }
 }
 

@@ -7,6 +7,7 @@ import SIP
 import SessionCore
 import Store
 import Testing
+import XMLBodies
 
 /// Calls between phones that nobody here wrote, through a real provider; each hears the other's tone.
 @Suite("Calls of baresip", .enabled(if: Baresip.isInstalled), .timeLimit(.minutes(5)), .serialized)
@@ -157,6 +158,111 @@ struct CallTests {
     }
 }
 
+/// Calls that move between phones that nobody here wrote.
+@Suite("Real phones hand over", .enabled(if: Baresip.isInstalled), .timeLimit(.minutes(5)), .serialized)
+struct MovedCallTests {
+    @Test("baresip hands its call on to another phone of its user by REFER: that one is heard, and hears")
+    func referred() async throws {
+        let provider = try await Provider.start(algorithms: [.md5])
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let (first, second) = (try await provider.phone(of: alice), try await provider.phone(of: alice))
+        let desk = try await BaresipPhone.start(first, at: provider, tone: 400)
+        defer { desk.end() }
+        let hall = try await BaresipPhone.start(second, at: provider, tone: 1500, transport: "tcp")
+        defer { hall.end() }
+        let other = try await BaresipPhone.start(
+            try await provider.phone(of: bob),
+            at: provider,
+            tone: 900,
+            answers: true
+        )
+        defer { other.end() }
+        try await provider.isAble(alice, bob)
+        try await desk.command("dial", "sip:bob@example.org")
+        #expect(try await desk.sees("CALL_ESTABLISHED"))
+        #expect(try await eventually { other.hears(400) > 0.8 && desk.hears(900) > 0.8 })
+        let id = try #require(try await provider.service.sessions(alice.identity).sessions.first?.id)
+        try await desk.command("transfer", "sip:alice@example.org;gr=urn:continuo:device:\(second.device.id.rawValue)")
+        #expect(try await hall.sees("CALL_INCOMING"), "\(desk.output)")
+        try await hall.command("accept")
+        #expect(try await hall.sees("CALL_ESTABLISHED"))
+        #expect(try await desk.sees("CALL_CLOSED"))
+        #expect(
+            try await eventually(within: 40) { hall.hears(900) > 0.8 && other.hears(1500) > 0.8 },
+            "\(hall.recorded)\n\(other.recorded)"
+        )
+        #expect(try await eventually { try await provider.place(alice, id) == second.device.id })
+        #expect(
+            try await eventually {
+                try await provider.service.session(alice.identity, id).legs.map(\.device) == [second.device.id]
+            }
+        )
+        #expect(other.count("CALL_CLOSED") == 0)
+        #expect(desk.output.contains("SIP/2.0 200 OK\r\n") && desk.output.contains("message/sipfrag"))
+        try await hall.command("hangup")
+        #expect(try await other.sees("CALL_CLOSED"))
+        try await provider.stop()
+    }
+
+    @Test(
+        "PJSIP takes a call over from baresip by INVITE with Replaces, is heard, and hands it back by REFER",
+        .enabled(if: ForeignClient.pjsipPython != nil, "pjsua2 is not installed")
+    )
+    func replaced() async throws {
+        let provider = try await Provider.start(algorithms: [.md5])
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let (first, second) = (try await provider.phone(of: alice), try await provider.phone(of: alice))
+        let desk = try await BaresipPhone.start(first, at: provider, tone: 400)
+        defer { desk.end() }
+        let hall = try ForeignClient(.pjsip, second, transport: "tcp", port: provider.port(.tcp))
+        defer { hall.end() }
+        #expect(try await hall.waits("registration") { $0.state == "ok" }, "\(hall.output)")
+        let other = try await BaresipPhone.start(
+            try await provider.phone(of: bob),
+            at: provider,
+            tone: 900,
+            answers: true
+        )
+        defer { other.end() }
+        let watcher = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
+        try await watcher.register(parameters: ";audio=\"FALSE\"")
+        try await provider.isAble(bob)
+        try await desk.command("dial", "sip:bob@example.org")
+        #expect(try await desk.sees("CALL_ESTABLISHED"))
+        #expect(try await eventually { other.hears(400) > 0.8 && desk.hears(900) > 0.8 })
+        let id = try #require(try await provider.service.sessions(alice.identity).sessions.first?.id)
+        _ = try await watcher.watch("dialog")
+        let replaces: @Sendable () async throws -> String? = {
+            guard let last = try await watcher.received(.notify).last,
+                let dialog = try DialogInfo(parsing: Array(buffer: last.body)).dialogs.first,
+                let callID = dialog.callID, let local = dialog.localTag, let remote = dialog.remoteTag
+            else { return nil }
+            return "\(callID);to-tag=\(remote);from-tag=\(local)"
+        }
+        #expect(try await eventually { try await replaces() != nil })
+        hall.call("sip:bob@example.org", replaces: try await replaces())
+        #expect(try await hall.waits("call") { $0.state == "CONFIRMED" }, "\(hall.output)")
+        #expect(try await desk.sees("CALL_CLOSED"))
+        #expect(
+            try await eventually(within: 40) { hall.hears(900) > 0.8 && other.hears(700) > 0.8 },
+            "\(hall.output)\n\(other.recorded)"
+        )
+        #expect(try await eventually { try await provider.place(alice, id) == second.device.id })
+        hall.refer(to: Provider.address(of: first))
+        #expect(try await desk.sees("CALL_INCOMING"), "\(hall.output)")
+        try await desk.command("accept")
+        #expect(try await hall.waits("transfer") { $0.status == 200 }, "\(hall.output)")
+        #expect(
+            try await eventually(within: 40) { desk.hears(900) > 0.8 && other.hears(400) > 0.8 },
+            "\(desk.recorded)\n\(other.recorded)"
+        )
+        #expect(try await hall.waits("call") { $0.state == "DISCONNECTED" }, "\(hall.output)")
+        #expect(other.count("CALL_CLOSED") == 0)
+        try await watcher.close()
+        try await provider.stop()
+    }
+}
+
 /// What a phone is answered whose call cannot be.
 @Suite("Calls that come to nothing", .timeLimit(.minutes(3)))
 struct RefusedCallTests {
@@ -197,25 +303,6 @@ struct RefusedCallTests {
             try await phone.close()
         }
         try await provider.stop()
-    }
-}
-
-extension TestPhone {
-    static let offer = """
-        v=0\r
-        o=- 1 1 IN IP4 127.0.0.1\r
-        s=-\r
-        c=IN IP4 127.0.0.1\r
-        t=0 0\r
-        m=audio 40000 RTP/AVP 0\r
-
-        """
-
-    func call(_ target: String, offer: String? = TestPhone.offer) async throws -> SIPMessage {
-        try await ask(.invite, to: target, target: target) { request in
-            request.append(.contact, "<sip:phone@127.0.0.1>")
-            if let offer { request.setBody(ByteBuffer(string: offer), contentType: "application/sdp") }
-        }
     }
 }
 

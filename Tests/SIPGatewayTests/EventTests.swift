@@ -17,10 +17,13 @@ struct EventTests {
     @Test("A leg's name as a dialog leads back to it, and no other dialog's does")
     func sessionDialogs() throws {
         let session = SessionID(stored: "01a20bcd-bc4f-7d7b-815e-1e08d0d60f15")
-        let name = SessionDialogID(session, Generation(rawValue: 7))
+        let name = SessionDialogID(session, .leg(Generation(rawValue: 7)))
         #expect(SessionDialogID(name.dialog) == name)
+        let beside = SessionDialogID(session, .device(DeviceID(rawValue: 3)))
+        #expect(SessionDialogID(beside.dialog) == beside)
         for other in [
             DialogID(callID: "\(session)", localTag: "leg7", remoteTag: "x"),
+            DialogID(callID: "\(session)", localTag: "device", remoteTag: "continuo"),
             DialogID(callID: "\(session)", localTag: "leg", remoteTag: "continuo"),
             DialogID(callID: "\(session)", localTag: "leg+7", remoteTag: "continuo"),
             DialogID(callID: "\(session)", localTag: "leg99999999999", remoteTag: "continuo"),

@@ -119,7 +119,7 @@ extension PeerMedia {
         case .needsProtection:
             // What is offered in the clear is not made anew: the other side has said what it can.
             guard case .pressing = line.stage else { return [] }
-            return unanswered(index, "the other provider's media are not protected, as this device's have to be", at)
+            return unanswered(index, MediaPayload.noRelay, at)
         case .summon, .press: return []
         }
     }

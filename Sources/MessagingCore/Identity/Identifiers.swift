@@ -42,7 +42,10 @@ public struct MessageID: Hashable, Sendable, Codable, CustomStringConvertible {
     /// - Throws: ``Refusal`` with code `invalid-id`.
     public init(_ text: String) throws(Refusal) {
         guard Self.isValid(text) else {
-            throw Refusal(.invalidID, "a message id is 1 to \(Limits.messageIDBytes) letters, digits or . - _ + = % @")
+            throw Refusal(
+                .invalidID,
+                "a message id is 1 to \(Limits.messageIDBytes) letters, digits or . - _ + = % @ ~ ! * ' `"
+            )
         }
         description = text
     }
@@ -83,7 +86,8 @@ public struct MessageID: Hashable, Sendable, Codable, CustomStringConvertible {
         let bytes = text.utf8
         guard (1...Limits.messageIDBytes).contains(bytes.count) else { return false }
         return bytes.allSatisfy { byte in
-            isAlphanumeric(byte) || ".-_+=%@".utf8.contains(byte)
+            // All of a token (RFC 3261, section 25.1), as which imdn.Message-ID is written, and what e-mail has beside.
+            isAlphanumeric(byte) || ".-_+=%@~!*'`".utf8.contains(byte)
         }
     }
 }

@@ -10,14 +10,18 @@ import SessionCore
 ///   idle --to ring--> ringing --2xx--> answering --media placed--> standing --media gone--> idle
 ///     |                 |  \--over, answered elsewhere: CANCEL--> idle         \--BYE--> leaving --> idle
 ///     |                 \--4xx, 6xx--> declined
-///     \--phone's INVITE--> placing --media placed: 200--> standing
-///                             \--over--> idle
+///     |--phone's INVITE--> placing --media placed: 200--> standing
+///     |                       \--over--> idle
+///     \--INVITE with Replaces--> taking --media on their way here: 200--> standing
+///                                   \--over--> idle
 /// ```
 struct CallControl: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case idle
         /// The phone calls, offering these media; its INVITE waits.
         case placing([MediumKind])
+        /// The phone takes over what another device has; its INVITE waits until the media are on their way.
+        case taking
         case ringing(CallShare.Ring)
         /// The phone took it; the server's word, and the media, are awaited.
         case answering
@@ -43,6 +47,10 @@ struct CallControl: Hashable, Sendable {
         case consent(MessageID, Bool)
         case path([MessageID], Bool)
         case fail([MediumID])
+        /// The media that were called for have to come within a time.
+        case awaitMedia
+        /// Several others are in these media: what a phone can do nothing with, unless it is over soon.
+        case crowded([MediumID])
         /// The phone is out of it: it leaves, or with other devices in the session only its part ends.
         case leave
     }
@@ -54,13 +62,14 @@ struct CallControl: Hashable, Sendable {
 
     /// The session changed.
     mutating func take(_ share: CallShare) -> [Action] {
-        let crowd: [Action] = share.crowded.isEmpty ? [] : [.fail(share.crowded)]
+        let crowd: [Action] = share.crowded.isEmpty ? [] : [.crowded(share.crowded)]
         switch state {
         case .idle:
             guard let ring = share.ring else { return crowd }
             state = .ringing(ring)
             return crowd + [.ring(ring.kinds)]
         case .placing(let kinds): return crowd + placing(share, kinds)
+        case .taking: return crowd + taking(share)
         case .ringing(let before):
             guard let ring = share.ring else {
                 state = .idle
@@ -73,7 +82,7 @@ struct CallControl: Hashable, Sendable {
             if !share.lines.isEmpty { state = .standing }
             return crowd
         case .standing:
-            guard share.state == .over || share.lines.isEmpty else { return crowd }
+            guard share.state == .over || share.lines.isEmpty && share.crowded.isEmpty else { return crowd }
             return crowd + hangUp()
         case .leaving:
             if share.state == .over || share.lines.isEmpty { state = .idle }
@@ -100,9 +109,18 @@ struct CallControl: Hashable, Sendable {
             .sorted { $0.description < $1.description }
         consented.formUnion(wanted)
         if !wanted.isEmpty { return wanted.map { .consent($0, true) } }
-        guard !share.isProposing, consented.isEmpty else { return [] }
-        state = .idle
-        return [.refusePhone(488, reason: "Answered in writing")]
+        // Another provider's word on them comes after its word that somebody took the call.
+        return [.awaitMedia]
+    }
+
+    private mutating func taking(_ share: CallShare) -> [Action] {
+        if share.state == .over {
+            state = .idle
+            return [.refusePhone(share.end.status, reason: nil)]
+        }
+        guard !share.lines.isEmpty else { return [] }
+        state = .standing
+        return [.answerPhone]
     }
 
     private mutating func hangUp() -> [Action] {
@@ -151,7 +169,7 @@ struct CallControl: Hashable, Sendable {
     /// The phone hung up, or took its own call back.
     mutating func phoneLeft() -> [Action] {
         switch state {
-        case .placing, .answering, .standing:
+        case .placing, .taking, .answering, .standing:
             state = .leaving
             return [.leave]
         case .idle, .ringing, .leaving, .declined: return []
@@ -164,15 +182,21 @@ struct CallControl: Hashable, Sendable {
         case .answering:
             state = .idle
             return [.bye(reason: CallShare.Elsewhere.answered.reason)]
-        case .idle, .placing, .ringing, .standing, .leaving, .declined: return []
+        case .idle, .placing, .taking, .ringing, .standing, .leaving, .declined: return []
         }
     }
 
-    /// No medium came of the phone's answer in time.
+    /// No medium came in time, of the phone's answer or of what it takes over.
     mutating func timeReached() -> [Action] {
-        guard state == .answering else { return [] }
-        state = .leaving
-        return [.bye(reason: nil), .leave]
+        switch state {
+        case .answering, .taking:
+            state = .leaving
+            return [.bye(reason: nil), .leave]
+        case .placing:
+            state = .idle
+            return [.refusePhone(488, reason: "Answered in writing")]
+        case .idle, .ringing, .standing, .leaving, .declined: return []
+        }
     }
 }
 

@@ -24,6 +24,8 @@ struct MediaLine: Hashable, Sendable {
     var sender: Address?
     /// The change that brings it onto this phone, until its path runs.
     var move: MessageID?
+    /// Whether the other end is being moved there, until its path runs.
+    var isTheirMove = false
 
     /// What signals of both ends are addressed by.
     func isAddressed(by signal: MediaSignal) -> Bool {
@@ -59,8 +61,6 @@ struct CallShare: Hashable, Sendable {
     var crowded: [MediumID]
     /// Proposals that wait for this user: what the phone itself is calling for may be proposed from the other side.
     var awaited: [MessageID: MediumKind]
-    /// Whether something that this user proposed still waits.
-    var isProposing: Bool
     var state: SessionDocument.State
     var end: SessionEnd?
     /// Why a phone rings no more, for the Reason of its CANCEL.
@@ -102,7 +102,6 @@ struct CallShare: Hashable, Sendable {
         let adds = document.pending.filter { $0.change == .add && ($0.kind == .audio || $0.kind == .video) }
         awaited = [:]
         for change in adds where change.awaited.contains(document.user) { awaited[change.id] = change.kind }
-        isProposing = adds.contains { $0.by == document.user }
         ring = Self.ring(document, on: device, can: can, lines: lines, rings: rings)
         elsewhere =
             switch document.request?.outcome {
@@ -168,7 +167,8 @@ extension MediaLine {
             offers: document.user < other,
             held: Set(medium.held),
             sender: medium.sender,
-            move: own.move
+            move: own.move,
+            isTheirMove: theirs.move != nil
         )
     }
 }

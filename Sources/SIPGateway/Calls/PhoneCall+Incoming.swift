@@ -137,6 +137,7 @@ extension PhoneCall {
         case .bye: hungUp(transaction)
         case .invite: changes(transaction)
         case .update: updates(transaction)
+        case .refer: talks.refer(transaction, in: self)
         default: transaction.respond(405)
         }
         arm()
@@ -150,7 +151,9 @@ extension PhoneCall {
         timer.stop()
         success = nil
         mediaDue = nil
-        perform(control.phoneLeft())
+        let actions = control.phoneLeft()
+        // Who hands a call on may hang up before it is taken: the call waits for that.
+        if !talks.isReferring(self) { perform(actions) }
     }
 
     private func changes(_ transaction: ServerTransaction) {

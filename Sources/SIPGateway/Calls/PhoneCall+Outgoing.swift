@@ -228,7 +228,7 @@ extension PhoneCall {
         switch link {
         case .none, .ended: return
         case .cancelled: return
-        case .incoming: return refuse(480, reason: nil)
+        case .incoming: return refuse(refusal, reason: nil)
         case .outgoing: return cancel(reason: reason)
         case .standing: break
         }

@@ -28,8 +28,8 @@ final class PhoneCall: @unchecked Sendable {
     }
 
     let context: GatewayContext
-    unowned let phone: Phone
-    unowned let talks: Talks
+    let phone: Phone
+    let talks: Talks
     /// Nil until the session of a phone's own call is made.
     var session: SessionID?
     var control: CallControl
@@ -49,6 +49,16 @@ final class PhoneCall: @unchecked Sendable {
     var acknowledgement: SIPMessage?
     var blockedUntil: NIODeadline?
     var mediaDue: NIODeadline?
+    /// Until when others may be in its media.
+    var crowdedUntil: NIODeadline?
+    /// The phone's INVITE with Replaces waits for the server's word. Taken back meanwhile, nothing that changes concerns it.
+    var isTaking = false
+    /// A leg that is being handed over to the phone together with media: it is ready when they are there.
+    var waitingLeg: Generation?
+    /// What the phone's INVITE is answered when nothing comes of it.
+    var refusal = SIPStatus(480)
+    /// How many REFERs it sent in the dialog.
+    var refers = 0
     private var alarm: Scheduled<Void>?
     private var alarmTime: NIODeadline?
     let tag = RandomText.token(12)
@@ -71,6 +81,12 @@ final class PhoneCall: @unchecked Sendable {
         }
     }
 
+    /// The dialog as the phone has it, once it stands.
+    var phoneDialog: DialogID? {
+        guard case .standing = link, let id = dialog?.id else { return nil }
+        return id.swapped
+    }
+
     var holdsDialog: Bool {
         switch link {
         case .incoming, .outgoing, .standing: true
@@ -81,12 +97,17 @@ final class PhoneCall: @unchecked Sendable {
     // MARK: What the session says
 
     func take(_ document: SessionDocument) {
+        if isTaking, control.state == .leaving { return }
         let share = CallShare(document, on: phone.identity.device, can: phone.abilities, rings: talks.rings)
         perform(control.take(share))
+        if share.crowded.isEmpty { crowdedUntil = nil }
         switch control.state {
-        case .placing, .ringing, .answering, .standing: perform(exchange.set(share.lines, now: .now()))
+        // With others in its media for a moment everything stays as it is.
+        case .standing where !share.crowded.isEmpty: break
+        case .placing, .taking, .ringing, .answering, .standing: perform(exchange.set(share.lines, now: .now()))
         case .idle, .leaving, .declined: break
         }
+        settleLeg()
         closeBridges()
         arm()
     }
@@ -98,6 +119,23 @@ final class PhoneCall: @unchecked Sendable {
         hear(payload, line)
         arm()
         return true
+    }
+
+    /// Whether media are on their way to the phone.
+    var awaitsMedia: Bool {
+        switch control.state {
+        case .taking, .ringing(.move): true
+        case .standing: exchange.lines.contains { $0.move != nil }
+        case .idle, .placing, .ringing, .answering, .leaving, .declined: false
+        }
+    }
+
+    /// The leg that was to come with the media comes, or does not.
+    func settleLeg() {
+        guard let generation = waitingLeg, let session, !awaitsMedia else { return }
+        waitingLeg = nil
+        let isHere = control.state == .standing
+        talks.step(session, LegStep(generation, isHere ? .ready : .failed))
     }
 
     // MARK: What follows
@@ -125,7 +163,10 @@ final class PhoneCall: @unchecked Sendable {
         case .path(let ids, let isConnected):
             for id in ids { ask("path") { try await $0.path(identity, $1, id, PathReport(connected: isConnected)) } }
         case .fail(let media):
+            if case .incoming = link { refusal = 488 }
             for medium in media { ask("medium") { try await $0.mediumFailed(identity, $1, medium) } }
+        case .awaitMedia: mediaDue = mediaDue ?? .now() + .seconds(context.limits.mediaSeconds)
+        case .crowded: crowdedUntil = crowdedUntil ?? .now() + .seconds(context.limits.crowdedSeconds)
         case .leave: leave()
         }
     }
@@ -140,9 +181,21 @@ final class PhoneCall: @unchecked Sendable {
             case .agreed(let line):
                 if let move = line.move { perform([CallControl.Action.path([move], true)]) }
             case .failed(let medium):
-                let move = exchange.lines.first { $0.medium == medium }?.move
-                perform([move.map { CallControl.Action.path([$0], false) } ?? .fail([medium])])
+                failed(medium)
             }
+        }
+    }
+
+    /// What was being moved stays where it was; of the other end's move that end is told.
+    private func failed(_ medium: MediumID) {
+        if case .incoming = link { refusal = 488 }
+        guard let line = exchange.lines.first(where: { $0.medium == medium }) else { return }
+        if let move = line.move {
+            perform([CallControl.Action.path([move], false)])
+        } else if line.isTheirMove {
+            say(line, .refused("The device at the other end does not take it"))
+        } else {
+            perform([CallControl.Action.fail([medium])])
         }
     }
 
@@ -195,8 +248,13 @@ final class PhoneCall: @unchecked Sendable {
                 _ = try await service.leave(identity, session)
                 return
             }
-            for medium in document.media where MediaLine(medium, in: document, on: identity.device) != nil {
-                _ = try await service.mediumFailed(identity, session, medium.id)
+            for medium in document.media {
+                guard let line = MediaLine(medium, in: document, on: identity.device) else { continue }
+                if let move = line.move {
+                    _ = try await service.path(identity, session, move, PathReport(connected: false))
+                } else {
+                    _ = try await service.mediumFailed(identity, session, medium.id)
+                }
             }
             guard let leg = legs.last(where: { $0.device == identity.device }) else { return }
             _ = try await service.step(identity, session, LegStep(leg.generation, .closed))
@@ -207,7 +265,9 @@ final class PhoneCall: @unchecked Sendable {
 
     /// Looks at the earliest of all deadlines.
     func arm() {
-        let times = [success?.machine.deadline, timer.deadline, exchange.deadline, blockedUntil, mediaDue]
+        let times = [
+            success?.machine.deadline, timer.deadline, exchange.deadline, blockedUntil, mediaDue, crowdedUntil,
+        ]
         let next = times.compactMap(\.self).min()
         guard next != alarmTime else { return }
         alarm?.cancel()
@@ -244,9 +304,20 @@ final class PhoneCall: @unchecked Sendable {
             self.mediaDue = nil
             perform(control.timeReached())
         }
+        if let crowdedUntil, crowdedUntil <= now {
+            self.crowdedUntil = nil
+            stayAlone()
+        }
         if exchange.deadline.map({ $0 <= now }) ?? false { perform(exchange.timeReached(now)) }
         talks.settle(self)
         arm()
+    }
+
+    /// Others are in its media, and stay: the phone is not among them.
+    private func stayAlone() {
+        guard let document = session.flatMap({ talks.documents[$0] }) else { return }
+        let share = CallShare(document, on: phone.identity.device, can: phone.abilities, rings: talks.rings)
+        perform([CallControl.Action.fail(share.crowded)])
     }
 
     /// The phone does not answer any more.

@@ -16,13 +16,19 @@ import Store
 final class Talks: @unchecked Sendable {
     let context: GatewayContext
     let identity: DeviceIdentity
-    private unowned let phone: Phone
+    unowned let phone: Phone
     private(set) var documents: [SessionID: SessionDocument] = [:]
     private var texts: [SessionID: TextTalk] = [:]
-    private(set) var calls: [SessionID: PhoneCall] = [:]
+    var calls: [SessionID: PhoneCall] = [:]
+    /// REFERs of the phone that are being followed, one for each conversation.
+    var referrals: [SessionID: PhoneReferral] = [:]
+    /// Where the phone's call ended while it had a leg: that the leg ends too is no news.
+    private var quiet: Set<SessionID> = []
     /// Proposals that the rules let the phone ring for; false for those that they do not, and while they are asked.
     private var admitted: [MessageID: Bool] = [:]
     private var early: [MediaSignal] = []
+    /// The phone is gone from the gateway.
+    private var isClosed = false
     private var awaySince: NIODeadline?
     /// Texts that the phone has of a hand-over, by either way: none comes a second time by the other.
     private var replayed = RecentTexts()
@@ -33,13 +39,29 @@ final class Talks: @unchecked Sendable {
         self.phone = phone
     }
 
+    /// The phone is gone: what was asked for it has nobody left to go to.
+    func close() {
+        isClosed = true
+        for call in calls.values {
+            call.stop()
+            if let id = call.dialog?.id, context.dialogs[id] === call { context.dialogs[id] = nil }
+        }
+        calls = [:]
+        referrals = [:]
+    }
+
+    /// Back on the gateway's loop, as long as the phone is there.
+    func post(_ work: @escaping @Sendable () -> Void) {
+        context.inbox.post { if !self.isClosed { work() } }
+    }
+
     // MARK: What the stream says
 
     /// The stream begins: it tells what changes, not what has been so for long.
     func begin() {
         Task { [service = context.service, identity, self] in
             guard let known = try? await service.liveSessions(identity), !known.isEmpty else { return }
-            self.context.inbox.post {
+            self.post {
                 for document in known where self.documents[document.id] == nil { self.resume(document) }
             }
         }
@@ -62,6 +84,7 @@ final class Talks: @unchecked Sendable {
     func take(_ news: [SessionDocument]) -> (words: [PhoneWord], withdrawn: [PhoneWord.ID]) {
         var words: [PhoneWord] = []
         var withdrawn: [PhoneWord.ID] = []
+        var ready: [(SessionID, Generation)] = []
         for document in news {
             for action in talk(document) {
                 switch action {
@@ -69,13 +92,16 @@ final class Talks: @unchecked Sendable {
                 case .withdraw(let id):
                     words.removeAll { $0.id == id }
                     withdrawn.append(id)
-                case .ready(let generation): step(document.id, LegStep(generation, .ready))
+                case .ready(let generation): ready.append((document.id, generation))
                 case .close(let generation): step(document.id, LegStep(generation, .closed))
                 case .replay(let generation, let after, let upTo): replay(document.id, generation, after, upTo)
                 }
             }
         }
+        // Before its call ends the phone is told what it asked for: that goes in the same dialog.
+        for document in news { follow(document) }
         for document in news { call(document) }
+        for (session, generation) in ready { prepare(session, generation) }
         if !news.isEmpty { for signal in early { take(signal) } }
         return (words, withdrawn)
     }
@@ -86,8 +112,9 @@ final class Talks: @unchecked Sendable {
             document,
             on: identity.device,
             asksInWords: asksInWords(document),
-            isSilent: calls[document.id] != nil
+            isSilent: calls[document.id] != nil || quiet.contains(document.id)
         )
+        if !document.hasLeg(identity.device) { quiet.remove(document.id) }
         let isOver = document.state == .over
         texts[document.id] = isOver ? nil : text
         documents[document.id] = isOver ? nil : document
@@ -103,7 +130,13 @@ final class Talks: @unchecked Sendable {
 
     // MARK: Hand-over
 
-    private func step(_ session: SessionID, _ step: LegStep) {
+    /// The phone is ready at once, unless the conversation comes with media that are not there yet.
+    private func prepare(_ session: SessionID, _ generation: Generation) {
+        guard let call = calls[session], call.awaitsMedia else { return step(session, LegStep(generation, .ready)) }
+        call.waitingLeg = generation
+    }
+
+    func step(_ session: SessionID, _ step: LegStep) {
         command("a phone's leg") { [identity] in _ = try await $0.step(identity, session, step) }
     }
 
@@ -117,7 +150,7 @@ final class Talks: @unchecked Sendable {
             let page = start < head ? try await service.texts(identity, session, after: start, limit: few) : nil
             let texts = (page?.texts ?? []).filter { ($0.message?.session?.ordinal ?? .max) <= head }
             let position = head
-            self.context.inbox.post { self.hand(texts) }
+            self.post { self.hand(texts) }
             if upTo == nil {
                 _ = try await service.step(identity, session, LegStep(generation, .progress, position: position))
             }
@@ -225,9 +258,9 @@ extension Talks {
         for change in document.pending where change.awaited.contains(document.user) && admitted[change.id] == nil {
             if admitted.count >= Self.proposalsRemembered { admitted = [:] }
             admitted[change.id] = false
-            Task { [service = context.service, inbox = context.inbox, identity, self] in
+            Task { [service = context.service, identity, self] in
                 guard (try? await service.mayRing(identity, document.id)) ?? false else { return }
-                inbox.post {
+                self.post {
                     self.admitted[change.id] = true
                     if let now = self.documents[document.id] { self.call(now) }
                 }
@@ -249,14 +282,20 @@ extension Talks {
         calls.values.count { $0 !== call && $0.holdsDialog } < context.limits.callsPerPhone
     }
 
-    var holdsCalls: Bool { calls.values.contains(where: \.holdsDialog) }
+    var holdsCalls: Bool { calls.values.contains(where: \.holdsDialog) || !referrals.isEmpty }
 
     /// Lets go of a call that is over.
     func settle(_ call: PhoneCall) {
-        if !call.holdsDialog, let id = call.dialog?.id, context.dialogs[id] === call { context.dialogs[id] = nil }
+        if !call.holdsDialog, let id = call.dialog?.id, context.dialogs[id] === call {
+            context.dialogs[id] = nil
+            context.endedDialogs.insert(id, of: identity.account)
+        }
+        call.settleLeg()
         guard call.isOver else { return }
         call.stop()
-        if let session = call.session, calls[session] === call { calls[session] = nil }
+        guard let session = call.session, calls[session] === call else { return }
+        calls[session] = nil
+        if documents[session]?.hasLeg(identity.device) ?? false { quiet.insert(session) }
     }
 
     /// The phone calls somebody, or says something in a call.
@@ -270,11 +309,12 @@ extension Talks {
             call.received(transaction)
             return settle(call)
         }
-        guard request.method == .invite else {
-            transaction.respond(481)
-            return
+        switch request.method {
+        case .invite where request.contains(.replaces): takeOver(transaction)
+        case .invite: place(transaction)
+        case .refer: refer(transaction)
+        default: transaction.respond(481)
         }
-        place(transaction)
     }
 
     private func place(_ transaction: ServerTransaction) {
@@ -320,6 +360,7 @@ extension Talks {
 
     /// About once a second: calls of a phone that is away do not go on for ever.
     func tick(now: NIODeadline) {
+        for referral in referrals.values { referral.tick(now: now) }
         guard phone.record.bindings.isEmpty, !calls.isEmpty else {
             awaySince = nil
             return
@@ -331,6 +372,13 @@ extension Talks {
 
     /// The server shuts down: phones are told, as far as they can be.
     func end() { for call in calls.values { call.bye(reason: nil) } }
+}
+
+extension SessionDocument {
+    /// Whether a device has a leg, or is about to have one.
+    fileprivate func hasLeg(_ device: DeviceID) -> Bool {
+        legs.contains { $0.device == device && $0.state != .draining }
+    }
 }
 
 extension TextTalk {

@@ -8,7 +8,7 @@ extension DialogInfo.Dialog {
     /// The conversations of an account that are going on or being asked for: one dialog for each own device that holds
     /// something of one, and one for a request that rings.
     ///
-    /// - Parameter own: a phone's real dialog, where it has one in a conversation.
+    /// - Parameter own: a phone's real dialog, where it has one in a conversation, as the phone has it.
     static func all(
         _ sessions: [SessionDocument],
         addressOfRecord: SIPURI,
@@ -19,16 +19,30 @@ extension DialogInfo.Dialog {
             let legs = session.legs.compactMap { leg -> DialogInfo.Dialog? in
                 let media = session.media.filter { $0.isOn(leg.device, of: session.user) }
                 guard leg.state != .draining || !media.isEmpty else { return nil }
-                let id = own(leg.device, session.id) ?? SessionDialogID(session.id, leg.generation).dialog
-                var dialog = DialogInfo.Dialog(session, "\(session.id).\(leg.generation.rawValue)", leg.state.dialog)
-                dialog.callID = id.callID
-                dialog.localTag = id.localTag
-                dialog.remoteTag = id.remoteTag
-                dialog.local = .init(session.user, on: leg, media, DeviceGRUU.uri(addressOfRecord, leg.device))
+                let name = "\(session.id).\(leg.generation.rawValue)"
+                var dialog = DialogInfo.Dialog(session, name, leg.state.dialog)
+                dialog.set(own(leg.device, session.id) ?? SessionDialogID(session.id, .leg(leg.generation)).dialog)
+                dialog.local = .init(session.user, leg, media, DeviceGRUU.uri(addressOfRecord, leg.device))
                 return dialog
             }
-            return legs.isEmpty ? [DialogInfo.Dialog(session, "\(session.id)", .early)] : legs
+            let beside = Set(session.media.flatMap(\.placements).filter { $0.user == session.user }.map(\.device))
+                .subtracting(session.legs.map(\.device)).sorted()
+            let parts = beside.map { device in
+                let media = session.media.filter { $0.isOn(device, of: session.user) }
+                var dialog = DialogInfo.Dialog(session, "\(session.id).device\(device.rawValue)", .confirmed)
+                dialog.set(own(device, session.id) ?? SessionDialogID(session.id, .device(device)).dialog)
+                dialog.local = .init(session.user, nil, media, DeviceGRUU.uri(addressOfRecord, device))
+                return dialog
+            }
+            let all = legs + parts
+            return all.isEmpty ? [DialogInfo.Dialog(session, "\(session.id)", .early)] : all
         }
+    }
+
+    private mutating func set(_ id: DialogID) {
+        callID = id.callID
+        localTag = id.localTag
+        remoteTag = id.remoteTag
     }
 
     private init(_ session: SessionDocument, _ id: String, _ state: DialogInfo.State) {
@@ -44,12 +58,12 @@ extension DialogInfo.Dialog {
 }
 
 extension DialogInfo.Participant {
-    /// The device that holds a leg, and as parameters of its target the media that are on it.
-    fileprivate init(_ user: Address, on leg: SessionDocument.Leg, _ media: [SessionDocument.Medium], _ uri: SIPURI) {
+    /// The device that has a leg, or media alone, and as parameters of its target what is on it.
+    fileprivate init(_ user: Address, _ leg: SessionDocument.Leg?, _ media: [SessionDocument.Medium], _ uri: SIPURI) {
         self.init(identity: "\(user)")
         target = uri.description
         var parameters: [(name: String, value: String)] = []
-        if leg.state == .live { parameters.append(("text", "TRUE")) }
+        if leg?.state == .live { parameters.append(("text", "TRUE")) }
         for kind in MediumKind.allCases where kind != .text && media.contains(where: { $0.kind == kind }) {
             parameters.append((kind.featureTag, "TRUE"))
         }

@@ -233,18 +233,18 @@ final class Subscriptions: @unchecked Sendable {
 /// What the gateway knows of the phones of an account besides what is stored. Belongs to the gateway's loop.
 struct PhoneDirectory: @unchecked Sendable {
     var registered: (DeviceIdentity) -> RegisteredPhone?
-    /// The dialog that a phone has in a conversation.
+    /// The dialog that a phone has in a conversation, as the phone has it.
     var dialog: (DeviceIdentity, SessionID) -> DialogID?
 }
 
 extension DeviceIdentity {
     /// Another device of the same account.
-    fileprivate func of(_ device: DeviceID) -> DeviceIdentity { DeviceIdentity(account: account, device: device) }
+    func of(_ device: DeviceID) -> DeviceIdentity { DeviceIdentity(account: account, device: device) }
 }
 
 extension ClientTransaction.Event {
     /// How the transaction ended, nil while it has not.
-    fileprivate var finalStatus: SIPStatus? {
+    var finalStatus: SIPStatus? {
         switch self {
         case .timedOut, .transportFailed: 408
         case .response(let response): response.status.flatMap { $0.isFinal ? $0 : nil }

@@ -19,6 +19,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
     let user: String
     private(set) var record: RegistrarRecord
     private(set) var address: Address
+    /// All addresses of the account, as of the last REGISTER.
+    var addresses: [Address]
     private(set) var capabilities: Capabilities
     private(set) var kind: DeviceKind
     /// What each binding's REGISTER came over, by the name that the bindings have of it.
@@ -26,6 +28,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
     /// Messages of this phone that wait for their commit.
     var messagesInHand = 0
     let subscriptions: Subscriptions
+    /// The phones of its account on this gateway.
+    let directory: PhoneDirectory
     /// Its live conversations.
     private(set) lazy var talks = Talks(context, identity, phone: self)
     private var session: DeviceSession?
@@ -47,12 +51,14 @@ final class Phone: DeviceLink, @unchecked Sendable {
     ) {
         self.context = context
         self.address = address
+        addresses = phone.addresses
         identity = phone.credential.identity
         user = phone.credential.user
         capabilities = phone.device.capabilities
         kind = phone.device.kind
         record = RegistrarRecord(addressOfRecord: addressOfRecord)
         let limits = context.limits
+        self.directory = directory
         subscriptions = Subscriptions(context, identity, directory)
         reading = StreamReading(resetMessages: limits.resetMessages)
         queue = PhoneQueue(

@@ -62,8 +62,10 @@ extension Stage {
         }
         try await sees("mobile \(count - 1)", on: "bob-pda")
         let all = 2 * count + last
+        let voice = try await movedCall()
         return
-            "\(all) texts while it moved from laptop to mobile: none lost, doubled or out of order, one order for both"
+            "\(all) texts while it moved from laptop to mobile: none lost, doubled or out of order, one order for both; "
+            + voice
     }
 
     private static func type(_ count: Int, _ who: String, _ page: Page) async throws {

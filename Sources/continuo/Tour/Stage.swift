@@ -23,7 +23,7 @@ actor Stage {
     private let chromium: Chromium
     private var pages: [String: Page] = [:]
     private var terminals: [String: Terminal] = [:]
-    private var phone: Baresip?
+    private(set) var phone: Baresip?
 
     /// The message of steps 1 to 15, and the conversation that goes on.
     var message: MessageID?
@@ -122,7 +122,7 @@ actor Stage {
         _ = try await alice.putRules(try Self.rules())
         _ = try await alice.putSettings(AccountSettings(tellDevices: .devices))
         let account = try await alice.addPhone(PhoneRequest(label: "Alice's fixed phone", kind: .fixedPhone))
-        let phone = try Baresip(account, port: a.ports.sip, folder: folder)
+        let phone = try Baresip(account, port: a.ports.sip, tone: 400, folder: folder)
         self.phone = phone
         _ = try await eventually("the fixed phone registers") {
             try await alice.devices().first { $0.device.kind == .fixedPhone && $0.isConnected }

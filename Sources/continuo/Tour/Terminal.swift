@@ -54,35 +54,3 @@ struct Terminal: Sendable {
 
     func end() { companion.end(SIGTERM) }
 }
-
-/// A SIP phone that nobody here wrote: baresip, without a screen or a sound card.
-final class Baresip: Sendable {
-    static let program = "/usr/bin/baresip"
-
-    private let companion: Companion
-
-    init(_ account: PhoneAnswer, port: Int, folder: String) throws {
-        let home = folder + "/baresip"
-        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-        let modules = """
-            sip_listen 127.0.0.1:0
-            net_interface 127.0.0.1
-            module_path /usr/lib/baresip/modules
-            module stdio.so
-            module_app account.so
-            module_app menu.so
-
-            """
-        try modules.write(toFile: home + "/config", atomically: true, encoding: .utf8)
-        let line =
-            "<\(account.address);transport=udp>;auth_user=\(account.user);auth_pass=\(account.password)"
-            + ";outbound=\"sip:127.0.0.1:\(port);transport=udp\";regint=10\n"
-        try line.write(toFile: home + "/accounts", atomically: true, encoding: .utf8)
-        companion = try Companion(Self.program, ["-4", "-f", home], output: home + "/log")
-    }
-
-    /// What it shows.
-    var shows: String { companion.text }
-
-    func end() { companion.end() }
-}

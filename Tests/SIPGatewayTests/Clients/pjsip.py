@@ -1,9 +1,10 @@
-"""PJSIP as a phone that has no screen: registers, writes and shows what comes."""
+"""PJSIP as a phone that has no screen: registers, writes, shows what comes, and makes calls with a tone for a voice."""
 
 import ctypes
 import glob
 import os
 import sys
+import tempfile
 
 import pjsua2
 
@@ -25,6 +26,39 @@ class Account(pjsua2.Account):
 
     def onTypingIndication(self, message):
         tell("typing", sender=message.fromUri, typing=message.isTyping)
+
+    def onIncomingCall(self, incoming):
+        calls.append(Call(self, incoming.callId))
+        answer = pjsua2.CallOpParam()
+        answer.statusCode = pjsua2.PJSIP_SC_OK
+        calls[-1].answer(answer)
+
+
+class Call(pjsua2.Call):
+    """Says a tone and records what it hears."""
+
+    recorder = None
+
+    def onCallState(self, _):
+        info = self.getInfo()
+        tell("call", state=info.stateText, status=info.lastStatusCode)
+
+    def onCallMediaState(self, _):
+        info = self.getInfo()
+        for index, medium in enumerate(info.media):
+            if medium.type == pjsua2.PJMEDIA_TYPE_AUDIO and medium.status == pjsua2.PJSUA_CALL_MEDIA_ACTIVE:
+                audio = self.getAudioMedia(index)
+                tone.startTransmit(audio)
+                if self.recorder is None:
+                    self.recorder = pjsua2.AudioMediaRecorder()
+                    path = tempfile.mkdtemp() + "/heard.wav"
+                    self.recorder.createRecorder(path)
+                    tell("recording", text=path)
+                audio.startTransmit(self.recorder)
+
+    def onCallTransferStatus(self, progress):
+        tell("transfer", status=progress.statusCode)
+        progress.cont = True
 
 
 # The package has an OpenSSL of its own that knows no hashes before it is told to.
@@ -56,6 +90,14 @@ phone.sipConfig.authCreds.append(
 own = Account()
 own.create(phone)
 buddies = {}
+calls = []
+tone = pjsua2.ToneGenerator()
+tone.createToneGenerator()
+description = pjsua2.ToneDesc()
+description.freq1, description.freq2, description.on_msec, description.off_msec = 700, 0, 1000, 0
+tones = pjsua2.ToneDescVector()
+tones.append(description)
+tone.play(tones, True)
 
 
 def buddy(address):
@@ -78,6 +120,18 @@ def do(command):
             typing = pjsua2.SendTypingIndicationParam()
             typing.isTyping = True
             buddy(command["to"]).sendTypingIndication(typing)
+        case "call":
+            parameters = pjsua2.CallOpParam(True)
+            if "replaces" in command:
+                header = pjsua2.SipHeader()
+                header.hName, header.hValue = "Replaces", command["replaces"]
+                parameters.txOption.headers.append(header)
+            calls.append(Call(own))
+            calls[-1].makeCall(command["to"], parameters)
+        case "refer":
+            calls[-1].xfer(command["to"], pjsua2.CallOpParam())
+        case "hangup":
+            calls[-1].hangup(pjsua2.CallOpParam())
         case "end":
             os._exit(0)
 

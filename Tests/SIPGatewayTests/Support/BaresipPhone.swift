@@ -174,7 +174,7 @@ final class BaresipPhone: Sendable {
         }.joined(separator: "\n")
     }
 
-    private static func share(of frequency: Int, in file: URL, seconds: Double) -> Double {
+    static func share(of frequency: Int, in file: URL, seconds: Double) -> Double {
         guard let data = try? Data(contentsOf: file), data.count > 1000 else { return 0 }
         let bytes = [UInt8](data)
         func number(_ at: Int, _ count: Int) -> Int {

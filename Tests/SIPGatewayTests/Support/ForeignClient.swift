@@ -76,6 +76,22 @@ final class ForeignClient {
 
     func watch(_ package: String) { tell(["do": "watch", "package": package]) }
 
+    /// Calls, naming a dialog that this takes the place of.
+    func call(_ address: String, replaces: String? = nil) {
+        var command = ["do": "call", "to": address]
+        command["replaces"] = replaces
+        tell(command)
+    }
+
+    /// Hands the last call on.
+    func refer(to address: String) { tell(["do": "refer", "to": address]) }
+
+    /// The share of a tone in the last second of what its last call heard.
+    func hears(_ frequency: Int) -> Double {
+        guard let path = events.last(where: { $0.event == "recording" })?.text else { return 0 }
+        return BaresipPhone.share(of: frequency, in: URL(fileURLWithPath: path), seconds: 1)
+    }
+
     private func tell(_ command: [String: String]) {
         guard let data = try? JSONEncoder().encode(command) else { return }
         running.write(String(decoding: data, as: UTF8.self))

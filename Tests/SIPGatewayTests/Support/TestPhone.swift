@@ -19,6 +19,11 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private var contact = ""
     private var requests: [SIPMessage] = []
     private var answers: [SIPStatus] = []
+    /// Calls that it lets ring.
+    private var ringing: [ServerTransaction] = []
+    private var letsRing = false
+    /// Where it wants its media.
+    private var mediaPort = 40000
     private let callID = RandomText.token(16)
     private let tag = RandomText.token(8)
 
@@ -82,8 +87,50 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
 
     func received(_ transaction: ServerTransaction) {
         requests.append(transaction.request)
-        transaction.respond(answers.isEmpty ? 200 : answers.removeFirst())
+        guard answers.isEmpty else {
+            transaction.respond(answers.removeFirst())
+            return
+        }
+        guard transaction.request.method == .invite else {
+            transaction.respond(200)
+            return
+        }
+        if letsRing {
+            ringing.append(transaction)
+            transaction.respond(180)
+        } else {
+            take(transaction)
+        }
     }
+
+    func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {
+        requests.append(acknowledgement)
+    }
+
+    func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
+        requests.append(cancel)
+        transaction.respond(487)
+    }
+
+    private func take(_ transaction: ServerTransaction) {
+        var response = transaction.makeResponse(200)
+        response.append(.contact, contact)
+        response.setBody(ByteBuffer(string: Self.offer(mediaPort)), contentType: "application/sdp")
+        transaction.respond(response)
+    }
+
+    /// Lets calls ring from now on; or takes them, those that ring already too.
+    func rings(_ letsRing: Bool) async throws {
+        try await loop.submit {
+            self.letsRing = letsRing
+            if !letsRing {
+                for transaction in self.ringing { self.take(transaction) }
+                self.ringing = []
+            }
+        }.get()
+    }
+
+    func hears(at port: Int) async throws { try await loop.submit { self.mediaPort = port }.get() }
 
     /// What the next requests are answered with; 200 behind them.
     func answer(_ statuses: [SIPStatus]) async throws { try await loop.submit { self.answers = statuses }.get() }
@@ -91,6 +138,9 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     func received(_ method: SIPMethod = .message) async throws -> [SIPMessage] {
         try await loop.submit { self.requests.filter { $0.method == method } }.get()
     }
+
+    /// All requests so far, in order.
+    func all() async throws -> [SIPMessage] { try await loop.submit { self.requests }.get() }
 
     /// The bodies of the MESSAGEs so far.
     func texts() async throws -> [String] {
@@ -148,7 +198,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             request.append(.to, "<\(target)>")
             request.append(.callID, method == .register ? phone.callID : RandomText.token(16))
             request.append(.cSeq, "\(phone.sequence) \(method)")
-            if method == .subscribe { request.append(.contact, phone.contact) }
+            if method == .subscribe || method == .invite || method == .refer { request.append(.contact, phone.contact) }
             request.append(.contentLength, "0")
             fill(&request)
             return request
@@ -161,6 +211,19 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             _ = phone.digest.authorise(&request, clientNonce: RandomText.token(8))
             return request
         }
+    }
+
+    func acknowledge(_ answer: SIPMessage) async throws {
+        let target = try answer.contacts().addresses.first?.uri.description ?? ""
+        let number = try answer.cSeq().number
+        try await loop.submit {
+            var request = SIPMessage(method: .ack, uri: target)
+            request.append(.maxForwards, "70")
+            for name in [HeaderName.from, .to, .callID] { request.append(name, answer.text(name) ?? "") }
+            request.append(.cSeq, "\(number) ACK")
+            request.append(.contentLength, "0")
+            self.stack?.sendStateless(request, to: .destinations([self.server]))
+        }.get()
     }
 
     private func send(_ build: @escaping @Sendable (TestPhone) -> SIPMessage) async throws -> SIPMessage {
@@ -176,5 +239,55 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             }
         }
         return try await promise.futureResult.get()
+    }
+}
+
+// MARK: - Calls
+
+extension TestPhone {
+    /// Voice, wanted at a port.
+    static func offer(_ port: Int) -> String {
+        """
+        v=0\r
+        o=- 1 \(port) IN IP4 127.0.0.1\r
+        s=-\r
+        c=IN IP4 127.0.0.1\r
+        t=0 0\r
+        m=audio \(port) RTP/AVP 0\r
+
+        """
+    }
+
+    /// Calls, and returns the final answer; a 2xx is acknowledged.
+    func call(
+        _ target: String,
+        offer: String? = TestPhone.offer(40000),
+        _ adjust: @escaping @Sendable (inout SIPMessage) -> Void = { _ in }
+    ) async throws -> SIPMessage {
+        let answer = try await ask(.invite, to: target, target: target) { request in
+            if let offer { request.setBody(ByteBuffer(string: offer), contentType: "application/sdp") }
+            adjust(&request)
+        }
+        if answer.status?.isSuccess ?? false { try await acknowledge(answer) }
+        return answer
+    }
+
+    /// A request in the dialog that an answer to this phone's INVITE made.
+    func within(
+        _ answer: SIPMessage,
+        _ method: SIPMethod,
+        _ fill: @escaping @Sendable (inout SIPMessage) -> Void = { _ in }
+    ) async throws -> SIPMessage {
+        let target = try answer.contacts().addresses.first?.uri.description ?? ""
+        return try await ask(method, to: target, target: target) { request in
+            request.set(.to, answer.text(.to) ?? "")
+            request.set(.callID, answer.text(.callID) ?? "")
+            fill(&request)
+        }
+    }
+
+    /// The statuses of the `message/sipfrag` bodies that it got.
+    func fragments() async throws -> [SIPStatus] {
+        try await received(.notify).compactMap { Refer.status(in: $0.body) }
     }
 }
