@@ -34,7 +34,8 @@ extension LiveDialog {
                 payload: payload.value
             )
             signal.from = key.other
-            service.take(.signal(signal))
+            // Before what is said next: with its medium gone it would reach nobody.
+            await service.deliver(signal, from: key.other)
         case .invite: renegotiate(.media)
         case .cancelInvite:
             let invite = state.withLock { state in

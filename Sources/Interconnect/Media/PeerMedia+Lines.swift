@@ -116,7 +116,10 @@ extension PeerMedia {
             return offered(description, names, index, end, medium, at)
         case .description(.answer, let description, _): return answered(description, index, end, at)
         case .refused(let reason): return fail(index, reason, at)
-        case .needsProtection: return fail(index, MediaPayload.noRelay, at)
+        case .needsProtection:
+            // What is offered in the clear is not made anew: the other side has said what it can.
+            guard case .pressing = line.stage else { return [] }
+            return unanswered(index, MediaPayload.noRelay, at)
         case .summon, .press: return []
         }
     }

@@ -63,7 +63,7 @@ struct PeerMedia: Sendable, Hashable {
     static let firstAskTime = TimeAmount.seconds(5)
     /// How long a device may take to answer an offer, and to make one: a phone rings first.
     static let pressTime = TimeAmount.seconds(10)
-    static let summonTime = TimeAmount.seconds(60)
+    static let summonTime = TimeAmount.seconds(50)
     /// Lines beside the texts that are taken from the other side at a time.
     static let linesMaximum = 16
 

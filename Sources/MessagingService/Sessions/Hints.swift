@@ -1,5 +1,5 @@
-import ClientWire
-import MessagingCore
+public import ClientWire
+public import MessagingCore
 import SessionCore
 import Store
 
@@ -62,6 +62,12 @@ extension MessagingService {
     /// As above, from another provider's user.
     func signal(_ signal: MediaSignal, from: Address) {
         store.read({ [self] view in pass(view, signal, from: from) }) { _ in }
+    }
+
+    /// As above; what is said afterwards comes after it.
+    public func deliver(_ signal: MediaSignal, from: Address) async {
+        // It may be lost, as every signal may.
+        try? await read { [self] view in pass(view, signal, from: from) }
     }
 
     private func pass(_ view: any ReadView, _ signal: MediaSignal, from: Address) {

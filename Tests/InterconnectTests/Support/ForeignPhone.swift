@@ -91,6 +91,9 @@ final class ForeignPhone: Sendable {
         _ = kill(process, SIGKILL)
     }
 
+    // Also when a test fails: it would play its tone for ever.
+    deinit { _ = kill(process, SIGKILL) }
+
     /// How much of what it heard in the last second is at a frequency, from 0 to 1.
     func hears(_ frequency: Int) -> Double {
         let all = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []

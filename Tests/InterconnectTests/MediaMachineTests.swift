@@ -1,0 +1,339 @@
+import MediaSignalling
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SessionCore
+import Store
+import Testing
+
+@testable import Interconnect
+
+/// The media of a conversation as a machine: every input has its actions and its next state.
+@Suite("Voice and video in a dialog, as a machine")
+struct MediaMachineTests {
+    typealias Action = PeerMedia.Action
+
+    static let alice = Address(stored: "sip:alice@a.example")
+    static let bob = Address(stored: "sip:bob@b.example")
+    static let at = PeerMedia.Moment(now: .uptimeNanoseconds(1_000_000_000), clock: Timestamp(rawValue: 0))
+    static let device = MediaLine.End(device: DeviceID(rawValue: 7), generation: .first)
+    static let medium = MediumID(rawValue: 1)
+    static let text = SDP.MediaDescription(type: "message", port: 9, proto: "TCP/TLS/MSRP", formats: ["*"])
+
+    static func later(_ time: TimeAmount) -> PeerMedia.Moment {
+        PeerMedia.Moment(now: at.now + time, clock: Timestamp(rawValue: time.nanoseconds / 1_000_000))
+    }
+
+    static func line(
+        _ host: String,
+        _ direction: MediaDirection = .sendReceive,
+        port: Int = 4000
+    ) -> SDP.MediaDescription {
+        SDP.MediaDescription(
+            type: "audio",
+            port: port,
+            proto: "RTP/AVP",
+            formats: ["0"],
+            connection: Connection(addressType: "IP4", address: host),
+            attributes: [Attribute(direction.rawValue)]
+        )
+    }
+
+    static func description(_ line: SDP.MediaDescription) -> SessionDescription {
+        var line = line
+        line.append(Attribute("mid", "x"))
+        let origin = Origin(sessionID: "1", sessionVersion: "1", addressType: "IP4", address: "192.0.2.1")
+        return SessionDescription(origin: origin, media: [line])
+    }
+
+    /// In a conversation that the other side asked for: what the session has is kept here.
+    static func guest() -> PeerMedia {
+        PeerMedia(own: alice, other: bob, name: "theirs", board: .kept(SessionCore.MediaDescription()))
+    }
+
+    static func proposal() -> MediaProposal {
+        let change = MediaChange.add(.audio, .both, source: nil, device: device.device)
+        return MediaProposal(id: MessageID(stored: "p"), change: change, revision: 0)
+    }
+
+    static let offer = description(line("192.0.2.1"))
+
+    /// The device has offered, and an INVITE of ours is wanted.
+    static func waiting() -> PeerMedia {
+        var media = guest()
+        _ = media.hear(.propose(proposal()), at)
+        _ = media.take(.signal(medium, device, .description(.offer, offer, names: ["x": medium])), at)
+        return media
+    }
+
+    /// What an INVITE of ours says.
+    static func invited(_ media: inout PeerMedia, _ lines: [SDP.MediaDescription] = [text]) -> SessionDescription {
+        let origin = Origin(sessionID: "2", sessionVersion: "1", addressType: "IP4", address: "192.0.2.9")
+        var description = SessionDescription(origin: origin, media: lines)
+        media.offer(in: &description)
+        return description
+    }
+
+    /// Voice runs, at slot 1.
+    static func running() -> PeerMedia {
+        var media = waiting()
+        _ = invited(&media)
+        _ = media.take(.answered([text, line("198.51.100.7")]), at)
+        return media
+    }
+
+    @Test("our user proposes: both ends have places, the device is asked for an offer, and nothing is settled")
+    func proposed() throws {
+        var media = Self.guest()
+        let actions = media.hear(.propose(Self.proposal()), Self.at)
+        #expect(actions.last == .signal(Self.medium, Self.device, from: .first, .summon))
+        #expect(media.board.media.first?.placements[Self.bob]?.device == media.lines.first?.number)
+        #expect(media.board.pending.map(\.proposal.id) == [Self.proposal().id])
+        // It is asked again until it offers.
+        #expect(media.take(.clock, Self.at).isEmpty)
+        #expect(media.deadline == Self.at.now + PeerMedia.sayAgain)
+        let again = media.take(.clock, Self.later(PeerMedia.sayAgain))
+        #expect(again == [.signal(Self.medium, Self.device, from: .first, .summon)])
+        // For a time.
+        let end = media.take(.clock, Self.later(PeerMedia.summonTime))
+        #expect(end.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+        #expect(media.lines.isEmpty && media.board.media.isEmpty)
+    }
+
+    @Test("its offer is said in an INVITE, in a slot of its own; their answer is the consent, and goes to the device")
+    func agreed() throws {
+        var media = Self.waiting()
+        #expect(media.phase == .due)
+        let description = Self.invited(&media)
+        #expect(description.media.map(\.type) == ["message", "audio"])
+        #expect(description.media[1].mediaID == nil)
+        #expect(media.phase == .ours)
+        let actions = media.take(.answered([Self.text, Self.line("198.51.100.7")]), Self.at)
+        #expect(actions.first == .say(.fromOwner(.settled(Self.proposal().id, .done))))
+        guard case .signal(_, Self.device, _, .description(.answer, let answer, _))? = actions.last else {
+            Issue.record("no answer: \(actions)")
+            return
+        }
+        #expect(answer.media.map(\.mediaID) == ["x"])
+        #expect(answer.media[0].connection?.address == "198.51.100.7")
+        #expect(media.phase == .idle)
+        #expect(media.lines.first?.stage == .running)
+        // Asked again, it gets the same answer.
+        let repeated = media.take(
+            .signal(Self.medium, Self.device, .description(.offer, Self.offer, names: ["x": Self.medium])),
+            Self.at
+        )
+        #expect(repeated == [actions.last])
+    }
+
+    @Test(
+        "what a refusal of the INVITE means",
+        arguments: [(491, true), (500, true), (503, true), (488, false), (403, false), (408, false)] as [(UInt16, Bool)]
+    )
+    func refused(status: UInt16, isLater: Bool) throws {
+        var media = Self.waiting()
+        _ = Self.invited(&media)
+        let actions = media.take(.refused(SIPStatus(rawValue: status) ?? 500, delay: .seconds(1)), Self.at)
+        if isLater {
+            #expect(actions.isEmpty)
+            #expect(media.phase == .blocked(until: Self.at.now + .seconds(1)))
+            #expect(media.take(.clock, Self.later(.seconds(1))) == [.invite])
+        } else {
+            #expect(actions.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+            #expect(media.lines.isEmpty)
+        }
+    }
+
+    @Test("removed: port 0 is said in its place; a new one takes that place")
+    func removed() throws {
+        var media = Self.running()
+        let removal = MediaProposal(
+            id: MessageID(stored: "r"),
+            change: .remove(Self.medium),
+            revision: media.board.revision
+        )
+        #expect(media.hear(.propose(removal), Self.at).last == .invite)
+        let description = Self.invited(&media, [Self.text, Self.line("192.0.2.1")])
+        #expect(description.media.map(\.isRejected) == [false, true])
+        #expect(media.take(.answered([Self.text, Self.line("198.51.100.7", port: 0)]), Self.at).isEmpty)
+        #expect(media.lines.isEmpty)
+        var next = Self.proposal()
+        next.id = MessageID(stored: "q")
+        next.revision = media.board.revision
+        _ = media.hear(.propose(next), Self.at)
+        let second = MediumID(rawValue: 2)
+        let offer = MediaPayload.description(.offer, Self.offer, names: ["x": second])
+        #expect(media.take(.signal(second, Self.device, offer), Self.at) == [.invite])
+        let again = Self.invited(&media, description.media)
+        #expect(again.media.map(\.isRejected) == [false, false])
+        #expect(again.media.count == 2)
+    }
+
+    @Test("taken back while it is out: cancelled, and what is accepted all the same is taken out again")
+    func takenBack() throws {
+        var media = Self.waiting()
+        _ = Self.invited(&media)
+        let removal = MediaProposal(id: MessageID(stored: "r"), change: .remove(Self.medium), revision: 1)
+        #expect(media.hear(.propose(removal), Self.at).last == .cancelInvite)
+        var late = media
+        #expect(media.take(.refused(487, delay: .zero), Self.at).isEmpty)
+        #expect(media.lines.isEmpty)
+        #expect(late.take(.answered([Self.text, Self.line("198.51.100.7")]), Self.at) == [.invite])
+        let description = Self.invited(&late, [Self.text, Self.line("192.0.2.1")])
+        #expect(description.media.map(\.isRejected) == [false, true])
+    }
+
+    @Test("they offer: our user is asked, then the device; its answer completes ours")
+    func offered() throws {
+        var media = Self.guest()
+        let theirs = Self.line("198.51.100.7")
+        let asked = media.take(.offered([Self.text, theirs], isFirst: false), Self.at)
+        guard case .say(.fromOwner(.asked(let change)))? = asked.first else {
+            Issue.record("nobody is asked: \(asked)")
+            return
+        }
+        #expect(media.phase == .theirs)
+        let pressed = media.hear(.consent(change.proposal.id, on: Self.device.device), Self.at)
+        guard case .signal(Self.medium, Self.device, _, .press(let offer, let names))? = pressed.last else {
+            Issue.record("the device hears of nothing: \(pressed)")
+            return
+        }
+        #expect(names == ["m1": Self.medium])
+        #expect(offer.media.first?.connection?.address == "198.51.100.7")
+        let answer = MediaPayload.description(.answer, Self.offer, names: [:])
+        #expect(media.take(.signal(Self.medium, Self.device, answer), Self.at) == [.answer])
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        let answers = media.answers(to: SessionDescription(origin: origin, media: [Self.text, theirs]))
+        #expect(answers.keys.sorted() == [1])
+        #expect(answers[1]?.connection?.address == "192.0.2.1")
+        #expect(media.take(.settled, Self.at).isEmpty)
+        #expect(media.phase == .idle)
+    }
+
+    @Test("nobody agrees in time: answered without it, and who agrees later makes an offer of ours")
+    func late() throws {
+        var media = Self.guest()
+        let asked = media.take(.offered([Self.text, Self.line("198.51.100.7")], isFirst: false), Self.at)
+        #expect(media.take(.clock, Self.later(PeerMedia.askTime)) == [.answer])
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        let offer = SessionDescription(origin: origin, media: [Self.text, Self.line("198.51.100.7")])
+        #expect(media.answers(to: offer).isEmpty)
+        _ = media.take(.settled, Self.later(PeerMedia.askTime))
+        guard case .say(.fromOwner(.asked(let change)))? = asked.first else { return }
+        let agreed = media.hear(.consent(change.proposal.id, on: Self.device.device), Self.later(PeerMedia.askTime))
+        #expect(agreed.last == .signal(Self.medium, Self.device, from: .first, .summon))
+    }
+
+    @Test(
+        "what they say again changes only what is new",
+        arguments: [
+            ("198.51.100.7", .sendReceive, false, false), ("198.51.100.7", .sendOnly, true, false),
+            ("198.51.100.7", .inactive, true, false), ("198.51.100.9", .sendReceive, false, true),
+            ("0.0.0.0", .sendReceive, true, false),
+        ] as [(String, MediaDirection, Bool, Bool)]
+    )
+    func again(host: String, direction: MediaDirection, isHeld: Bool, isMoved: Bool) throws {
+        var media = Self.running()
+        let actions = media.take(.offered([Self.text, Self.line(host, direction)], isFirst: false), Self.at)
+        #expect(media.board.media.first?.held == (isHeld ? [Self.bob] : []))
+        let isPressed = actions.contains { if case .signal(_, _, _, .press) = $0 { true } else { false } }
+        #expect(isPressed == isMoved)
+        #expect((actions.last == .answer) == !isMoved)
+    }
+
+    @Test("a device that does not answer a change of theirs is described as it was")
+    func silent() throws {
+        var media = Self.running()
+        _ = media.take(.offered([Self.text, Self.line("198.51.100.9")], isFirst: false), Self.at)
+        #expect(media.take(.clock, Self.later(PeerMedia.pressTime)) == [.answer])
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        let offer = SessionDescription(origin: origin, media: [Self.text, Self.line("198.51.100.9")])
+        #expect(media.answers(to: offer)[1]?.connection?.address == "192.0.2.1")
+    }
+
+    @Test("moved: the new device is asked while the old one goes on; refused, everything stays")
+    func moved() throws {
+        var media = Self.running()
+        let target = MediaLine.End(device: DeviceID(rawValue: 8), generation: Generation(rawValue: 2))
+        let move = MediaProposal(
+            id: MessageID(stored: "move"),
+            change: .move(Self.medium, to: target.device),
+            revision: media.board.revision
+        )
+        #expect(media.hear(.propose(move), Self.at).last == .signal(Self.medium, target, from: .first, .summon))
+        let other = MediaPayload.description(
+            .offer,
+            Self.description(Self.line("192.0.2.2")),
+            names: ["x": Self.medium]
+        )
+        // What the old device still says does not count.
+        #expect(media.take(.signal(Self.medium, Self.device, other), Self.at).isEmpty)
+        #expect(media.take(.signal(Self.medium, target, other), Self.at) == [.invite])
+        let description = Self.invited(&media, [Self.text, Self.line("192.0.2.1")])
+        #expect(description.media[1].connection?.address == "192.0.2.2")
+        var refused = media
+        _ = media.take(.answered([Self.text, Self.line("198.51.100.7")]), Self.at)
+        #expect(media.lines.first?.agreed?.end == target)
+        let actions = refused.take(.refused(488, delay: .zero), Self.at)
+        guard case .signal(Self.medium, target, _, .refused)? = actions.first, actions.count == 1 else {
+            Issue.record("the new device is not told: \(actions)")
+            return
+        }
+        #expect(refused.lines.first?.agreed?.end == Self.device)
+        #expect(refused.board.media.count == 1)
+        // It is not asked again for the same move.
+        #expect(refused.take(.clock, Self.at).isEmpty)
+    }
+
+    @Test("what no dialog carries is refused; in a crowd nothing is")
+    func notHere() throws {
+        var media = Self.guest()
+        let file = MediaProposal(
+            id: MessageID(stored: "f"),
+            change: .add(.storedVideo, .both, source: "x", device: Self.device.device),
+            revision: 0
+        )
+        #expect(media.hear(.propose(file), Self.at).first == .say(.fromOwner(.refused(file.id, .invalidRequest))))
+        // As the owner's side of it: three users, of whom one is elsewhere.
+        var host = PeerMedia(own: Self.alice, other: Self.bob, name: "theirs", board: .told(0, [], []))
+        _ = host.hear(.participants([Self.alice, Self.bob, Address(stored: "sip:carol@a.example")]), Self.at)
+        var description = SessionCore.MediaDescription()
+        _ = try description.propose(Self.proposal(), by: Self.alice, others: [Self.bob], now: Self.at.clock)
+        let change = try #require(description.pending.first)
+        let id = Self.proposal().id
+        #expect(host.hear(.asked(change), Self.at) == [.say(.toOwner(.consent(id, on: nil)))])
+        #expect(host.hear(.asked(change), Self.at).isEmpty)
+    }
+
+    @Test("kept and taken up again: lines where they were, on the devices where they were")
+    func kept() throws {
+        let media = Self.running()
+        let origin = Origin(sessionID: "4", sessionVersion: "1", addressType: "IP4", address: "192.0.2.9")
+        let local = SessionDescription(origin: origin, media: [Self.text, Self.line("192.0.2.1")])
+        let remote = SessionDescription(origin: origin, media: [Self.text, Self.line("198.51.100.7")])
+        var next = Self.guest()
+        next.resume(media.kept, local: local, remote: remote)
+        #expect(next.board == media.board)
+        #expect(next.lines.map(\.agreed?.end) == [Self.device])
+        #expect(next.take(.clock, Self.at).isEmpty)
+        #expect(next.last == media.last)
+    }
+
+    @Test("an offer in the clear, for a device that takes only what is protected: refused in its place, with a reason")
+    func unprotected() throws {
+        var media = Self.guest()
+        let asked = media.take(.offered([Self.text, Self.line("198.51.100.7")], isFirst: false), Self.at)
+        guard case .say(.fromOwner(.asked(let change)))? = asked.first else {
+            Issue.record("nobody is asked: \(asked)")
+            return
+        }
+        _ = media.hear(.consent(change.proposal.id, on: Self.device.device), Self.at)
+        let actions = media.take(.signal(Self.medium, Self.device, .needsProtection), Self.at)
+        let isTold = actions.contains { if case .signal(_, Self.device, _, .refused) = $0 { true } else { false } }
+        #expect(isTold)
+        #expect(actions.last == .answer)
+        #expect(media.lines.isEmpty && media.board.media.isEmpty)
+    }
+}
