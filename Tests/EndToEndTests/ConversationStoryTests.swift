@@ -101,7 +101,7 @@ struct ConversationStoryTests {
         try await home.start()
         _ = try await (bobs, early)
         try await type("alice", laptop, count / 2..<count)
-        try await pda.said("alice \(count - 1)")
+        for who in ["alice", "bob"] { try await pda.said("\(who) \(count - 1)") }
         try await alices.said("bob \(count - 1)")
         try await alices.said("alice \(count - 1)")
         #expect(pda.said.map(\.ordinal) == Array(1...2 * count))
