@@ -101,9 +101,11 @@ class TalkTest(BrowserTest):
         here = "() => ({ at: performance.timeOrigin + performance.now(), position: document.querySelector('.player video').currentTime,"
         here += " plays: !document.querySelector('.player video').paused })"
 
-        def apart() -> float:
+        def apart() -> float | None:
             first, second = one.evaluate(here), other.evaluate(here)
-            self.assertTrue(first["plays"] and second["plays"])
+            # One may have run dry for a moment: then the other waits for it.
+            if not (first["plays"] and second["plays"]):
+                return None
             return abs((second["position"] - first["position"]) - (second["at"] - first["at"]) / 1000)
 
         until("both play", lambda: (one.evaluate(here)["plays"] and other.evaluate(here)["plays"]) or one.wait_for_timeout(50))
@@ -112,6 +114,9 @@ class TalkTest(BrowserTest):
         for _ in range(int(seconds * 5)):
             distances.append(apart())
             one.wait_for_timeout(200)
+        readings = len(distances)
+        distances = [distance for distance in distances if distance is not None]
+        self.assertGreater(len(distances), readings // 2, "they hardly played")
         # The clocks of the two pages are asked one after the other: a single reading may have been held up.
         self.assertLess(sorted(distances)[len(distances) * 9 // 10], 0.05, distances)
 

@@ -13,7 +13,7 @@ MESSAGES = 5000
 IN_ONE = 2500
 LONGEST_TASK = 100
 # How often a list is scrolled, at most, before a long task counts.
-ATTEMPTS = 4
+ATTEMPTS = 8
 SENDERS = 8
 
 WATCH = """() => {
