@@ -125,6 +125,7 @@ let serverLibraries: [Target] = [
     target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore", "SessionCore"]),
     target("MediaSignalling", ["ClientWire", "SDP", "SessionCore"]),
+    target("PhonePrograms"),
     target("Store", ["MessagingCore"]),
     target("MemoryStore", ["MessagingCore", "Store"]),
     target("StoreConformance", ["MessagingCore", "Store"]),
@@ -234,16 +235,16 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessagingCore",
-            "MessagingService", "MSRP", "MSRPTransport", "SDP", "SIP", "SIPTransport", "SQLiteStore", "Store",
-            "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+            "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPTransport", "SQLiteStore",
+            "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
     ),
     tests(
         of: "SIPGateway",
         [
-            "BlobStore", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
-            "SIPGateway",
+            "BlobStore", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "PhonePrograms",
+            "SDP", "SIP", "SIPGateway",
             "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
@@ -262,7 +263,7 @@ let executables: [Target] = [
         "continuo",
         [
             "AppGateway", "ClientWire", "ContinuoBench", "ContinuoClient", "ContinuoServer", "MessagingCore",
-            "MessagingService", "ProtocolDecoding", "SessionCore", "WebFiles",
+            "MessagingService", "PhonePrograms", "ProtocolDecoding", "SessionCore", "WebFiles",
             arguments, crypto, httpClient, logging, nio("NIOCore"), nio("NIOHTTP1"),
             .product(name: "X509", package: "swift-certificates"),
             .product(name: "SwiftASN1", package: "swift-asn1"),

@@ -1,6 +1,7 @@
 import ClientWire
 import Foundation
 import MessagingService
+import PhonePrograms
 import SIP
 import Testing
 
@@ -26,39 +27,33 @@ struct BaresipTests {
 
 /// A baresip of its own, headless, on the loopback interface.
 final class Baresip {
-    static let isInstalled = FileManager.default.isExecutableFile(atPath: "/usr/bin/baresip")
+    static let isInstalled = BaresipSettings.isInstalled
 
     private let process = Process()
-    private let log: String
+    private let log: URL
 
     init(_ account: PhoneAnswer, port: Int, in folder: URL) throws {
-        let home = folder.appendingPathComponent("baresip")
-        try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
-        let modules = """
-            sip_listen 127.0.0.1:0
-            net_interface 127.0.0.1
-            module_path /usr/lib/baresip/modules
-            module stdio.so
-            module_app account.so
-            module_app menu.so
-
-            """
-        try modules.write(to: home.appendingPathComponent("config"), atomically: true, encoding: .utf8)
-        let line =
-            "<\(account.address);transport=udp>;auth_user=\(account.user);auth_pass=\(account.password)"
-            + ";outbound=\"sip:127.0.0.1:\(port);transport=udp\";regint=600\n"
-        try line.write(to: home.appendingPathComponent("accounts"), atomically: true, encoding: .utf8)
-        log = home.appendingPathComponent("log").path
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/baresip")
-        process.arguments = ["-4", "-f", home.path]
+        let settings = BaresipSettings(
+            folder.appendingPathComponent("baresip"),
+            account: BaresipSettings.account(
+                "\(account.address)",
+                user: account.user,
+                password: account.password,
+                port: port
+            )
+        )
+        try settings.write()
+        log = settings.log
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+        process.executableURL = URL(fileURLWithPath: BaresipSettings.program)
+        process.arguments = settings.arguments
         process.standardInput = Pipe()
-        process.standardOutput = FileHandle(forWritingAtPath: log)
+        process.standardOutput = FileHandle(forWritingAtPath: log.path)
         process.standardError = process.standardOutput
         try process.run()
     }
 
-    var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+    var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
     func end() { _ = kill(process.processIdentifier, SIGKILL) }
 }

@@ -110,6 +110,24 @@ struct RelayTests {
         #expect(bridge.relayed(other) == [])
     }
 
+    @Test("The same answer to another offer is asked of the relay anew: it keeps what belongs together")
+    func answeredAlike() throws {
+        let first = try Self.description(Self.plain)
+        let second = try Self.description(Self.plain.replacing("40000", with: "42000"))
+        let other = try Self.description(Self.plain.replacing("40000", with: "41000"))
+        let answer = Self.payload(.answer, other)
+        var bridge = MediaBridge(call: "c")
+        for offer in [first, second] {
+            _ = bridge.take(Self.payload(.offer, offer), from: .phone)
+            _ = bridge.relayed(other)
+            #expect(
+                bridge.take(answer, from: .browser)
+                    == [.ask(RelayCommand(call: "c", work: .answer(from: .browser, other)))]
+            )
+            _ = bridge.relayed(other)
+        }
+    }
+
     @Test("Words that wait are few")
     func limit() throws {
         var bridge = MediaBridge(call: "c")

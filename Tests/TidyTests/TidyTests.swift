@@ -30,6 +30,7 @@ struct TidyTests {
         "SessionCore": ["MessagingCore"],
         "ClientWire": ["MessagingCore", "SessionCore", "FoundationEssentials"],
         "MediaSignalling": ["ClientWire", "SDP", "SessionCore"],
+        "PhonePrograms": ["Foundation"],
         "Store": ["MessagingCore", "Synchronization", "Dispatch", "Foundation"],
         "MemoryStore": ["MessagingCore", "Store", "Synchronization", "Dispatch"],
         "StoreConformance": ["MessagingCore", "Store", "Synchronization", "Dispatch"],

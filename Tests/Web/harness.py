@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,46 @@ class Demo:
         finally:
             self.log.close()
             self.folder.cleanup()
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Served(Demo):
+    """A server by its configuration, to which a test adds its own part; with nobody in it yet."""
+
+    def configuration(self, folder: pathlib.Path) -> str:
+        """What else stands in it; whatever the server needs beside it is started here."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        folder = pathlib.Path(self.folder.name)
+        more = self.configuration(folder)
+        ports = [free_port(), free_port()]
+        config = folder / "continuo.yaml"
+        config.write_text(
+            f"domains: [demo.example]\ndata: {folder}/data\npasswords: {{cost: 10}}\nlog: {{level: warning}}\n"
+            f"client: {{listen: '127.0.0.1:{ports[0]}'}}\noperator: {{listen: '127.0.0.1:{ports[1]}'}}\n{more}"
+        )
+        self.log = open(folder / "log", "a")
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--config", config], stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        self.url, self.operator = (f"http://127.0.0.1:{port}" for port in ports)
+        token = folder / "data/operator-token"
+        until("the server is there", lambda: token.exists() and self.answers(ports) or self.process.poll() is not None)
+        self.token = token.read_text().strip()
+
+    @staticmethod
+    def answers(ports: list[int]) -> bool:
+        for port in ports:
+            with socket.socket() as one:
+                if one.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
 
 class BrowserTest(unittest.TestCase):

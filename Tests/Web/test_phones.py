@@ -9,54 +9,35 @@ import subprocess
 import unittest
 import urllib.request
 
-from harness import PROGRAM, Demo, expect, until
+from harness import Demo, Served, expect, free_port, until
 from talking import TalkTest
-from test_relay import Served, free_port
 
 RTPENGINE = shutil.which("rtpengine")
 BARESIP = shutil.which("baresip")
 
 
-class Exchange(Demo):
-    """A server by its configuration, with a door for phones and, unless told otherwise, a media relay."""
+class Exchange(Served):
+    """A server with a door for phones and, unless told otherwise, a media relay."""
 
     def __init__(self, has_relay: bool):
         self.has_relay = has_relay
         super().__init__()
 
-    def start(self) -> None:
-        folder = pathlib.Path(self.folder.name)
-        ports = [free_port(), free_port()]
+    def configuration(self, folder: pathlib.Path) -> str:
         self.sip = free_port()
         self.relay = None
-        relay = ""
-        if self.has_relay:
-            control = free_port()
-            self.relay_log = open(folder / "relay.log", "w")
-            self.relay = subprocess.Popen(
-                [RTPENGINE, "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
-                 f"--listen-ng=127.0.0.1:{control}", "--port-min=41000", "--port-max=41999"],
-                stderr=self.relay_log,
-                stdout=self.relay_log,
-            )
-            relay = f"  rtpengine: 127.0.0.1:{control}\n"
-        config = folder / "continuo.yaml"
-        config.write_text(
-            f"domains: [demo.example]\ndata: {folder}/data\npasswords: {{cost: 10}}\nlog: {{level: warning}}\n"
-            f"client: {{listen: '127.0.0.1:{ports[0]}'}}\noperator: {{listen: '127.0.0.1:{ports[1]}'}}\n"
-            f"sip:\n  udp: {{listen: '127.0.0.1:{self.sip}', digest: [MD5]}}\n{relay}"
+        door = f"sip:\n  udp: {{listen: '127.0.0.1:{self.sip}', digest: [MD5]}}\n"
+        if not self.has_relay:
+            return door
+        control = free_port()
+        self.relay_log = open(folder / "relay.log", "w")
+        self.relay = subprocess.Popen(
+            [RTPENGINE, "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
+             f"--listen-ng=127.0.0.1:{control}", "--port-min=41000", "--port-max=41999"],
+            stderr=self.relay_log,
+            stdout=self.relay_log,
         )
-        self.log = open(folder / "log", "a")
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", config], stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
-        self.url, self.operator = (f"http://127.0.0.1:{port}" for port in ports)
-        token = folder / "data/operator-token"
-        until(
-            "the server is there",
-            lambda: token.exists() and Served.answers(ports) or self.process.poll() is not None,
-        )
-        self.token = token.read_text().strip()
+        return f"{door}  rtpengine: 127.0.0.1:{control}\n"
 
     def end(self) -> None:
         if self.relay:

@@ -2,11 +2,10 @@
 
 import pathlib
 import shutil
-import socket
 import subprocess
 import unittest
 
-from harness import BOB, PROGRAM, Demo, bubble, expect, until
+from harness import BOB, Demo, Served, bubble, expect, free_port, until
 from talking import TalkTest
 
 COTURN = shutil.which("turnserver")
@@ -54,12 +53,6 @@ ICE = """async () => {
 }"""
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Relay:
     """A TURN server on loopback, with its files in a folder."""
 
@@ -91,35 +84,12 @@ class Relay:
         self.output.close()
 
 
-class Served(Demo):
-    """A server by its configuration, which names a relay."""
+class BesideRelay(Served):
+    """A server whose configuration names a relay."""
 
-    def start(self) -> None:
-        folder = pathlib.Path(self.folder.name)
+    def configuration(self, folder: pathlib.Path) -> str:
         self.relay = Relay(folder)
-        ports = [free_port(), free_port()]
-        config = folder / "continuo.yaml"
-        config.write_text(
-            f"domains: [demo.example]\ndata: {folder}/data\npasswords: {{cost: 10}}\nlog: {{level: warning}}\n"
-            f"client: {{listen: '127.0.0.1:{ports[0]}'}}\noperator: {{listen: '127.0.0.1:{ports[1]}'}}\n"
-            f"media:\n  turn: ['turn:127.0.0.1:{self.relay.port}?transport=udp']\n  turn-secret: {SECRET}\n"
-        )
-        self.log = open(folder / "log", "a")
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", config], stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
-        self.url, self.operator = (f"http://127.0.0.1:{port}" for port in ports)
-        token = folder / "data/operator-token"
-        until("the server is there", lambda: token.exists() and self.answers(ports) or self.process.poll() is not None)
-        self.token = token.read_text().strip()
-
-    @staticmethod
-    def answers(ports: list[int]) -> bool:
-        for port in ports:
-            with socket.socket() as one:
-                if one.connect_ex(("127.0.0.1", port)) != 0:
-                    return False
-        return True
+        return f"media:\n  turn: ['turn:127.0.0.1:{self.relay.port}?transport=udp']\n  turn-secret: {SECRET}\n"
 
     def end(self) -> None:
         self.relay.end()
@@ -129,7 +99,7 @@ class Served(Demo):
 @unittest.skipUnless(COTURN, "there is no coturn")
 class Relayed(TalkTest):
     def server(self) -> Demo:
-        return Served()
+        return BesideRelay()
 
     def setUp(self) -> None:
         super().setUp()

@@ -1,15 +1,16 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import PhonePrograms
 import Synchronization
 import Testing
 
 /// A baresip at another provider: headless, with a tone for a voice; what it hears it records.
 final class ForeignPhone: Sendable {
-    static let isInstalled = FileManager.default.isExecutableFile(atPath: "/usr/bin/baresip")
+    static let isInstalled = BaresipSettings.isInstalled
 
     private let process: Int32
-    private let folder: URL
+    private let settings: BaresipSettings
     private let channel: any Channel
     private let listener: Listener
 
@@ -27,40 +28,20 @@ final class ForeignPhone: Sendable {
     ///   - proxy: where it sends its calls, by TCP.
     ///   - tone: what it says, in hertz.
     init(_ address: String, through proxy: Int, tone: Int) async throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("foreign-phone-\(UUID())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let control = try freePort()
-        let config = """
-            sip_listen 127.0.0.1:0
-            net_interface 127.0.0.1
-            module_path /usr/lib/baresip/modules
-            module stdio.so
-            module g711.so
-            module ausine.so
-            module aubridge.so
-            module sndfile.so
-            module_app account.so
-            module_app menu.so
-            module_app ctrl_tcp.so
-            ctrl_tcp_listen 127.0.0.1:\(control)
-            audio_source ausine,\(tone)
-            audio_player aubridge,x
-            audio_alert aubridge,y
-            ausrc_channels 2
-            ausrc_srate 48000
-            snd_path \(folder.path)
-
-            """
-        try config.write(to: folder.appendingPathComponent("config"), atomically: true, encoding: .utf8)
-        let account = "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0\n"
-        try account.write(to: folder.appendingPathComponent("accounts"), atomically: true, encoding: .utf8)
+        settings = BaresipSettings(
+            FileManager.default.temporaryDirectory.appendingPathComponent("foreign-phone-\(UUID())"),
+            account: "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0",
+            tone: tone,
+            control: control
+        )
+        try settings.write()
         let program = Process()
-        program.executableURL = URL(fileURLWithPath: "/usr/bin/baresip")
-        program.arguments = ["-4", "-s", "-f", folder.path]
+        program.executableURL = URL(fileURLWithPath: BaresipSettings.program)
+        program.arguments = settings.arguments
         program.standardInput = Pipe()
-        let log = folder.appendingPathComponent("log").path
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
-        program.standardOutput = FileHandle(forWritingAtPath: log)
+        _ = FileManager.default.createFile(atPath: settings.log.path, contents: nil)
+        program.standardOutput = FileHandle(forWritingAtPath: settings.log.path)
         program.standardError = program.standardOutput
         try program.run()
         process = program.processIdentifier
@@ -95,33 +76,7 @@ final class ForeignPhone: Sendable {
     deinit { _ = kill(process, SIGKILL) }
 
     /// How much of what it heard in the last second is at a frequency, from 0 to 1.
-    func hears(_ frequency: Int) -> Double {
-        let all = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
-        let files = all.filter { $0.lastPathComponent.hasSuffix("dec.wav") }
-        return files.compactMap { try? Data(contentsOf: $0) }.map { share(of: frequency, in: [UInt8]($0)) }.max() ?? 0
-    }
-
-    private func share(of frequency: Int, in bytes: [UInt8]) -> Double {
-        guard bytes.count > 1000 else { return 0 }
-        func number(_ at: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) } }
-        let (channels, rate) = (max(1, number(22, 2)), number(24, 4))
-        let all = stride(from: 44, to: bytes.count - 1, by: 2 * channels).map { at in
-            Double(Int16(truncatingIfNeeded: number(at, 2)))
-        }
-        return share(of: frequency, in: all.suffix(rate), rate: rate)
-    }
-
-    private func share(of frequency: Int, in samples: ArraySlice<Double>, rate: Int) -> Double {
-        let total = samples.reduce(0) { $0 + $1 * $1 }
-        guard samples.count > 400, total / Double(samples.count) > 100 else { return 0 }
-        let step = 2 * Double.pi * Double(frequency) / Double(rate)
-        var (real, imaginary) = (0.0, 0.0)
-        for (index, sample) in samples.enumerated() {
-            real += sample * cos(step * Double(index))
-            imaginary += sample * sin(step * Double(index))
-        }
-        return 2 * (real * real + imaginary * imaginary) / (Double(samples.count) * total)
-    }
+    func hears(_ frequency: Int) -> Double { settings.hears(frequency) }
 }
 
 /// The media of a device of ours: RTP with G.711 on a socket of its own.

@@ -1,5 +1,6 @@
 import ClientWire
 import Foundation
+import PhonePrograms
 
 /// A phone that nobody here wrote: a library that a script in `Clients/` drives by lines of JSON.
 final class ForeignClient {
@@ -89,7 +90,7 @@ final class ForeignClient {
     /// The share of a tone in the last second of what its last call heard.
     func hears(_ frequency: Int) -> Double {
         guard let path = events.last(where: { $0.event == "recording" })?.text else { return 0 }
-        return BaresipPhone.share(of: frequency, in: URL(fileURLWithPath: path), seconds: 1)
+        return Recording(URL(fileURLWithPath: path)).share(of: frequency, seconds: 1)
     }
 
     private func tell(_ command: [String: String]) {

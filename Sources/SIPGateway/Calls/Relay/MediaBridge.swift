@@ -56,6 +56,8 @@ struct MediaBridge: Sendable {
             switch word.payload {
             case .description(.offer, let description, _), .press(let description, _):
                 work = .offer(from: word.side, description)
+                // Whatever the other side answered was to an offer before, and the relay has to hear it again.
+                known[word.side.other] = nil
             case .description(.answer, let description, _): work = .answer(from: word.side, description)
             case .ask, .summon, .refused, .needsProtection:
                 actions.append(.pass(word.payload, to: word.side.other))
