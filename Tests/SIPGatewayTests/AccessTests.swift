@@ -138,6 +138,27 @@ struct AccessTests {
         try await provider.stop()
     }
 
+    @Test("A phone that comes again and again within a moment: the last of its leases is the one that is kept")
+    func lastLease() async throws {
+        let provider = try await Provider.start()
+        let alice = try await provider.person("alice")
+        let account = try await provider.phone(of: alice)
+        let phone = try await TestPhone.make(account, at: provider)
+        try await phone.register(expires: 100)
+        #expect(try await eventually { try await provider.status(of: account, alice)?.isRegistered == true })
+        for seconds in stride(from: 150, through: 600, by: 50) {
+            #expect(try await phone.register(expires: seconds).status == 200)
+        }
+        let now = provider.service.now
+        #expect(
+            try await eventually {
+                try await provider.leaseEnd(of: account, alice).map { now.advanced(by: 500_000) < $0 } ?? false
+            }
+        )
+        try await phone.close()
+        try await provider.stop()
+    }
+
     @Test("Outbound, GRUU and the bounds of a registration")
     func registrar() async throws {
         let provider = try await Provider.start { $0.leaseMaximumSeconds = 100 }

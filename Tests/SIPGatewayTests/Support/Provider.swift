@@ -164,6 +164,11 @@ final class Provider: Sendable {
         try await inbox(person).map { $0.message?.parts.first?.text ?? "-" }
     }
 
+    /// Until when the phone's registration holds, as it is stored.
+    func leaseEnd(of phone: PhoneAnswer, _ person: Person) async throws -> Timestamp? {
+        try await store.read { try $0.user(person.identity.account)?.device(phone.device.id)?.leaseEnds }
+    }
+
     func status(of phone: PhoneAnswer, _ person: Person) async throws -> DeviceStatus? {
         try await service.devices(person.identity.account, asking: nil).devices
             .first { $0.device.id == phone.device.id }
