@@ -125,6 +125,7 @@ let serverLibraries: [Target] = [
     target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore", "SessionCore"]),
     target("MediaSignalling", ["ClientWire", "SDP", "SessionCore"]),
+    target("MessageSignalling", ["MSRP", "SDP", "SIP"]),
     target("PhonePrograms"),
     target("Store", ["MessagingCore"]),
     target("MemoryStore", ["MessagingCore", "Store"]),
@@ -161,17 +162,17 @@ let serverLibraries: [Target] = [
     target(
         "Interconnect",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessagingCore",
-            "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto, logging,
-            nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
+            "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto,
+            logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
         ]
     ),
     target(
         "SIPGateway",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "SDP", "SIP",
-            "SIPTransport", "SessionCore", "Store", "XMLBodies", crypto, lifecycle, logging, nio("NIOCore"),
-            nio("NIOPosix"), nioSSL,
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
+            "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "Store", "XMLBodies",
+            crypto, lifecycle, logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ]
     ),
     target(
@@ -234,8 +235,9 @@ let serverTests: [Target] = [
     tests(
         of: "Interconnect",
         [
-            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessagingCore",
-            "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPTransport", "SQLiteStore",
+            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessageSignalling",
+            "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPTransport",
+            "SQLiteStore",
             "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
@@ -243,9 +245,9 @@ let serverTests: [Target] = [
     tests(
         of: "SIPGateway",
         [
-            "BlobStore", "CPIM", "ClientWire", "MediaSignalling", "MessagingCore", "MessagingService", "PhonePrograms",
-            "SDP", "SIP", "SIPGateway",
-            "SIPTransport", "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
+            "BlobStore", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
+            "MessagingCore", "MessagingService", "PhonePrograms", "SDP", "SIP", "SIPGateway", "SIPTransport",
+            "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]

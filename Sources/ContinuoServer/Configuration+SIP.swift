@@ -24,6 +24,9 @@ extension Configuration {
         public var phones = 50_000
         /// Where rtpengine takes its orders, for calls between phones and browsers.
         public var relay: Endpoint?
+        /// Where phones bring the texts of live conversations, in the clear and over TLS.
+        public var texts: Endpoint?
+        public var secureTexts: Endpoint?
 
         /// Whether there is a door.
         public var isServed: Bool { doors.values.contains { $0.listen != nil } }
@@ -55,6 +58,8 @@ extension Configuration {
             limits: limits
         )
         gateway.relay = sip.relay.map { ($0.host, $0.port) }
+        gateway.texts = sip.texts.map { ($0.host, $0.port) }
+        gateway.secureTexts = sip.secureTexts.map { ($0.host, $0.port) }
         return gateway
     }
 
@@ -155,6 +160,18 @@ extension ConfigurationKey {
                 sample: { "\($0.sip.relay ?? .init(host: "127.0.0.1", port: 2223))" },
                 isOptional: true
             ) { node, configuration throws(Mend) in configuration.sip.relay = try endpoint(node) },
+            ConfigurationKey(
+                path: "sip.msrp",
+                explanation: "Address for the texts of live conversations of phones that take them over MSRP.",
+                sample: { "\($0.sip.texts ?? .init(host: "127.0.0.1", port: 2855))" },
+                isOptional: true
+            ) { node, configuration throws(Mend) in configuration.sip.texts = try endpoint(node) },
+            ConfigurationKey(
+                path: "sip.msrps",
+                explanation: "The same over TLS, for phones that registered over tls or wss.",
+                sample: { "\($0.sip.secureTexts ?? .init(host: "127.0.0.1", port: 2856))" },
+                isOptional: true
+            ) { node, configuration throws(Mend) in configuration.sip.secureTexts = try endpoint(node) },
             ConfigurationKey(
                 path: "sip.phones",
                 explanation: "Phones that may be registered at one time.",

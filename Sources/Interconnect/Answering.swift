@@ -1,4 +1,5 @@
 import CPIM
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

@@ -1,6 +1,7 @@
 import CPIM
 public import ClientWire
 import Logging
+import MessageSignalling
 public import MessagingCore
 public import MessagingService
 import NIOCore

@@ -1,5 +1,6 @@
 import MSRP
 import MSRPTransport
+import MessageSignalling
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -125,22 +126,6 @@ final class MessageMedia: Sendable {
         Connection(addressType: host.contains(":") ? "IP6" : "IP4", address: host)
     }
 
-    /// The way to the other end of a conversation; nil when texts cannot flow there.
-    ///
-    /// Whoever connects must know whom it meets: by the certificate that the other side names.
-    static func path(_ remote: SessionDescription, slot: Int, connects: Bool) -> ConversationPath? {
-        guard remote.media.indices.contains(slot) else { return nil }
-        let medium = remote.media[slot]
-        guard medium.proto.uppercased() == "TCP/TLS/MSRP", !medium.isRejected,
-            let attributes = try? MSRPAttributes(of: medium), attributes.accepts("message/cpim"),
-            let path = try? attributes.path.map({ try MSRPURI(parsing: $0) }), path.allSatisfy(\.isSecure)
-        else { return nil }
-        let stated = medium.fingerprints.first ?? remote.fingerprints.first
-        let fingerprint = stated.flatMap { try? CertificateFingerprint(parsing: $0.text) }
-        guard fingerprint != nil || !connects else { return nil }
-        return ConversationPath(path: path, fingerprint: fingerprint, attributes: attributes, connects: connects)
-    }
-
     /// A session for a conversation's texts; to be started.
     func session(_ local: MSRPURI, to other: ConversationPath, _ events: SessionEvents) throws -> MSRPSession {
         var address = other.path.first.map { ConnectionAddress($0) }
@@ -198,14 +183,4 @@ final class MessageMedia: Sendable {
         session.start()
         return session
     }
-}
-
-/// The way to the other end of a conversation.
-struct ConversationPath: Sendable, Equatable {
-    let path: [MSRPURI]
-    let fingerprint: CertificateFingerprint?
-    /// What the other end takes.
-    let attributes: MSRPAttributes
-    /// Whether it is this end that connects.
-    let connects: Bool
 }

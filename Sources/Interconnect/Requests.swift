@@ -1,5 +1,6 @@
 import CPIM
 import Crypto
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore
@@ -8,10 +9,9 @@ import SIPTransport
 
 /// Requests as they go to peers.
 enum Requests {
-    /// CPM's headers: what belongs together (RCC.07, section 2.4).
-    static let conversation: HeaderName = "Conversation-ID"
-    static let contribution: HeaderName = "Contribution-ID"
-    static let inReplyTo: HeaderName = "InReplyTo-Contribution-ID"
+    static let conversation = CPMService.conversation
+    static let contribution = CPMService.contribution
+    static let inReplyTo = CPMService.inReplyTo
     /// The session that a question about devices is asked in.
     static let session: HeaderName = "Continuo-Session"
     /// The medium of that session whose file is asked for, and which of its octets, `first-last`.
@@ -32,37 +32,10 @@ enum Requests {
         return request
     }
 
-    /// CPM's services, as they are called in feature tags.
-    enum Service: String, CaseIterable {
-        case pager = "oma.cpm.msg"
-        case large = "oma.cpm.largemsg"
-        case session = "oma.cpm.session"
-
-        /// As it stands in feature tags (RFC 3840).
-        var tag: String { "+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.\(rawValue)\"" }
-
-        /// All of them in one tag.
-        static var allTags: String {
-            let names = allCases.map { "urn%3Aurn-7%3A3gpp-service.ims.icsi.\($0.rawValue)" }
-            return "+g.3gpp.icsi-ref=\"\(names.joined(separator: ","))\""
-        }
-
-        /// Whether a request is for this service, as the network asserts it, its sender wishes it, or its device has it.
-        func isNamed(in request: SIPMessage) -> Bool {
-            let names = request.texts("P-Asserted-Service") + request.texts("P-Preferred-Service")
-            if names.contains(where: { $0.hasSuffix(".\(rawValue)") }) { return true }
-            // A tag may be one of several in one string.
-            return (request.texts(.acceptContact) + request.texts(.contact)).contains { text in
-                text.split(whereSeparator: { "\",;".contains($0) }).contains { $0.hasSuffix(".\(rawValue)") }
-            }
-        }
-    }
+    typealias Service = CPMService
 
     /// Says which service a request is for.
-    static func mark(_ request: inout SIPMessage, as service: Service) {
-        request.append("P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.\(service.rawValue)")
-        request.append(.acceptContact, "*;\(service.tag)")
-    }
+    static func mark(_ request: inout SIPMessage, as service: Service) { service.mark(&request) }
 
     /// A MESSAGE with this content.
     static func message(from: Address, to: Address, _ body: [UInt8], type: String) -> SIPMessage {

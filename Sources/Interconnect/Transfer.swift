@@ -1,6 +1,7 @@
 import CPIM
 import MSRP
 import MSRPTransport
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

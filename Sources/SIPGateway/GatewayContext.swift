@@ -1,10 +1,12 @@
 import ClientWire
 import FoundationEssentials
 import Logging
+import MessagingCore
 import MessagingService
 import NIOCore
 import SIP
 import SIPTransport
+import Store
 
 /// What everything on the gateway's loop shares.
 final class GatewayContext {
@@ -19,6 +21,10 @@ final class GatewayContext {
     var relay: MediaRelay?
     /// The dialogs of all phones' calls: an ACK says nothing else of where it belongs.
     var dialogs: [DialogID: PhoneCall] = [:]
+    /// Where the texts of conversations flow; set once, before the first request, if anywhere.
+    var texts: TextMedia?
+    /// The dialogs of all phones' texts.
+    var textDialogs: [DialogID: PhoneTexts] = [:]
     /// Dialogs that were, for who would replace one of them.
     var endedDialogs: EndedDialogs
 
@@ -54,5 +60,20 @@ final class GatewayContext {
         let host = address.contains(":") ? "[\(address)]" : address
         let port = flow.local.port.map { ":\($0)" } ?? ""
         return "<sip:\(host)\(port);transport=\(flow.transport.rawValue.lowercased())>"
+    }
+
+    /// One by one: a message that is gone keeps none of the others from being marked.
+    func markRead(_ identity: DeviceIdentity, _ ids: [MessageID]) {
+        Task { [service, logger] in
+            for id in ids {
+                do {
+                    _ = try await service.markRead(identity, ReadRequest(ids: [id]))
+                } catch let refusal as Refusal where refusal.code == .notFound {
+                    continue
+                } catch {
+                    logger.error("marking as read failed", metadata: ["error": "\(type(of: error))"])
+                }
+            }
+        }
     }
 }

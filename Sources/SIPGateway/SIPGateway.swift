@@ -37,7 +37,7 @@ public final class SIPGateway: Service, Sendable {
     /// Serves until it is told to shut down.
     /// - Throws: what opening a door found wrong.
     public func run() async throws {
-        let running = try Running(service, configuration, logger, group.next())
+        let running = try Running(service, configuration, logger, group)
         do {
             let addresses = try await running.listen()
             for (kind, address) in addresses.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -62,25 +62,34 @@ private final class Running: @unchecked Sendable {
     private let agent: UserAgent
     private let stack: SIPStack
     private var ticking: RepeatedTask?
+    private let group: any EventLoopGroup
+    /// What proves who serves, where something does.
+    private let leaf: (context: NIOSSLContext, certificate: NIOSSLCertificate)?
 
     init(
         _ service: MessagingService,
         _ configuration: SIPGatewayConfiguration,
         _ logger: Logger,
-        _ eventLoop: any EventLoop
+        _ group: any EventLoopGroup
     ) throws {
+        let eventLoop = group.next()
         self.eventLoop = eventLoop
         context = GatewayContext(service: service, configuration: configuration, logger: logger, eventLoop: eventLoop)
         agent = UserAgent(context)
+        self.group = group
         var settings = SIPStackConfiguration()
         // Nothing forks towards us, and what comes again by another way gets the same answer.
         settings.refusesMergedRequests = false
         if let files = configuration.certificate {
             let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map { NIOSSLCertificateSource.certificate($0) }
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-            settings.serverTLS = try NIOSSLContext(
+            let tls = try NIOSSLContext(
                 configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
             )
+            settings.serverTLS = tls
+            leaf = try NIOSSLCertificate.fromPEMFile(files.chain).first.map { (tls, $0) }
+        } else {
+            leaf = nil
         }
         // Whatever is sent goes over the flow of a registration: names are never looked up.
         let resolver = DNSResolver(client: DNSClient(group: eventLoop, configuration: .init(servers: [])))
@@ -97,6 +106,14 @@ private final class Running: @unchecked Sendable {
                 return relay.open()
             }.get()
         }
+        if context.configuration.texts != nil || context.configuration.secureTexts != nil {
+            let texts = try await TextMedia(
+                context.configuration,
+                tls: leaf.map { ($0.context, $0.certificate) },
+                on: group
+            )
+            try await eventLoop.submit { [self] in context.texts = texts }.get()
+        }
         var addresses: [SIPTransportKind: SocketAddress] = [:]
         for door in context.configuration.doors {
             addresses[door.transport] = try await eventLoop.flatSubmit { [stack] in
@@ -112,6 +129,7 @@ private final class Running: @unchecked Sendable {
     }
 
     func stop() async {
+        let texts = try? await eventLoop.submit { [self] in context.texts }.get()
         let closed = eventLoop.flatSubmit { [self] in
             ticking?.cancel()
             agent.stop()
@@ -120,5 +138,6 @@ private final class Running: @unchecked Sendable {
             return stack.close()
         }
         try? await closed.get()
+        await (texts ?? nil)?.close()
     }
 }

@@ -39,6 +39,10 @@ public struct SIPGatewayConfiguration: Sendable {
     /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for calls between phones and browsers;
     /// without one these are refused.
     public var relay: (host: String, port: Int)?
+    /// Where phones that can bring the texts of live conversations (MSRP, RFC 4975), and those whose signalling is
+    /// protected; without one these texts go as MESSAGE.
+    public var texts: (host: String, port: Int)?
+    public var secureTexts: (host: String, port: Int)?
     public var limits: SIPGatewayLimits
 
     /// A gateway with these doors.
@@ -101,6 +105,20 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var failureEntries = 20_000
     /// What a phone that has a live conversation handed over to it gets of what was said before.
     public var historyTexts = 5
+    /// The same for a phone that takes conversations over MSRP, which may ask for all of it.
+    public var replayTexts = 200
+    /// Sessions of MSRP of all phones, and connections.
+    public var textSessions = 50_000
+    /// Dialogs of texts that a phone may begin while others stand.
+    public var textsPerPhone = 16
+    /// One message of a phone over MSRP, with its envelope.
+    public var textBytes = 72 << 10
+    /// Messages of one session that are on their way in at one time.
+    public var textsInHand = 8
+    /// How long a conversation over MSRP may be without its connection.
+    public var textPathSeconds: Int64 = 20
+    /// Before a new one is offered, a phone has this long to come back by itself.
+    public var textPatienceSeconds: Int64 = 2
     /// How long a text that accepts a conversation waits for another provider's word.
     public var joinSeconds: Int64 = 10
     /// Calls of one phone at one time.

@@ -154,19 +154,23 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {
         guard let id = try? acknowledgement.dialogIDAtServer() else { return }
         context.dialogs[id]?.acknowledged(acknowledgement)
+        context.textDialogs[id]?.acknowledged(acknowledgement)
     }
 
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
         let request = transaction.request
-        guard let callID = try? request.callID(), let remote = try? request.from().tag,
-            let call = context.dialogs[
-                DialogID(callID: callID, localTag: transaction.localTag, remoteTag: remote)
-            ]
-        else {
+        guard let callID = try? request.callID(), let remote = try? request.from().tag else {
             transaction.respond(487)
             return
         }
-        call.cancelled(transaction)
+        let id = DialogID(callID: callID, localTag: transaction.localTag, remoteTag: remote)
+        if let call = context.dialogs[id] {
+            call.cancelled(transaction)
+        } else if let chat = context.textDialogs[id] {
+            chat.cancelled(transaction)
+        } else {
+            transaction.respond(487)
+        }
     }
 
     /// What a phone that is registered asks for.

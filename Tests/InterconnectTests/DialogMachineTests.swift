@@ -1,4 +1,5 @@
 import MSRP
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

@@ -1,5 +1,6 @@
 import MessagingCore
 import SIP
+import SessionCore
 import Testing
 
 @testable import SIPGateway
@@ -30,6 +31,7 @@ struct MachineTests {
             case .send(.message(let message), let form): "send \(message.created) \(form)"
             case .send(let step, let form): "send \(step) \(form)"
             case .acknowledge(let upTo, let level): "ack \(upTo)\(level.map { " level \($0)" } ?? "")"
+            case .reached(_, let generation, let ordinal): "reached \(ordinal) of \(generation.rawValue)"
             case .took(let message): "took \(message.created)"
             case .passedOver: "passed over"
             case .wait(let seconds): "wait \(seconds)"

@@ -1,3 +1,4 @@
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

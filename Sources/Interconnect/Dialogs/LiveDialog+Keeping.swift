@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

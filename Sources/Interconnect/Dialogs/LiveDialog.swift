@@ -2,6 +2,7 @@ import CPIM
 import Logging
 import MSRP
 import MSRPTransport
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

@@ -1,5 +1,6 @@
 import ClientWire
 import MediaSignalling
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore

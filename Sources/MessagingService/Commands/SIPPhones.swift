@@ -174,6 +174,11 @@ extension MessagingService {
     /// What a phone says of a medium to the device at its other end, if it is still there.
     public func signalFromPhone(_ who: DeviceIdentity, _ signal: MediaSignal) { self.signal(who, signal) }
 
+    /// Tells the others in a session that the phone's user types.
+    public func typingOnPhone(_ who: DeviceIdentity, in session: SessionID) {
+        typing(who, TypingHint(session: session))
+    }
+
     /// The phone holds its registration until then; a time that is past ends it.
     public func setLease(_ who: DeviceIdentity, endsAt time: Timestamp) {
         progress(who, nil, leaseEnds: time)
@@ -253,6 +258,8 @@ public enum PhoneAbilities {
     public static let sip = "sip"
     /// It takes `message/cpim` (RFC 3862).
     public static let cpim = "cpim"
+    /// It takes conversations as sessions of MSRP (RFC 4975).
+    public static let msrp = "msrp"
 
     /// What every phone that takes MESSAGE can show, before it says more: a short text (RFC 3428, section 8).
     public static let plain = Capabilities(

@@ -71,6 +71,14 @@ struct CallShare: Hashable, Sendable {
         case answered
         case declined
 
+        init?(_ document: SessionDocument) {
+            switch document.request?.outcome {
+            case .accepted: self = .answered
+            case .rejected: self = .declined
+            case .waiting, .cancelled, .missed, nil: return nil
+            }
+        }
+
         /// The value of Reason (RFC 3326).
         var reason: String {
             switch self {
@@ -103,12 +111,7 @@ struct CallShare: Hashable, Sendable {
         awaited = [:]
         for change in adds where change.awaited.contains(document.user) { awaited[change.id] = change.kind }
         ring = Self.ring(document, on: device, can: can, lines: lines, rings: rings)
-        elsewhere =
-            switch document.request?.outcome {
-            case .accepted: .answered
-            case .rejected: .declined
-            case .waiting, .cancelled, .missed, nil: nil
-            }
+        elsewhere = Elsewhere(document)
     }
 
     private static func ring(

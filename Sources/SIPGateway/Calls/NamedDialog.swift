@@ -25,6 +25,13 @@ enum NamedDialog {
                 self = call.phone.identity.account == account ? .call(call) : .foreign
                 return
             }
+            if let chat = context.textDialogs[id] {
+                let identity = chat.phone.identity
+                self =
+                    identity.account == account
+                    ? .part(SessionDialogID(chat.session, .device(identity.device))) : .foreign
+                return
+            }
             if let owner = context.endedDialogs[id] {
                 self = owner == account ? .ended : .foreign
                 return

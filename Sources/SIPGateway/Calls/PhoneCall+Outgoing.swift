@@ -17,19 +17,7 @@ extension PhoneCall {
         else {
             return perform(control.phoneRefused(480, media: exchange.lines.map(\.medium)))
         }
-        let others = document.participants.filter { $0 != document.user }
-        let caller = document.creator == document.user ? others.first ?? document.creator : document.creator
-        var request = PhoneRequests.request(
-            .invite,
-            to: binding,
-            from: caller,
-            own: phone.address,
-            callID: RandomText.token(20),
-            sequence: 1,
-            tag: tag
-        )
-        prepare(&request, on: flow)
-        if let subject = document.subject, !subject.isEmpty { request.append(.subject, Self.line(subject)) }
+        var request = phone.invitation(to: document, binding, flow, tag: tag)
         request.append(.contentLength, "0")
         dialogs = DialogSet(request: request)
         acknowledgement = nil
@@ -37,21 +25,6 @@ extension PhoneCall {
         let transaction = stack.send(request, to: .flow(flow)) { [weak self] _, event in self?.rung(event) }
         // It may have failed at once.
         if case .none = link { link = .outgoing(transaction) }
-    }
-
-    /// Header values are one line.
-    private static func line(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) }.prefix(200))
-    }
-
-    /// What every INVITE of ours carries.
-    private func prepare(_ request: inout SIPMessage, on flow: Flow) {
-        request.append(.contact, context.contact(flow))
-        request.append(.allow, UserAgent.methods.map(\.rawValue).joined(separator: ", "))
-        request.append(.supported, "timer, replaces")
-        let seconds = context.limits.sessionTimerSeconds
-        request.append(.sessionExpires, SessionExpires(seconds: seconds, refresher: .uac).description)
-        request.append(.minSE, "\(SessionTimer.absoluteMinimum)")
     }
 
     private func rung(_ event: ClientTransaction.Event) {
@@ -140,7 +113,7 @@ extension PhoneCall {
         guard case .standing = link, let flow = phone.target(now: .now())?.flow, gate.beginInvite(),
             var request = try? dialog?.makeRequest(.invite)
         else { return collided() }
-        prepare(&request, on: flow)
+        phone.prepare(&request, on: flow)
         if let description { request.set(description) }
         let hasOffer = description != nil
         let number = (try? request.cSeq().number) ?? 0
@@ -253,25 +226,11 @@ extension PhoneCall {
         target: URI? = nil,
         _ onEvent: @escaping (ClientTransaction.Event) -> Void
     ) {
-        guard let (binding, flow) = phone.target(now: .now()), let stack = context.stack else {
-            return onEvent(.transportFailed)
-        }
-        stack.send(aimed(request, target, binding), to: .flow(flow)) { _, event in onEvent(event) }
+        phone.send(request, target: target ?? dialog?.remoteTarget, onEvent)
     }
 
     private func send(acknowledgement: SIPMessage, target: URI? = nil) {
-        guard let (binding, flow) = phone.target(now: .now()), let stack = context.stack else { return }
-        stack.sendStateless(aimed(acknowledgement, target, binding), to: .flow(flow))
-    }
-
-    /// A GRUU is the registrar's name of a phone: it is turned into the phone's own (RFC 5627, section 6.1).
-    private func aimed(_ request: SIPMessage, _ target: URI?, _ binding: Binding) -> SIPMessage {
-        guard let uri = (target ?? dialog?.remoteTarget)?.sip, uri.gruu != nil,
-            let own = phone.record.targets(for: uri, now: .now()).first
-        else { return request }
-        var request = request
-        request.setRequestURI(own.contact.uri.description)
-        return request
+        phone.sendStateless(acknowledgement, target: target ?? dialog?.remoteTarget)
     }
 
     static func description(of message: SIPMessage) -> SessionDescription? {

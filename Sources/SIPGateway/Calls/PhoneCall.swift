@@ -234,31 +234,11 @@ final class PhoneCall: @unchecked Sendable {
         }
     }
 
-    /// The phone is out of it. With other devices of its user in the session only its own part ends.
+    /// The phone is out of it. With other devices of its user in the session only its own part ends; so it does while the
+    /// phone has its texts.
     private func leave() {
         guard let session else { return }
-        let identity = phone.identity
-        talks.command("a phone's leaving") { service in
-            let document = try await service.session(identity, session)
-            guard document.state != .over else { return }
-            let legs = document.legs.filter { $0.state != .draining }
-            let others = legs.contains { $0.device != identity.device }
-            let isHere = document.state != .open || legs.contains { $0.device == identity.device }
-            guard others || !isHere else {
-                _ = try await service.leave(identity, session)
-                return
-            }
-            for medium in document.media {
-                guard let line = MediaLine(medium, in: document, on: identity.device) else { continue }
-                if let move = line.move {
-                    _ = try await service.path(identity, session, move, PathReport(connected: false))
-                } else {
-                    _ = try await service.mediumFailed(identity, session, medium.id)
-                }
-            }
-            guard let leg = legs.last(where: { $0.device == identity.device }) else { return }
-            _ = try await service.step(identity, session, LegStep(leg.generation, .closed))
-        }
+        talks.leave(session, keepsLeg: talks.chats[session]?.holdsDialog ?? false)
     }
 
     // MARK: Time

@@ -1,4 +1,5 @@
 import ClientWire
+import MessageSignalling
 import MessagingCore
 import MessagingService
 import NIOCore
@@ -56,7 +57,9 @@ extension Talks {
         calls.values.count { $0 !== call && $0.holdsDialog } < context.limits.callsPerPhone
     }
 
-    var holdsCalls: Bool { calls.values.contains(where: \.holdsDialog) || !referrals.isEmpty }
+    var holdsCalls: Bool {
+        calls.values.contains(where: \.holdsDialog) || chats.values.contains(where: \.holdsDialog) || !referrals.isEmpty
+    }
 
     /// Lets go of a call that is over.
     func settle(_ call: PhoneCall) {
@@ -76,6 +79,10 @@ extension Talks {
     func received(_ transaction: ServerTransaction) {
         let request = transaction.request
         if let id = try? request.dialogIDAtServer() {
+            if let chat = context.textDialogs[id], chat.phone === phone {
+                chat.received(transaction)
+                return settle(chat)
+            }
             guard let call = context.dialogs[id], call.phone === phone else {
                 transaction.respond(481)
                 return
@@ -101,8 +108,12 @@ extension Talks {
             transaction.respond(404)
             return
         }
-        guard let offer = PhoneCall.description(of: request), !offer.kinds.isEmpty else {
-            transaction.respond(transaction.makeResponse(488, reason: "An offer of audio or video is needed"))
+        let offered = PhoneCall.description(of: request)
+        if let offered, offered.kinds.isEmpty, offersTexts(offered, on: transaction.flow) {
+            return placeTexts(transaction, from: own, to: to)
+        }
+        guard let offer = offered, !offer.kinds.isEmpty else {
+            transaction.respond(transaction.makeResponse(488, reason: "An offer of audio, video or texts is needed"))
             return
         }
         guard let dialog = try? Dialog(server: request, localTag: transaction.localTag, state: .early),
@@ -118,9 +129,18 @@ extension Talks {
         }
         call.begin(transaction, dialog, offer)
         calls[session] = call
+        // Its texts come by a dialog of their own, as soon as there is a conversation.
+        if offersTexts(offer, on: transaction.flow) { saying.insert(session) }
         var wish = SessionRequest(id: session, to: [to], subject: request.text(.subject), media: offer.kinds)
         wish.from = own
         call.request(wish, learning: phone.learnt(offer))
+    }
+
+    /// Whether a description has texts over MSRP, of the sort that goes with such signalling.
+    func offersTexts(_ description: SessionDescription, on flow: Flow) -> Bool {
+        let isSecure = flow.transport.isSecure
+        return context.texts?.serves(isSecure: isSecure) ?? false
+            && DialogDescription.hasTexts(description, TextMedia.reach(isSecure: isSecure))
     }
 
     /// The session that the phone's call is in: another one than it asked for, when both called at once.
@@ -135,15 +155,24 @@ extension Talks {
     /// About once a second: calls of a phone that is away do not go on for ever.
     func tick(now: NIODeadline) {
         for referral in referrals.values { referral.tick(now: now) }
-        guard phone.record.bindings.isEmpty, !calls.isEmpty else {
+        guard phone.record.bindings.isEmpty, !calls.isEmpty || !chats.isEmpty else {
             awaySince = nil
             return
         }
         let since = awaySince ?? now
         awaySince = since
-        if now - since > .seconds(context.limits.callsAwaySeconds) { for call in calls.values { call.phoneIsGone() } }
+        if now - since > .seconds(context.limits.callsAwaySeconds) {
+            for call in calls.values { call.phoneIsGone() }
+            for chat in chats.values {
+                chat.lose()
+                settle(chat)
+            }
+        }
     }
 
     /// The server shuts down: phones are told, as far as they can be.
-    func end() { for call in calls.values { call.bye(reason: nil) } }
+    func end() {
+        for call in calls.values { call.bye(reason: nil) }
+        for chat in chats.values { chat.bye(reason: nil) }
+    }
 }

@@ -81,10 +81,16 @@ extension Talks {
             source = leg.device
         }
         guard document.state == .open else { return refuse(481) }
-        guard source != identity.device, calls[document.id].map({ $0.holdsDialog }) != true else {
+        guard source != identity.device, calls[document.id].map({ $0.holdsDialog }) != true,
+            chats[document.id].map({ $0.holdsDialog }) != true
+        else {
             return refuse(488, "This phone has a part in it already")
         }
-        guard let offer = PhoneCall.description(of: transaction.request), !offer.kinds.isEmpty else {
+        let offered = PhoneCall.description(of: transaction.request)
+        if let offered, offered.kinds.isEmpty, offersTexts(offered, on: transaction.flow) {
+            return takeOverTexts(transaction, document, from: source)
+        }
+        guard let offer = offered, !offer.kinds.isEmpty else {
             return refuse(488, "An offer of audio or video is needed")
         }
         let there = document.media.filter { medium in

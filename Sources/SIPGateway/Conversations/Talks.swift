@@ -18,6 +18,10 @@ final class Talks: @unchecked Sendable {
     private(set) var documents: [SessionID: SessionDocument] = [:]
     private var texts: [SessionID: TextTalk] = [:]
     var calls: [SessionID: PhoneCall] = [:]
+    /// The dialogs of texts, of a phone that takes them over MSRP.
+    var chats: [SessionID: PhoneTexts] = [:]
+    /// Sessions with a call in which something was said: their texts need a dialog too.
+    var saying: Set<SessionID> = []
     /// REFERs of the phone that are being followed, one for each conversation.
     var referrals: [SessionID: PhoneReferral] = [:]
     /// Where the phone's call ended while it had a leg: that the leg ends too is no news.
@@ -28,8 +32,12 @@ final class Talks: @unchecked Sendable {
     /// The phone is gone from the gateway.
     private var isClosed = false
     var awaySince: NIODeadline?
-    /// Texts that the phone has of a hand-over, by either way: none comes a second time by the other.
-    private var replayed = RecentTexts()
+    /// How far the phone was given what was said, by session; no text comes twice, and none before an earlier one.
+    private var given: [SessionID: Ordinal] = [:]
+    /// Sessions whose history is on its way to the phone, and the last text that was said meanwhile: it comes behind that.
+    private var replaying: [SessionID: Ordinal] = [:]
+    /// What the phone itself said.
+    private var written = RecentTexts()
 
     init(_ context: GatewayContext, _ identity: DeviceIdentity, phone: Phone) {
         self.context = context
@@ -45,6 +53,11 @@ final class Talks: @unchecked Sendable {
             if let id = call.dialog?.id, context.dialogs[id] === call { context.dialogs[id] = nil }
         }
         calls = [:]
+        for chat in chats.values {
+            chat.stop()
+            if let id = chat.dialog?.id, context.textDialogs[id] === chat { context.textDialogs[id] = nil }
+        }
+        chats = [:]
         referrals = [:]
     }
 
@@ -61,6 +74,10 @@ final class Talks: @unchecked Sendable {
             guard let known = try? await service.liveSessions(identity), !known.isEmpty else { return }
             self.post {
                 for document in known where self.documents[document.id] == nil { self.resume(document) }
+                for document in known {
+                    self.chats[document.id]?.control.phoneReturned()
+                    self.chat(self.documents[document.id] ?? document)
+                }
             }
         }
     }
@@ -99,6 +116,7 @@ final class Talks: @unchecked Sendable {
         // Before its call ends the phone is told what it asked for: that goes in the same dialog.
         for document in news { follow(document) }
         for document in news { call(document) }
+        for document in news { chat(document) }
         for (session, generation) in ready { prepare(session, generation) }
         if !news.isEmpty { for signal in early { take(signal) } }
         return (words, withdrawn)
@@ -110,50 +128,74 @@ final class Talks: @unchecked Sendable {
             document,
             on: identity.device,
             asksInWords: asksInWords(document),
-            isSilent: calls[document.id] != nil || quiet.contains(document.id)
+            isSilent: calls[document.id] != nil || chats[document.id] != nil || quiet.contains(document.id)
         )
-        if !document.hasLeg(identity.device) { quiet.remove(document.id) }
         let isOver = document.state == .over
+        if !document.hasLeg(identity.device) {
+            quiet.remove(document.id)
+            saying.remove(document.id)
+            replaying[document.id] = nil
+        }
+        if isOver { given[document.id] = nil }
         texts[document.id] = isOver ? nil : text
         documents[document.id] = isOver ? nil : document
         return actions
     }
 
-    /// A request that wants nothing that the phone can do but text.
-    func asksInWords(_ document: SessionDocument) -> Bool { Self.asksInWords(document, phone.abilities) }
+    /// A request that wants nothing that the phone rings for.
+    func asksInWords(_ document: SessionDocument) -> Bool { Self.asksInWords(document, phone.rings) }
 
-    private static func asksInWords(_ document: SessionDocument, _ abilities: Set<MediumKind>) -> Bool {
-        !document.wanted.contains(where: abilities.contains)
+    private static func asksInWords(_ document: SessionDocument, _ rings: Set<MediumKind>) -> Bool {
+        !(document.wanted + [.text]).contains(where: rings.contains)
     }
 
     // MARK: Hand-over
 
-    /// The phone is ready at once, unless the conversation comes with media that are not there yet.
+    /// The phone is ready at once, unless the conversation comes with media, or by a path, that are not there yet.
     private func prepare(_ session: SessionID, _ generation: Generation) {
-        guard let call = calls[session], call.awaitsMedia else { return step(session, LegStep(generation, .ready)) }
-        call.waitingLeg = generation
+        replaying[session] = 0
+        if let call = calls[session], call.awaitsMedia {
+            call.waitingLeg = generation
+        } else if let chat = chats[session], chat.isBringing {
+            chat.waitingLeg = generation
+        } else {
+            step(session, LegStep(generation, .ready))
+        }
     }
 
     func step(_ session: SessionID, _ step: LegStep) {
         command("a phone's leg") { [identity] in _ = try await $0.step(identity, session, step) }
     }
 
-    /// At most the last few, in order; then the server knows that the phone has all up to there.
+    /// What was said, at most the last few, in order, and behind it what is said meanwhile; then the server knows that the
+    /// phone has all up to there.
     private func replay(_ session: SessionID, _ generation: Generation, _ after: Ordinal, _ upTo: Ordinal?) {
-        let few = context.limits.historyTexts
+        let few = phone.takesTexts ? context.limits.replayTexts : context.limits.historyTexts
+        replaying[session] = replaying[session] ?? 0
         command("a phone's history") { [identity, self] service in
-            var head = upTo ?? 0
-            if upTo == nil { head = try await service.texts(identity, session, after: .max, limit: 1).head }
-            let start = max(after, head - Ordinal(few))
-            let page = start < head ? try await service.texts(identity, session, after: start, limit: few) : nil
-            let texts = (page?.texts ?? []).filter { ($0.message?.session?.ordinal ?? .max) <= head }
-            let position = head
-            self.post { self.hand(texts) }
-            if upTo == nil {
-                _ = try await service.step(identity, session, LegStep(generation, .progress, position: position))
+            let head = try await service.texts(identity, session, after: .max, limit: 1).head
+            var position = max(after, head - Ordinal(few))
+            var isBehind = true
+            while isBehind {
+                let page = try await service.texts(identity, session, after: position, limit: Self.pageTexts)
+                let last = page.texts.compactMap { $0.message?.session?.ordinal }.max() ?? page.head
+                // A page may be cut short, by what was deleted at its end too.
+                position = page.texts.isEmpty ? page.head : last
+                let (texts, reached, head) = (page.texts, position, page.head)
+                isBehind = try await self.context.eventLoop.submit {
+                    self.hand(texts)
+                    let said = max(head, self.replaying[session] ?? 0)
+                    if reached < said, !texts.isEmpty { return true }
+                    self.replaying[session] = nil
+                    self.given[session] = max(reached, self.given[session] ?? 0)
+                    if upTo == nil { self.phone.hand([.reached(session, generation, reached)]) }
+                    return false
+                }.get()
             }
         }
     }
+
+    private static let pageTexts = 50
 
     private func hand(_ texts: [ItemDocument]) {
         let now = context.service.now
@@ -163,32 +205,86 @@ final class Talks: @unchecked Sendable {
             message.changed = 0
             return message
         }
-        phone.hand(fresh(messages.map { .message($0) }))
+        phone.hand(messages.compactMap { shows($0) ? .message($0) : nil })
     }
 
-    /// Leaves out what the phone was given already.
+    /// Leaves out what the phone was given already, or is given in its turn; of what its own user said only a phone that
+    /// shows whole conversations is told.
     func fresh(_ steps: [PhoneQueue.Step]) -> [PhoneQueue.Step] {
-        guard texts.values.contains(where: \.isFresh) || !replayed.isEmpty else { return steps }
-        return steps.map { step in
-            guard case .message(let message) = step, message.isInSession, !replayed.insert(message.id) else {
-                return step
+        steps.flatMap { step -> [PhoneQueue.Step] in
+            guard case .message(let message) = step, let place = message.session else { return [step] }
+            if let last = replaying[place.id] {
+                replaying[place.id] = max(last, place.ordinal)
+            } else if let start = gap(before: place) {
+                replaying[place.id] = place.ordinal
+                replay(place.id, .first, start, place.ordinal)
+            } else if shows(message) {
+                return [step] + progress(at: place)
             }
-            return .mark(upTo: message.changed, level: nil)
+            return [.mark(upTo: message.changed, level: nil)]
         }
+    }
+
+    /// While the history of its leg is on its way to the phone, what is said meanwhile is too: the leg is live once the
+    /// phone is close to the last of it.
+    private func progress(at place: SessionPlace) -> [PhoneQueue.Step] {
+        guard let leg = documents[place.id]?.legs.last(where: { $0.device == identity.device }),
+            leg.state == .replaying
+        else { return [] }
+        return [.reached(place.id, leg.generation, place.ordinal)]
+    }
+
+    /// Where what is missing before a text begins, for a phone that shows whole conversations; nil when nothing is. What
+    /// changed again comes later in the stream than what was said after it.
+    private func gap(before place: SessionPlace) -> Ordinal? {
+        guard phone.takesTexts, let leg = documents[place.id]?.legs.last(where: { $0.device == identity.device }),
+            leg.state == .live
+        else { return nil }
+        let start = given[place.id] ?? leg.start ?? 0
+        return place.ordinal > start + 1 ? start : nil
+    }
+
+    /// Whether the phone is to be given it; from then on it was.
+    private func shows(_ message: PhoneMessage) -> Bool {
+        guard let place = message.session else { return true }
+        guard place.ordinal > given[place.id] ?? 0, !isOthers(message, place) else { return false }
+        if documents[place.id] != nil { given[place.id] = place.ordinal }
+        return !message.isOwn || !written.contains(message.id)
+    }
+
+    /// Whether it is a text that its own user said, and this phone is not to be told of.
+    private func isOthers(_ message: PhoneMessage, _ place: SessionPlace) -> Bool {
+        guard message.isOwn else { return false }
+        let isHere = documents[place.id]?.legs.contains { leg in
+            leg.device == identity.device && (leg.state == .live || leg.state == .replaying)
+        }
+        return !phone.takesTexts || !(isHere ?? false)
+    }
+
+    /// The phone said this itself.
+    func wrote(_ id: MessageID, in session: SessionID? = nil) { written.insert(id, session) }
+
+    /// Where the phone said something, as far as that is remembered.
+    func place(of id: MessageID) -> SessionID? { written.session(of: id) }
+
+    /// It has its place, and nothing is missing before it.
+    func placed(_ session: SessionID, _ ordinal: Ordinal) {
+        if given[session] == ordinal - 1 { given[session] = ordinal }
     }
 
     // MARK: What the phone writes
 
     /// Sends what the phone wrote: into the session that it is in with that user, or as a message.
     ///
-    /// - Parameter abilities: what the phone can do in a call.
-    func send(_ request: SendRequest, abilities: Set<MediumKind>) async throws -> SendAnswer {
+    /// - Parameter rings: what the phone rings for, beside being told in words.
+    func send(_ request: SendRequest, rings: Set<MediumKind>) async throws -> SendAnswer {
         let service = context.service
+        post { self.wrote(request.id) }
         let known = request.to.count == 1 ? try await service.liveSessions(identity) : []
         guard let receiver = request.to.first, !known.isEmpty else {
             return try await service.sendFromPhone(identity, request, in: nil)
         }
-        let place = ReplyPlace(known, to: receiver, on: identity.device) { Self.asksInWords($0, abilities) }
+        let place = ReplyPlace(known, to: receiver, on: identity.device) { Self.asksInWords($0, rings) }
         do {
             switch place {
             case .apart: break
@@ -238,28 +334,18 @@ extension SessionDocument {
     }
 }
 
-extension TextTalk {
-    /// What was said before and what is said now may meet.
-    var isFresh: Bool {
-        switch state {
-        case .joining: true
-        case .aside, .asked, .inside: false
-        }
-    }
-}
-
-/// Texts that were handed out lately, so that none is twice.
+/// The last few texts of somebody, and where they were said.
 struct RecentTexts: Sendable {
     static let capacity = 64
-    private var order: [MessageID] = []
+    private var texts: [(id: MessageID, session: SessionID?)] = []
 
-    var isEmpty: Bool { order.isEmpty }
+    func contains(_ id: MessageID) -> Bool { texts.contains { $0.id == id } }
 
-    /// - Returns: whether it is new.
-    mutating func insert(_ id: MessageID) -> Bool {
-        guard !order.contains(id) else { return false }
-        order.append(id)
-        if order.count > Self.capacity { order.removeFirst() }
-        return true
+    func session(of id: MessageID) -> SessionID? { texts.first { $0.id == id }?.session }
+
+    mutating func insert(_ id: MessageID, _ session: SessionID?) {
+        guard !contains(id) else { return }
+        texts.append((id, session))
+        if texts.count > Self.capacity { texts.removeFirst() }
     }
 }

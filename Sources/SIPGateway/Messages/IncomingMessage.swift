@@ -10,8 +10,19 @@ enum IncomingMessage: Sendable {
     case send(SendRequest, isCPIM: Bool)
     /// The phone showed these messages to its user.
     case displayed([MessageID])
-    /// Nothing that the server has to do: a report of a delivery that it knows of, or somebody types.
+    /// Whether somebody types.
+    case composing(Bool)
+    /// Nothing that the server has to do: a report of a delivery that it knows of.
     case nothing
+
+    /// What stands around a message and not in it.
+    struct Frame {
+        var from: Address
+        var to: Address
+        /// What it is called if it does not say: the same each time that it comes.
+        var id: MessageID
+        var expires: MessagingCore.Timestamp?
+    }
 
     /// Why it is none of these.
     struct Problem: Error, Hashable {
@@ -44,30 +55,39 @@ enum IncomingMessage: Sendable {
         let body = try Self.body(request, inflatedBytes: inflatedBytes)
         guard let type = try? request.contentType() else { throw Problem(415) }
         switch type.essence {
-        case "application/im-iscomposing+xml": self = .nothing
+        case IsComposingDocument.contentType: self = try Self.composing(body)
         case IMDNDocument.contentType:
             guard let document = try? IMDNDocument(parsing: body) else { throw Problem(400, "Malformed IMDN") }
             self = Self.reports([document])
         case CPIMMessage.contentType:
-            try self.init(cpim: body, request, own: own, user: user, inflatedBytes: inflatedBytes, now: now)
+            try self.init(cpim: body, inflatedBytes: inflatedBytes) { () throws(Problem) in
+                try Self.frame(request, own: own, user: user, now: now)
+            }
         case let essence where essence.hasPrefix("text/"):
             let part = try Self.part(body, essence, charset: type.parameters["charset"])
-            let (from, to) = try Self.addresses(request, own: own)
-            var send = SendRequest(id: try Self.key(request, user: user), to: [to], parts: [part])
-            send.from = from
-            send.expires = Self.expires(request, now: now)
+            let frame = try Self.frame(request, own: own, user: user, now: now)
+            var send = SendRequest(id: frame.id, to: [frame.to], parts: [part])
+            send.from = frame.from
+            send.expires = frame.expires
             self = .send(send, isCPIM: false)
+        default: throw Problem(415)
+        }
+    }
+
+    /// Reads what a phone says in a live conversation over MSRP.
+    init(said content: [UInt8], type: String, _ frame: Frame, inflatedBytes: Int) throws(Problem) {
+        switch type.prefix(while: { $0 != ";" && $0 != " " }).lowercased() {
+        case IsComposingDocument.contentType: self = try Self.composing(content)
+        case CPIMMessage.contentType:
+            try self.init(cpim: content, inflatedBytes: inflatedBytes) { () throws(Problem) in frame }
         default: throw Problem(415)
         }
     }
 
     private init(
         cpim body: [UInt8],
-        _ request: SIPMessage,
-        own: [Address],
-        user: String,
         inflatedBytes: Int,
-        now: MessagingCore.Timestamp
+        _ frame: () throws(Problem) -> Frame
     ) throws(Problem) {
         var limits = CPIMLimits()
         limits.maximumDecodedBytes = inflatedBytes
@@ -82,16 +102,18 @@ enum IncomingMessage: Sendable {
             return
         }
         let content = message.content.effectiveMediaType
-        if content.essence == "application/im-iscomposing+xml" {
-            self = .nothing
+        if content.essence == IsComposingDocument.contentType {
+            guard let body = try? message.content.decodedBody(limits: limits) else { throw Problem(415) }
+            self = try Self.composing(body)
             return
         }
         guard content.type == "text", let text = try? message.content.decodedBody(limits: limits) else {
             throw Problem(415)
         }
-        let (from, to) = try Self.addresses(request, own: own)
+        let frame = try frame()
         // Who wrote it says the envelope, or nobody: never somebody else.
-        if let writer = message.from?.uri, !writer.hasSuffix("anonymous.invalid"), (try? Address(writer)) != from {
+        if let writer = message.from?.uri, !writer.hasSuffix("anonymous.invalid"), (try? Address(writer)) != frame.from
+        {
             throw Problem(403, "From of the message is not yours")
         }
         let asked = DispositionRequest(message)
@@ -100,15 +122,21 @@ enum IncomingMessage: Sendable {
             guard let valid = try? MessageID(given) else { throw Problem(400, "Malformed imdn.Message-ID") }
             id = valid
         } else {
-            id = try Self.key(request, user: user)
+            id = frame.id
         }
         let part = try Self.part(text, content.essence, charset: content.parameter("charset"))
         var reports: [Report] = []
         if asked?.wants(.positiveDelivery) ?? false { reports.append(.delivered) }
         if asked?.wants(.display) ?? false { reports.append(.displayed) }
-        var send = SendRequest(id: id, to: [to], subject: message.subjects.first?.text, parts: [part], reports: reports)
-        send.from = from
-        send.expires = Self.expires(request, now: now)
+        var send = SendRequest(
+            id: id,
+            to: [frame.to],
+            subject: message.subjects.first?.text,
+            parts: [part],
+            reports: reports
+        )
+        send.from = frame.from
+        send.expires = frame.expires
         self = .send(send, isCPIM: true)
     }
 
@@ -142,6 +170,21 @@ enum IncomingMessage: Sendable {
         else { throw Problem(403, "From is not yours") }
         guard let target = request.uriText, let to = try? Address(target) else { throw Problem(404) }
         return (from, to)
+    }
+
+    private static func frame(
+        _ request: SIPMessage,
+        own: [Address],
+        user: String,
+        now: MessagingCore.Timestamp
+    ) throws(Problem) -> Frame {
+        let (from, to) = try addresses(request, own: own)
+        return Frame(from: from, to: to, id: try key(request, user: user), expires: expires(request, now: now))
+    }
+
+    private static func composing(_ body: [UInt8]) throws(Problem) -> IncomingMessage {
+        guard let document = try? IsComposingDocument(parsing: body) else { throw Problem(400, "Malformed status") }
+        return .composing(document.state == .active)
     }
 
     private static func key(_ request: SIPMessage, user: String) throws(Problem) -> MessageID {

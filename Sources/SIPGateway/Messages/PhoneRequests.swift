@@ -73,6 +73,9 @@ enum PhoneRequests {
         return (CPIMMessage(headers: headers, content: content).bytes, CPIMMessage.contentType)
     }
 
+    /// The body of a request that still fits a datagram with all header fields (RFC 3428, section 8).
+    static let datagramBodyBytes = 1000
+
     static let plainType = "text/plain;charset=UTF-8"
 
     /// The text with its subject before it.

@@ -67,22 +67,22 @@ extension UserAgent {
             return refuse(transaction, problem: error)
         }
         switch incoming {
-        case .nothing:
+        case .nothing, .composing:
             done(false)
             transaction.respond(200)
         case .displayed(let ids):
             // The phone needs no word of what became of its report: it is marked before long, or it was before.
             transaction.respond(200)
             done(false)
-            markRead(identity, ids)
+            context.markRead(identity, ids)
         case .send(let request, let isCPIM):
             let talks = phones[identity]?.talks
-            let abilities = phones[identity]?.abilities ?? []
+            let rings = phones[identity]?.rings ?? []
             Task { [service = context.service] in
                 let result: Result<SendAnswer, any Error>
                 do {
                     if let talks {
-                        result = .success(try await talks.send(request, abilities: abilities))
+                        result = .success(try await talks.send(request, rings: rings))
                     } else {
                         result = .success(try await service.sendFromPhone(identity, request, in: nil))
                     }
@@ -120,20 +120,5 @@ extension UserAgent {
             response.append(.acceptEncoding, "deflate, identity")
         }
         transaction.respond(response)
-    }
-
-    /// One by one: a message that is gone keeps none of the others from being marked.
-    private func markRead(_ identity: DeviceIdentity, _ ids: [MessageID]) {
-        Task { [service = context.service, logger = context.logger] in
-            for id in ids {
-                do {
-                    _ = try await service.markRead(identity, ReadRequest(ids: [id]))
-                } catch let refusal as Refusal where refusal.code == .notFound {
-                    continue
-                } catch {
-                    logger.error("marking as read failed", metadata: ["error": "\(type(of: error))"])
-                }
-            }
-        }
     }
 }

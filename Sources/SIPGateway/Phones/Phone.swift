@@ -73,6 +73,17 @@ final class Phone: DeviceLink, @unchecked Sendable {
         Set([MediumKind.audio, .video].filter { capabilities.features.contains($0.rawValue) })
     }
 
+    /// It takes what is said in conversations over MSRP, and the gateway has a door for that.
+    var takesTexts: Bool {
+        guard capabilities.features.contains(PhoneAbilities.msrp), let media = context.texts,
+            let flow = target(now: .now())?.flow
+        else { return false }
+        return media.serves(isSecure: flow.transport.isSecure)
+    }
+
+    /// What it rings for.
+    var rings: Set<MediumKind> { takesTexts ? abilities.union([.text]) : abilities }
+
     /// Nothing is left of it: no registration, and no call that goes on without one for a while.
     var isGone: Bool { record.bindings.isEmpty && !talks.holdsCalls }
 
@@ -255,7 +266,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         for package in found.touched { subscriptions.changed(package) }
         // Behind this turn: the session notes what it wrote only when the write returns.
         let generation = generation
-        if !found.steps.isEmpty || !found.sessions.isEmpty || found.signal != nil {
+        if !found.steps.isEmpty || !found.sessions.isEmpty || found.signal != nil || found.typing != nil {
             context.inbox.post { [self] in
                 guard generation == self.generation else { return }
                 take(found)
@@ -270,6 +281,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         let (words, withdrawn) = talks.take(found.sessions)
         for id in withdrawn { queue.withdraw(id) }
         if let signal = found.signal { talks.take(signal) }
+        if let typing = found.typing { talks.typed(typing) }
         var steps = talks.fresh(found.steps)
         let place = if case .mark? = steps.last { steps.count - 1 } else { steps.count }
         steps.insert(contentsOf: words.map { .word($0) }, at: place)
@@ -284,11 +296,17 @@ final class Phone: DeviceLink, @unchecked Sendable {
 
     /// Tells the phone what became of a message, if it was written there.
     private func report(_ item: ItemDocument, _ generation: Int) {
-        guard takesCPIM, let id = try? MessageID(item.id) else { return }
+        guard takesCPIM || takesTexts, let id = try? MessageID(item.id) else { return }
         let news = (item.receivers ?? []).compactMap { receiver -> PhoneReport? in
             guard let state = Disposition.allCases.first(where: { $0.name == receiver.state }), state != .pending
             else { return nil }
-            let report = PhoneReport(id: id, receiver: receiver.address, state: state, since: receiver.since)
+            let report = PhoneReport(
+                id: id,
+                receiver: receiver.address,
+                state: state,
+                since: receiver.since,
+                session: talks.place(of: id)
+            )
             return reported.insert(report) ? report : nil
         }
         guard !news.isEmpty else { return }
@@ -306,13 +324,18 @@ final class Phone: DeviceLink, @unchecked Sendable {
             switch action {
             case .send(let step, let form): send(step, form)
             case .acknowledge(let number, let level): session?.acknowledge(upTo: number, level: level)
-            case .took(let message): session?.took(created: message.created)
+            case .reached(let session, let generation, let ordinal):
+                talks.step(session, LegStep(generation, .progress, position: ordinal))
+            case .took(let message): if !message.isOwn { session?.took(created: message.created) }
             case .passedOver(let step):
                 context.logger.notice("a phone takes this in no form", metadata: ["what": "\(step.name)"])
             case .wait(let seconds): wait(seconds)
             }
         }
     }
+
+    /// What keeps the phone from getting something may have changed.
+    func resume() { context.inbox.post { self.perform(self.queue.timeReached()) } }
 
     private func wait(_ seconds: Int64) {
         waiting?.cancel()
@@ -337,6 +360,20 @@ final class Phone: DeviceLink, @unchecked Sendable {
     }
 
     private func send(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
+        switch talks.way(step.session) {
+        case .message: sendMessage(step, form)
+        case .later: finished(.notNow(retryAfterSeconds: nil), generation)
+        case .path(let texts):
+            guard let said = said(step, form) else { return finished(.taken, generation) }
+            let generation = generation
+            texts.send(said) { [weak self] in self?.finished($0, generation) }
+        }
+    }
+
+    private func sendMessage(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
+        // What its own user said is not told by MESSAGE.
+        if case .message(let message) = step, message.isOwn { return finished(.taken, generation) }
+        if case .report = step, !takesCPIM { return finished(.taken, generation) }
         guard let (binding, flow) = target(now: .now()), let stack = context.stack else {
             return finished(.notNow(retryAfterSeconds: nil), generation)
         }
@@ -345,7 +382,11 @@ final class Phone: DeviceLink, @unchecked Sendable {
         case .message(let message): request = make(message, form, binding)
         case .report(let report): request = make(report, binding)
         case .word(let word): request = make(word, form, binding)
-        case .mark: return finished(.taken, generation)
+        case .mark, .reached: return finished(.taken, generation)
+        }
+        // A phone that could have had it over MSRP was promised more than fits here.
+        if flow.transport == .udp, form != .notice, request.bodyLength > PhoneRequests.datagramBodyBytes {
+            return finished(.tooLarge, generation)
         }
         let generation = generation
         stack.send(request, to: .flow(flow)) { [weak self] _, event in
@@ -378,6 +419,22 @@ final class Phone: DeviceLink, @unchecked Sendable {
         )
         request.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type)
         return request
+    }
+
+    /// What goes over MSRP: always in its envelope. Nil for what is no part of a conversation.
+    private func said(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) -> CPIMMessage? {
+        switch step {
+        case .report(let report): return PhoneRequests.report(report, own: address)
+        case .message(var message):
+            if form == .notice {
+                message.text = PhoneRequests.notice(message, link: context.service.link(identity, to: message.id))
+                message.subject = nil
+            }
+            let document = message.session.flatMap { talks.documents[$0.id] }
+            let others = (document?.participants ?? []).filter { $0 != message.from }
+            return PhoneRequests.cpim(message, own: message.isOwn ? others.first ?? address : address)
+        case .word, .mark, .reached: return nil
+        }
     }
 
     private func make(_ report: PhoneReport, _ binding: Binding) -> SIPMessage {
@@ -423,7 +480,16 @@ extension PhoneQueue.Step {
         case .message: "message"
         case .report: "report"
         case .word: "word"
-        case .mark: "mark"
+        case .mark, .reached: "mark"
+        }
+    }
+
+    /// The live conversation that it is a part of.
+    fileprivate var session: SessionID? {
+        switch self {
+        case .message(let message): message.session?.id
+        case .report(let report): report.session
+        case .word, .mark, .reached: nil
         }
     }
 }

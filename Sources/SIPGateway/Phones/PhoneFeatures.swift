@@ -30,15 +30,31 @@ struct PhoneFeatures: Hashable, Sendable {
         if before.features.contains("video"), !features.contains("video") { features.append("video") }
         let takesCPIM = before.features.contains(PhoneAbilities.cpim) || Self.saysCPIM(contact, request)
         if takesCPIM { features.append(PhoneAbilities.cpim) }
+        let takesMSRP = Self.saysMSRP(contact)
+        if takesMSRP { features.append(PhoneAbilities.msrp) }
         capabilities = PhoneAbilities.plain
         capabilities.features = features
-        capabilities.maximumMessageBytes = PhoneAbilities.textBytes(isDatagram: isDatagram, isCPIM: takesCPIM)
+        // What is too long for a datagram is a notice then, unless it goes over MSRP.
+        capabilities.maximumMessageBytes = PhoneAbilities.textBytes(
+            isDatagram: isDatagram && !takesMSRP,
+            isCPIM: takesCPIM
+        )
     }
 
     private static func takesCalls(_ contact: NameAddress, _ request: SIPMessage) -> Bool {
         guard contact.parameters.first("audio") == nil else { return false }
         let methods = (try? request.list(.allow, as: Token.self)) ?? []
         return methods.isEmpty || methods.contains { $0.text == SIPMethod.invite.rawValue }
+    }
+
+    /// That it takes sessions of messages: its media feature tag (RFC 3840, section 10.15: MSRP), or a service tag of SIMPLE IM
+    /// or of CPM's sessions.
+    private static func saysMSRP(_ contact: NameAddress) -> Bool {
+        let says = ["message", "+g.oma.sip-im"].contains { name in
+            contact.parameters.first(name).map { $0.value?.lowercased() != "false" } ?? false
+        }
+        let services = contact.parameters["+g.3gpp.icsi-ref"]?.lowercased() ?? ""
+        return says || services.contains("oma.cpm.session")
     }
 
     /// An Accept with `message/cpim`, or a service tag of CPM (RCC.07, section 2.6.1.1).

@@ -1,4 +1,5 @@
 import MessagingCore
+import SessionCore
 
 /// What waits for one phone, one thing in flight at a time: a value that decides, while the phone sends and waits.
 ///
@@ -17,6 +18,8 @@ struct PhoneQueue: Sendable {
         case word(PhoneWord)
         /// All up to here was handed out; with the level when nothing is missing.
         case mark(upTo: ChangeNumber, level: ChangeNumber?)
+        /// Of a conversation's history everything up to here was handed out.
+        case reached(SessionID, Generation, Ordinal)
     }
 
     /// How a message is put; each is plainer than the one before.
@@ -40,6 +43,7 @@ struct PhoneQueue: Sendable {
     enum Action: Sendable {
         case send(Step, Form)
         case acknowledge(upTo: ChangeNumber, level: ChangeNumber?)
+        case reached(SessionID, Generation, Ordinal)
         /// This message arrived.
         case took(PhoneMessage)
         case passedOver(Step)
@@ -99,7 +103,8 @@ struct PhoneQueue: Sendable {
         switch (outcome, step) {
         case (.taken, .message(let message)):
             return [.took(message)] + settle(takesCPIM, upTo: message.changed)
-        case (.taken, .report), (.taken, .word), (.taken, .mark): return settle(takesCPIM, upTo: nil)
+        case (.taken, .report), (.taken, .word), (.taken, .mark), (.taken, .reached):
+            return settle(takesCPIM, upTo: nil)
         case (.notNow(let seconds), _):
             state = .waiting(form, attempts: attempts)
             return [.wait(seconds: seconds.map { min(max($0, 1), longestWaitSeconds) } ?? backOff(attempts))]
@@ -146,9 +151,14 @@ struct PhoneQueue: Sendable {
 
     private mutating func advance(_ takesCPIM: Bool) -> [Action] {
         var actions: [Action] = []
-        while start < steps.count, case .mark(let upTo, let level) = steps[start] {
+        marks: while start < steps.count {
+            switch steps[start] {
+            case .mark(let upTo, let level): actions.append(.acknowledge(upTo: upTo, level: level))
+            case .reached(let session, let generation, let ordinal):
+                actions.append(.reached(session, generation, ordinal))
+            case .message, .report, .word: break marks
+            }
             start += 1
-            actions.append(.acknowledge(upTo: upTo, level: level))
         }
         if start == steps.count {
             steps.removeAll(keepingCapacity: false)
@@ -159,7 +169,7 @@ struct PhoneQueue: Sendable {
         switch steps[start] {
         case .message(let message): form = message.isNotice ? .notice : takesCPIM ? .cpim : .plain
         case .word: form = takesCPIM ? .cpim : .plain
-        case .report, .mark: form = .cpim
+        case .report, .mark, .reached: form = .cpim
         }
         return actions + again(steps[start], form, 0)
     }
@@ -180,8 +190,10 @@ struct PhoneMessage: Hashable, Sendable {
     var types: [String]
     var bytes: Int64
     var conversation: ConversationID?
-    /// It was said in a live conversation.
-    var isInSession = false
+    /// Its place in the live conversation that it was said in.
+    var session: SessionPlace?
+    /// Its own user said it there, on another device.
+    var isOwn = false
 }
 
 /// What became of a message that was written on the phone.
@@ -190,4 +202,6 @@ struct PhoneReport: Hashable, Sendable {
     var receiver: Address
     var state: Disposition
     var since: Timestamp
+    /// The live conversation that the message was said in.
+    var session: SessionID?
 }

@@ -16,6 +16,8 @@ struct StreamReading: Sendable {
         var sessions: [SessionDocument] = []
         /// What another device says of a medium that it shares with the phone.
         var signal: MediaSignal?
+        /// Somebody types in a live conversation.
+        var typing: TypingHint?
         /// What the phone may be watching, and may have changed.
         var touched: Set<EventPackage> = []
     }
@@ -38,6 +40,7 @@ struct StreamReading: Sendable {
         if let reset = frame.reset { read(reset, start, into: &reading, now: now) }
         if let changes = frame.changes { read(changes, into: &reading, now: now) }
         reading.signal = frame.signal
+        reading.typing = frame.typing
         if frame.changes != nil, let upTo = frame.upTo {
             reading.steps.append(.mark(upTo: upTo, level: frame.level))
         }
@@ -57,8 +60,10 @@ struct StreamReading: Sendable {
         for item in changes where item.kind == ItemKind.message.name {
             if item.gone ?? false || item.read ?? false {
                 reading.withdrawn.append(item.created)
-            } else if let message = PhoneMessage(item, now: now), !(message.isInSession && item.silent ?? false) {
-                // What is said on other devices would be a pop-up here.
+            } else if let message = PhoneMessage(item, now: now),
+                message.isOwn || !(message.session != nil && item.silent ?? false)
+            {
+                // What is said on other devices would be a pop-up here; what is one's own is one's own part's business.
                 reading.steps.append(.message(message))
             }
             if item.receivers?.contains(where: { $0.state != Disposition.pending.name }) ?? false {
@@ -76,7 +81,7 @@ struct StreamReading: Sendable {
         reading.sessions = reset.items.compactMap(SessionDocument.init(item:))
         for item in reset.items where item.kind == ItemKind.message.name && item.created > start {
             guard !(item.read ?? false), listing.count < resetMessages, var message = PhoneMessage(item, now: now),
-                !(message.isInSession && item.silent ?? false)
+                !(message.session != nil && item.silent ?? false), !message.isOwn
             else { continue }
             // Nothing of a listing moves the position before all of it is taken.
             message.changed = 0
@@ -90,9 +95,11 @@ struct StreamReading: Sendable {
 }
 
 extension PhoneMessage {
-    /// A message of the inbox that is new, as a phone shows it; nil for everything else.
+    /// A message of the inbox that is new, as a phone shows it, or what its user said in a live conversation; nil for
+    /// everything else.
     init?(_ item: ItemDocument, now: Timestamp) {
-        guard item.boxes?.contains("inbox") ?? false, item.deliver != .nothing, let id = try? MessageID(item.id) else {
+        let isOwn = !(item.boxes?.contains("inbox") ?? false)
+        guard !isOwn || item.message?.session != nil, item.deliver != .nothing, let id = try? MessageID(item.id) else {
             return nil
         }
         if let envelope = item.message {
@@ -109,7 +116,8 @@ extension PhoneMessage {
                 types: envelope.parts.map(\.type),
                 bytes: envelope.bytes,
                 conversation: item.conversation,
-                isInSession: envelope.session != nil
+                session: envelope.session,
+                isOwn: isOwn
             )
         } else if let notice = item.notice {
             self.init(

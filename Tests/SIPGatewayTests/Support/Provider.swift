@@ -66,7 +66,7 @@ final class Provider: Sendable {
         )
         var limits = SIPGatewayLimits()
         adjust(&limits)
-        let configuration = SIPGatewayConfiguration(
+        var configuration = SIPGatewayConfiguration(
             doors: transports.map {
                 SIPGatewayConfiguration.Door($0, host: "127.0.0.1", port: 0, algorithms: algorithms)
             },
@@ -74,10 +74,13 @@ final class Provider: Sendable {
             certificate: certificate,
             limits: limits
         )
+        configuration.texts = ("127.0.0.1", 0)
+        if certificate != nil { configuration.secureTexts = ("127.0.0.1", 0) }
         let listening = Signalled<[SIPTransportKind: SocketAddress]>()
+        let settings = configuration
         let gateway = SIPGateway(
             service: service,
-            configuration: configuration,
+            configuration: settings,
             group: MultiThreadedEventLoopGroup.singleton,
             logger: logger,
             onListening: { listening.set($0) }

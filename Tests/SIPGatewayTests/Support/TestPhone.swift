@@ -27,6 +27,8 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private var asked: ClientTransaction?
     /// Where it wants its media.
     private var mediaPort = 40000
+    /// Its MSRP, if it can that; set before it registers.
+    private(set) var texts: TextEnd?
     private let callID = RandomText.token(16)
     private let tag = RandomText.token(8)
 
@@ -98,7 +100,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             transaction.respond(200)
             return
         }
-        if letsRing {
+        if letsRing, texts == nil || (try? transaction.request.dialogIDAtServer()) ?? nil == nil {
             ringing.append(transaction)
             transaction.respond(180)
         } else {
@@ -108,6 +110,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
 
     func received(acknowledgement: SIPMessage, for transaction: ServerTransaction?, on flow: Flow) {
         requests.append(acknowledgement)
+        texts?.connect()
     }
 
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
@@ -119,8 +122,38 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private func take(_ transaction: ServerTransaction) {
         var response = transaction.makeResponse(200)
         response.append(.contact, contact)
-        response.setBody(ByteBuffer(string: Self.offer(mediaPort)), contentType: "application/sdp")
+        var body = Self.offer(mediaPort)
+        if let texts, let answer = try? texts.answer(transaction.request) { body = answer }
+        response.setBody(ByteBuffer(string: body), contentType: "application/sdp")
         transaction.respond(response)
+    }
+
+    /// Takes conversations over MSRP, and says so when it registers.
+    func registerWithTexts() async throws -> TextEnd {
+        let end = TextEnd()
+        try await loop.submit { self.texts = end }.get()
+        try await register(parameters: ";+g.oma.sip-im;audio=\"FALSE\"")
+        return end
+    }
+
+    /// Asks for a conversation in texts, or in a dialog for another path.
+    func ask(_ target: String, within answer: SIPMessage? = nil) async throws -> SIPMessage {
+        let offer = try await loop.submit { self.texts }.get()?.offer() ?? ""
+        let answer =
+            if let answer {
+                try await within(answer, .invite) {
+                    $0.setBody(ByteBuffer(string: offer), contentType: "application/sdp")
+                }
+            } else {
+                try await call(target, offer: offer)
+            }
+        guard answer.status?.isSuccess ?? false else { return answer }
+        try await acknowledge(answer)
+        try await loop.submit {
+            try self.texts?.expect(answer)
+            self.texts?.connect()
+        }.get()
+        return answer
     }
 
     /// Lets calls ring from now on; or takes them, those that ring already too.

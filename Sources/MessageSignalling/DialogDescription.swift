@@ -1,28 +1,39 @@
-import MSRP
-import SDP
+package import MSRP
+package import SDP
 import SIP
 
 /// What both sides of a conversation have described to each other: offers, answers, and the path of the texts that comes
 /// of them (RFC 3264, RFC 6135).
 ///
 /// Pure; what this end is called is passed in.
-struct DialogDescription {
+package struct DialogDescription {
     /// How this end makes names for itself.
-    struct Ends: Sendable {
+    package struct Ends: Sendable {
         /// A new end.
-        var make: @Sendable (SetupRole) throws -> (local: MSRPURI, medium: MediaAcceptance)
+        package var make: @Sendable (SetupRole) throws -> (local: MSRPURI, medium: MediaAcceptance)
         /// An end that there is, described again.
-        var again: @Sendable (MSRPURI, SetupRole) -> MediaAcceptance
+        package var again: @Sendable (MSRPURI, SetupRole) -> MediaAcceptance
+        package var reach: TextReach
+
+        package init(
+            _ reach: TextReach = .provider,
+            make: @escaping @Sendable (SetupRole) throws -> (local: MSRPURI, medium: MediaAcceptance),
+            again: @escaping @Sendable (MSRPURI, SetupRole) -> MediaAcceptance
+        ) {
+            self.reach = reach
+            self.make = make
+            self.again = again
+        }
     }
 
     /// Where texts flow.
-    struct Path: Equatable {
-        let local: MSRPURI
-        let other: ConversationPath
+    package struct Path: Equatable {
+        package let local: MSRPURI
+        package let other: ConversationPath
     }
 
     /// Why an offer or an answer cannot be taken.
-    enum Problem: Error, Equatable {
+    package enum Problem: Error, Equatable {
         /// No medium in it that texts could flow on, or no description at all (488).
         case notAcceptable
         /// Our own is open (491), or theirs is (500).
@@ -55,37 +66,40 @@ struct DialogDescription {
     private var offered: Offered?
     /// Their offer, until it is answered.
     private var opened: Opened?
-    private(set) var path: Path?
+    package private(set) var path: Path?
     /// Whether the other side wants no texts for now.
-    private(set) var isHeld = false
+    package private(set) var isHeld = false
 
     /// Whether an INVITE of ours is open.
-    var isOurs: Bool { gate.pending == .localInvite }
+    package var isOurs: Bool { gate.pending == .localInvite }
 
-    init(_ ends: Ends, origin: Origin) {
+    package init(_ ends: Ends, origin: Origin) {
         self.ends = ends
         self.origin = origin
     }
 
     /// The same end, with nothing agreed.
-    var renewed: DialogDescription { DialogDescription(ends, origin: origin) }
+    package var renewed: DialogDescription { DialogDescription(ends, origin: origin) }
+
+    /// Begins anew, with the next dialog.
+    package mutating func renew() { self = renewed }
 
     // MARK: After a restart
 
     /// What was agreed, as text.
-    struct Kept: Codable, Hashable {
+    package struct Kept: Codable, Hashable {
         let local: String
         let remote: String
         let isLocalOffer: Bool
     }
 
     /// What has to be kept; nil while nothing is agreed.
-    var kept: Kept? {
+    package var kept: Kept? {
         exchange.agreement.map { Kept(local: $0.local.text, remote: $0.remote.text, isLocalOffer: $0.isLocalOffer) }
     }
 
     /// Takes up what was agreed: the next offer follows it. There is no path any more.
-    mutating func resume(_ kept: Kept) throws {
+    package mutating func resume(_ kept: Kept) throws {
         let local = try SessionDescription(parsing: Array(kept.local.utf8))
         let remote = try SessionDescription(parsing: Array(kept.remote.utf8))
         if kept.isLocalOffer {
@@ -103,7 +117,7 @@ struct DialogDescription {
     /// - Parameters:
     ///   - keeping: the path is to stay as it is.
     ///   - beside: puts other media into the offer.
-    mutating func invite(
+    package mutating func invite(
         _ setup: SetupRole,
         keeping: Bool,
         beside: (inout SessionDescription) -> Void = { _ in }
@@ -131,14 +145,14 @@ struct DialogDescription {
         }
         let end: (local: MSRPURI, medium: MediaAcceptance)
         if keeping, let path {
-            end = (path.local, ends.again(path.local, .activePassive))
+            end = (path.local, ends.again(path.local, ends.reach.connects ? .activePassive : .passive))
         } else {
             end = try ends.make(setup)
         }
         let medium = MediaDescription(
             type: "message",
             port: end.medium.port,
-            proto: "TCP/TLS/MSRP",
+            proto: ends.reach.proto,
             formats: ["*"],
             connection: end.medium.connection,
             attributes: end.medium.attributes + [Attribute(MediaDirection.sendReceive.rawValue)]
@@ -159,7 +173,7 @@ struct DialogDescription {
     /// Our INVITE was answered.
     /// - Returns: whether texts take another path from now on.
     /// - Throws: ``Problem/notAcceptable``.
-    mutating func accepted(_ answer: [UInt8]) throws -> Bool {
+    package mutating func accepted(_ answer: [UInt8]) throws -> Bool {
         gate.finished(succeeded: true)
         return try answered(answer)
     }
@@ -177,7 +191,7 @@ struct DialogDescription {
     }
 
     /// Our INVITE was refused: what was agreed before still holds.
-    mutating func refused() {
+    package mutating func refused() {
         gate.finished(succeeded: false)
         offered = nil
         try? exchange.withdraw()
@@ -186,8 +200,13 @@ struct DialogDescription {
     // MARK: Their offers
 
     /// Whether texts could flow as an offer has it; or voice or video, in one that has no texts at all.
-    static func isAcceptable(_ offer: [UInt8]) -> Bool {
-        (try? SessionDescription(parsing: offer)).map { choice($0) != nil || isCall($0) } ?? false
+    package static func isAcceptable(_ offer: [UInt8]) -> Bool {
+        (try? SessionDescription(parsing: offer)).map { choice($0, .provider) != nil || isCall($0) } ?? false
+    }
+
+    /// Whether texts can flow as an offer has it.
+    package static func hasTexts(_ offer: SessionDescription, _ reach: TextReach) -> Bool {
+        choice(offer, reach) != nil
     }
 
     private static func isCall(_ offer: SessionDescription) -> Bool {
@@ -198,10 +217,10 @@ struct DialogDescription {
     /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
     /// - Returns: its media, each standing for itself.
     /// - Throws: ``Problem``.
-    mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
+    package mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
         guard gate.receivedInvite() == .accept else { throw Problem.pending }
         guard let offer = try? SessionDescription(parsing: offer), offer.media.count <= Self.slotsMaximum,
-            case let text = Self.choice(offer),
+            case let text = Self.choice(offer, ends.reach),
             // Texts that there are do not go away; a call without them may have media alone.
             text != nil || isCall || exchange.agreement == nil && Self.isCall(offer),
             let step = try? exchange.receiveOffer(offer)
@@ -216,13 +235,13 @@ struct DialogDescription {
     }
 
     /// Whether a call was agreed on that has no texts.
-    var isCall: Bool { exchange.agreement.map { $0.slot == nil } ?? false }
+    package var isCall: Bool { exchange.agreement.map { $0.slot == nil } ?? false }
 
     /// Answers it.
     /// - Parameter beside: how media beside the texts are taken, by slot; the rest is refused in its place.
     /// - Returns: the answer, and whether texts take another path from now on.
     /// - Throws: ``Problem/notAcceptable``.
-    mutating func answer(
+    package mutating func answer(
         beside: (SessionDescription) -> [Int: MediaAcceptance] = { _ in [:] }
     ) throws -> (answer: [UInt8], isMoved: Bool) {
         guard let open = opened.take() else { throw Problem.notAcceptable }
@@ -256,22 +275,22 @@ struct DialogDescription {
     }
 
     /// Their INVITE was taken back.
-    mutating func withdraw() {
+    package mutating func withdraw() {
         guard opened.take() != nil else { return }
         gate.finished(succeeded: false)
         try? exchange.withdraw()
     }
 
     /// What the other side says of its media now, each standing for itself.
-    var remote: [MediaDescription] { exchange.agreement?.remote.withSelfContainedMedia.media ?? [] }
+    package var remote: [MediaDescription] { exchange.agreement?.remote.withSelfContainedMedia.media ?? [] }
 
     /// What both sides say.
-    var agreed: (local: SessionDescription, remote: SessionDescription)? {
+    package var agreed: (local: SessionDescription, remote: SessionDescription)? {
         exchange.agreement.map { ($0.local, $0.remote) }
     }
 
     /// An INVITE of theirs without an offer: ours goes into the 2xx, and the answer comes with the ACK.
-    mutating func invitedToOffer(
+    package mutating func invitedToOffer(
         _ setup: SetupRole = .activePassive,
         beside: (inout SessionDescription) -> Void = { _ in }
     ) throws -> [UInt8] {
@@ -285,11 +304,11 @@ struct DialogDescription {
     }
 
     /// Whether the answer to our offer in such a 2xx is awaited.
-    var isAnswerOwed: Bool { offered != nil && gate.pending == .remoteInvite }
+    package var isAnswerOwed: Bool { offered != nil && gate.pending == .remoteInvite }
 
     /// The ACK to such a 2xx came; nothing of another one is taken.
     /// - Returns: whether texts take another path from now on.
-    mutating func acknowledged(_ answer: [UInt8]) throws -> Bool {
+    package mutating func acknowledged(_ answer: [UInt8]) throws -> Bool {
         guard isAnswerOwed else { return false }
         gate.finished(succeeded: true)
         return try answered(answer)
@@ -299,7 +318,7 @@ struct DialogDescription {
 
     private mutating func settle(_ agreement: Agreement, _ local: MSRPURI) throws -> Bool {
         guard let slot = agreement.slot,
-            let other = MessageMedia.path(
+            let other = ends.reach.path(
                 agreement.remote,
                 slot: slot,
                 connects: agreement.media[slot].isLocalConnecting ?? agreement.isLocalOffer
@@ -313,13 +332,16 @@ struct DialogDescription {
     }
 
     /// The medium of an offer that texts can flow on, and who connects.
-    private static func choice(_ offer: SessionDescription) -> (slot: Int, role: SetupRole, other: ConversationPath)? {
+    private static func choice(
+        _ offer: SessionDescription,
+        _ reach: TextReach
+    ) -> (slot: Int, role: SetupRole, other: ConversationPath)? {
         for (slot, medium) in offer.media.enumerated() where medium.isMSRP && !medium.isRejected {
-            let canConnect = MessageMedia.path(offer, slot: slot, connects: true) != nil
+            let canConnect = reach.connects && reach.path(offer, slot: slot, connects: true) != nil
             // Without a word about it the offerer connects (RFC 4975, section 5.4).
             guard let role = (medium.setup ?? .active).answering(canListen: true, canConnect: canConnect),
                 role != .holdConnection,
-                let other = MessageMedia.path(offer, slot: slot, connects: role == .active)
+                let other = reach.path(offer, slot: slot, connects: role == .active)
             else { continue }
             return (slot, role, other)
         }
@@ -329,5 +351,5 @@ struct DialogDescription {
 
 extension Agreement {
     /// The medium that texts flow on.
-    var slot: Int? { media.firstIndex { $0.isActive && $0.local.isMSRP } }
+    package var slot: Int? { media.firstIndex { $0.isActive && $0.local.isMSRP } }
 }

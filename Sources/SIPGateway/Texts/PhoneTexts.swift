@@ -1,0 +1,241 @@
+import CPIM
+import ClientWire
+import Logging
+import MSRPTransport
+import MessageSignalling
+import MessagingCore
+import MessagingService
+import NIOCore
+import SDP
+import SIP
+import SIPTransport
+import SessionCore
+import Store
+
+/// The texts of one session on a phone that takes them over MSRP: the dialog with the phone on one side, the session on
+/// the other.
+///
+/// What the phone is given goes through its one queue, as all else; this is the way that it goes by.
+///
+/// `@unchecked Sendable`: touched on the gateway's loop alone.
+final class PhoneTexts: @unchecked Sendable {
+    /// The dialog with the phone, as far as it is.
+    enum Link {
+        case none
+        /// The phone's INVITE waits for its answer.
+        case incoming(ServerTransaction)
+        /// Our INVITE waits for its answer.
+        case outgoing(ClientTransaction)
+        /// Our INVITE is cancelled: an answer that comes all the same is ended with this reason.
+        case cancelled(reason: String?)
+        case standing
+        case ended
+    }
+
+    /// How a text gets to the phone now.
+    enum Way {
+        /// As MESSAGE.
+        case message
+        case path(PhoneTexts)
+        /// The path is being made.
+        case later
+    }
+
+    let context: GatewayContext
+    let phone: Phone
+    let talks: Talks
+    var session: SessionID
+    var control: TextControl
+    var link = Link.none
+    var dialogs: DialogSet?
+    var dialog: Dialog?
+    var description: DialogDescription
+    var timer = SessionTimer()
+    /// Our 2xx until its ACK comes, and what it answers.
+    var success: (machine: SuccessRetransmission, transaction: ServerTransaction, response: SIPMessage)?
+    /// The last ACK, which a repeated 2xx gets again.
+    var acknowledgement: SIPMessage?
+    /// The MSRP session, and whether it works.
+    var path: MSRPSession?
+    var isRunning = false
+    /// Without a path until then the texts go as messages.
+    var pathDue: NIODeadline?
+    /// When another path is offered.
+    var offerDue: NIODeadline?
+    /// A leg that is being handed over to the phone: it is ready when its path is there.
+    var waitingLeg: Generation?
+    var composing = ComposingSender<ContinuousClock.Instant>()
+    private var alarm: Scheduled<Void>?
+    private var alarmTime: NIODeadline?
+    let tag = RandomText.token(12)
+
+    init?(_ phone: Phone, _ talks: Talks, session: SessionID, state: TextControl.State) {
+        let flow = phone.target(now: .now())?.flow
+        guard let media = phone.context.texts, let flow,
+            let description = media.description(
+                at: flow.local.ipAddress ?? "127.0.0.1",
+                isSecure: flow.transport.isSecure
+            )
+        else { return nil }
+        context = phone.context
+        self.phone = phone
+        self.talks = talks
+        self.session = session
+        self.description = description
+        control = TextControl(state: state)
+    }
+
+    /// Nothing is left of it, on either side.
+    var isOver: Bool {
+        switch (control.state, link) {
+        case (.idle, .none), (.idle, .ended): true
+        default: false
+        }
+    }
+
+    var holdsDialog: Bool {
+        switch link {
+        case .incoming, .outgoing, .standing: true
+        case .none, .cancelled, .ended: false
+        }
+    }
+
+    var way: Way {
+        switch control.state {
+        case .idle, .declined, .plain: .message
+        case .placing, .taking, .ringing, .joining, .answering: .later
+        case .standing: description.isHeld ? .message : isRunning ? .path(self) : .later
+        // Its call goes on, or nothing does.
+        case .leaving: talks.calls[session] == nil ? .later : .message
+        }
+    }
+
+    /// Whether the phone's leg waits for the path.
+    var isBringing: Bool {
+        switch control.state {
+        case .joining, .taking: true
+        case .standing: !isRunning
+        case .idle, .placing, .ringing, .answering, .leaving, .declined, .plain: false
+        }
+    }
+
+    // MARK: What the session says
+
+    func take(_ document: SessionDocument) {
+        perform(control.take(TextShare(document, on: phone.identity.device, rings: talks.asksOverMSRP(document))))
+        settleLeg()
+        arm()
+    }
+
+    /// The leg that was to come comes, or does not.
+    func settleLeg() {
+        guard let generation = waitingLeg, !isBringing else { return }
+        waitingLeg = nil
+        talks.step(session, LegStep(generation, .ready))
+    }
+
+    func perform(_ actions: [TextControl.Action]) {
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: TextControl.Action) {
+        let identity = phone.identity
+        switch action {
+        case .ring: ring()
+        case .cancel(let reason): cancel(reason: reason)
+        case .answerPhone: answerPhone()
+        case .refusePhone(let status): refuse(status)
+        case .bye(let reason): bye(reason: reason)
+        case .accept: ask { try await $0.accept(identity, $1, AcceptRequest()) }
+        case .reject: ask { try await $0.reject(identity, $1) }
+        case .ignore: ask { try await $0.ignore(identity, $1) }
+        case .fail(let generation):
+            waitingLeg = nil
+            talks.step(session, LegStep(generation, .failed))
+        case .leave:
+            // With a call in the session the phone goes on in that.
+            if talks.calls[session]?.holdsDialog != true { talks.leave(session) }
+        }
+    }
+
+    /// A command in the session; refused, the phone is told.
+    private func ask(
+        _ body: @escaping @Sendable (MessagingService, SessionID) async throws -> SessionDocument
+    ) {
+        Task { [service = context.service, session, self] in
+            do {
+                _ = try await body(service, session)
+            } catch {
+                let code = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
+                self.context.logger.debug("a phone's answer was refused", metadata: ["code": "\(code)"])
+                talks.post {
+                    self.perform(self.control.serverRefused())
+                    self.talks.settle(self)
+                }
+            }
+        }
+    }
+
+    // MARK: Time
+
+    /// Looks at the earliest of all deadlines.
+    func arm() {
+        let idle = composing.deadline.map { NIODeadline.now() + TimeAmount(ContinuousClock.now.duration(to: $0)) }
+        let times = [success?.machine.deadline, timer.deadline, pathDue, offerDue, idle]
+        let next = times.compactMap(\.self).min()
+        guard next != alarmTime else { return }
+        alarm?.cancel()
+        alarmTime = next
+        alarm = next.map { time in
+            context.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in self?.timeReached() }
+        }
+    }
+
+    private func timeReached() {
+        alarmTime = nil
+        let now = NIODeadline.now()
+        if var success, success.machine.deadline.map({ $0 <= now }) ?? false {
+            let action = success.machine.timeReached(now)
+            self.success = action == .end ? nil : success
+            switch action {
+            case .resend: success.transaction.respond(success.response)
+            case .end: lose()
+            case .none: break
+            }
+        }
+        if timer.deadline.map({ $0 <= now }) ?? false {
+            switch timer.timeReached(now) {
+            case .refresh: invite(keeping: true)
+            case .end: lose()
+            case .none: break
+            }
+        }
+        if let pathDue, pathDue <= now {
+            lose()
+        } else if let offerDue, offerDue <= now {
+            self.offerDue = nil
+            invite(keeping: false)
+        }
+        if case .send(let document) = composing.timerFired(at: .now) { send(document) }
+        talks.settle(self)
+        arm()
+    }
+
+    /// There is no way to the phone by this dialog: what is said goes as MESSAGE from now on.
+    func lose() {
+        pathDue = nil
+        offerDue = nil
+        perform(control.pathFailed())
+        settleLeg()
+        phone.resume()
+    }
+
+    func stop() {
+        path?.close()
+        path = nil
+        isRunning = false
+        alarm?.cancel()
+        alarm = nil
+        alarmTime = nil
+    }
+}
