@@ -23,6 +23,8 @@ final class GatewayContext {
     var dialogs: [DialogID: PhoneCall] = [:]
     /// Where the texts of conversations flow; set once, before the first request, if anywhere.
     var texts: TextMedia?
+    /// Calls that are being joined: who is asked into a session, in place of that other one.
+    var joins: [SessionID: SessionID] = [:]
     /// The dialogs of all phones' texts.
     var textDialogs: [DialogID: PhoneTexts] = [:]
     /// Dialogs that were, for who would replace one of them.

@@ -393,6 +393,51 @@ struct ReferTests {
         try await house.stop()
     }
 
+    @Test("Two calls of a phone are joined: the others hear each other, in place of the call that one of them had")
+    func attended() async throws {
+        let house = try await Household.start()
+        let carol = try await house.provider.person("carol")
+        let carols = try await TestPhone.make(try await house.provider.phone(of: carol), at: house.provider, .tcp)
+        try await carols.hears(at: 43000)
+        try await carols.register()
+        try await house.provider.isAble(carol)
+        let second = try await house.desk.call("sip:carol@example.org", offer: TestPhone.offer(40002))
+        #expect(second.status == 200)
+        let other = try #require(
+            try await house.provider.service.sessions(carol.identity).sessions.first?.id
+        )
+        let (to, from) = (try second.to().tag ?? "", try second.from().tag ?? "")
+        let named = "\(try second.callID());to-tag=\(to);from-tag=\(from)"
+            .replacing(";", with: "%3B").replacing("=", with: "%3D")
+        #expect(try await house.refer("<sip:carol@example.org?Replaces=\(named)>") == 202)
+        #expect(try await eventually { try await house.desk.fragments() == [100, 200] })
+        // Carol's phone is told which of its calls it is about, and rings for nothing else.
+        let invites = try await carols.received(.invite).filter { $0.contains(.replaces) }
+        #expect(invites.count == 1)
+        let replaced = try #require(invites.first?.text(.replaces))
+        let first = try #require(try await carols.received(.invite).first)
+        #expect(replaced.hasPrefix("\(try first.callID());"))
+        #expect(replaced.contains("from-tag=\(try first.from().tag ?? "-")"))
+        #expect(
+            try await eventually {
+                let document = try await house.provider.service.session(house.bob.identity, house.session)
+                return document.state == .open && document.participants == [house.bob.address, carol.address]
+                    && document.media.first?.placements.map(\.user) == [house.bob.address, carol.address]
+            }
+        )
+        #expect(try await eventually { try await house.heardByBob() == 43000 })
+        #expect(try await eventually { try await house.desk.received(.bye).count == 2 })
+        #expect(try await eventually { try await carols.received(.bye).count == 1 })
+        #expect(
+            try await eventually {
+                try await house.provider.service.session(carol.identity, other).state == .over
+            }
+        )
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        try await carols.close()
+        try await house.stop()
+    }
+
     @Test("What cannot be meant is refused at once")
     func refusals() async throws {
         let house = try await Household.start()
@@ -407,7 +452,10 @@ struct ReferTests {
         #expect(try await house.refer(Provider.address(of: house.deskAccount)) == 603)
         #expect(try await house.refer("<sip:bob@example.org;method=BYE>") == 603)
         let attended = "<sip:bob@example.org?Replaces=1%3Bto-tag%3D2%3Bfrom-tag%3D3>"
-        #expect(try await house.refer(attended) == 603)
+        #expect(try await house.refer(attended) == 481)
+        // It cannot be joined with itself, nor with a call that is another phone's.
+        let itself = try house.replaces().replacing(";", with: "%3B").replacing("=", with: "%3D")
+        #expect(try await house.refer("<sip:bob@example.org?Replaces=\(itself)>") == 491)
         let claimed = try await house.desk.within(house.answer, .refer) {
             $0.append(.referTo, own)
             $0.append(.pAssertedIdentity, "<sip:bob@example.org>")

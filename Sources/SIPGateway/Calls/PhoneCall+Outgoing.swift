@@ -18,6 +18,10 @@ extension PhoneCall {
             return perform(control.phoneRefused(480, media: exchange.lines.map(\.medium)))
         }
         var request = phone.invitation(to: document, binding, flow, tag: tag)
+        // A call that two others of the same person are joined to takes the place of the one on this phone.
+        if let old = context.joins[session].flatMap({ talks.calls[$0] })?.phoneDialog {
+            request.append(.replaces, "\(old.callID);to-tag=\(old.localTag);from-tag=\(old.remoteTag)")
+        }
         request.append(.contentLength, "0")
         dialogs = DialogSet(request: request)
         acknowledgement = nil

@@ -24,6 +24,8 @@ final class PhoneReferral: @unchecked Sendable {
     private let due: NIODeadline
     private var isAsking = false
     private var isOver = false
+    /// The phone's other call, which is joined with this one.
+    private var joined: SessionID?
 
     init(
         _ call: PhoneCall,
@@ -47,6 +49,12 @@ final class PhoneReferral: @unchecked Sendable {
 
     /// The phone is told that something is under way.
     func begin() { notify(100) }
+
+    /// Whoever is at the other end of that session's call is asked into this one, on the phone that it is on in its place.
+    func join(_ other: SessionID) {
+        joined = other
+        context.joins[session] = other
+    }
 
     /// The server took it.
     func follow(_ goal: Referral.Goal, _ document: SessionDocument) {
@@ -92,12 +100,14 @@ final class PhoneReferral: @unchecked Sendable {
         isOver = true
         notify(outcome.status)
         talks.referrals[session] = nil
+        context.joins[session] = nil
         let hasHungUp = call.control.state == .leaving
         switch (outcome, referral?.goal) {
         case (.done, .user):
             talks.command("a transfer") { [identity = talks.identity, session] service in
                 _ = try await service.leave(identity, session)
             }
+            if let joined { talks.leave(joined) }
         case (.done, _): break
         case (.failed, _):
             // It waited for this.

@@ -15,6 +15,8 @@ extension Talks {
         /// By the GRUU of a phone that gave its instance.
         case phone(SIPURI)
         case user(Address)
+        /// Who is at the other end of another call of this phone, which that user leaves for this one.
+        case joined(Address, SessionID)
         case refused(SIPStatus, String?)
     }
 
@@ -47,7 +49,14 @@ extension Talks {
         guard referrals[session] == nil else { return refuse(transaction, 491) }
         let target = target(refer)
         if case .refused(let status, let reason) = target { return refuse(transaction, status, reason) }
-        let isTransfer = if case .user = target { true } else { false }
+        let isTransfer =
+            switch target {
+            case .user, .joined: true
+            case .device, .phone, .refused: false
+            }
+        if case .joined(_, let other) = target, other == session || referrals[other] != nil {
+            return refuse(transaction, 491)
+        }
         let seconds = isTransfer ? context.limits.transferSeconds : context.limits.moveSeconds
         // The first one of a dialog need not be told from others, and some phones do not expect it to be.
         let isFirst = dialog != nil || call.refers == 0
@@ -77,7 +86,7 @@ extension Talks {
 
     private func target(_ refer: Refer) -> Target {
         guard refer.method == .invite else { return .refused(603, "Only calls are handed on") }
-        guard refer.replaces == nil else { return .refused(603, "Two calls are not joined") }
+        if let replaces = refer.replaces { return joined(replaces) }
         guard case .sip(var uri) = refer.targetURI else { return .refused(416, nil) }
         // Some phones write the address without angle brackets, which makes its parameters those of the header field.
         if uri.gruu == nil, let name = refer.target.parameters["gr"] { uri.parameters["gr"] = name }
@@ -91,9 +100,33 @@ extension Talks {
         return device == identity.device ? .refused(603, "It is on this phone") : .device(device)
     }
 
+    /// Two calls of the phone become one of the other two (RFC 5589, section 7): whoever is at the other end of the call that
+    /// is named.
+    private func joined(_ reference: DialogReference) -> Target {
+        guard let id = reference.dialogID(.replacesOrJoin) else { return .refused(400, nil) }
+        switch NamedDialog(id, for: identity.account, in: context) {
+        case .call(let other) where other.phone === phone:
+            guard case .standing = other.link, other.control.state == .standing, !reference.isEarlyOnly,
+                let session = other.session, let document = documents[session], document.participants.count == 2,
+                let user = document.participants.first(where: { $0 != document.user })
+            else { return .refused(481, nil) }
+            guard user.domain.map(context.service.serves) ?? false else {
+                return .refused(403, "Only calls of this provider's users are joined")
+            }
+            return .joined(user, session)
+        case .call, .part, .foreign: return .refused(403, "Not a dialog of this phone")
+        case .ended, .unknown: return .refused(481, nil)
+        }
+    }
+
     private func begin(_ referral: PhoneReferral, _ target: Target) {
         switch target {
         case .refused: break
+        case .joined(let address, let other):
+            referral.join(other)
+            run(referral) { [identity] service, session in
+                (.user(address), try await service.invite(identity, session, address))
+            }
         case .device(let device): handOver(referral, to: device)
         case .phone(let uri):
             Task { [service = context.service, identity, self] in
