@@ -149,7 +149,8 @@ enum SIPp {
         uri: String,
         _ transport: String,
         port: Int,
-        calls: Int = 1
+        calls: Int = 1,
+        from own: Int? = nil
     ) async throws -> (status: Int32, log: String) {
         let scenario = Program.tests.appendingPathComponent("Scenarios/\(name).xml")
         let log = FileManager.default.temporaryDirectory.appendingPathComponent("sipp-\(UUID()).log")
@@ -161,7 +162,7 @@ enum SIPp {
                 scenario.path,
                 "-i", "127.0.0.1", "-nostdin", "-timeout_error", "-au", account.user, "-ap", account.password,
                 "-auth_uri", uri, "-trace_err", "-error_file", log.path,
-            ]
+            ] + (own.map { ["-p", "\($0)"] } ?? [])
         )
         return (result.status, (try? String(contentsOf: log, encoding: .utf8)) ?? "")
     }
