@@ -50,14 +50,14 @@ class Exchange(Served):
 class Phone:
     """A baresip without screen and sound card: it takes every call, hums a tone, and records what it hears."""
 
-    def __init__(self, account: dict, port: int, folder: pathlib.Path):
+    def __init__(self, account: dict, port: int, folder: pathlib.Path, tone: int):
         self.folder = folder
         folder.mkdir()
         (folder / "config").write_text(
             "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path /usr/lib/baresip/modules\n"
             "module stdio.so\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule sndfile.so\n"
             "module_app account.so\nmodule_app menu.so\n"
-            "audio_source ausine,400\naudio_player aubridge,x\naudio_alert aubridge,y\n"
+            f"audio_source ausine,{tone}\naudio_player aubridge,x\naudio_alert aubridge,y\n"
             f"ausrc_channels 2\nausrc_srate 48000\nsnd_path {folder}\n"
         )
         (folder / "accounts").write_text(
@@ -84,6 +84,19 @@ class Phone:
                 loudest = max(loudest, math.sqrt(sum(one * one for one in samples) / len(samples)))
         return loudest
 
+    def hears(self, tone: int) -> float:
+        """The share of a tone in the last second of what it recorded last."""
+        files = sorted(self.folder.glob("*dec.wav"), key=lambda file: file.stat().st_mtime)
+        data = files[-1].read_bytes()[44:][-16000:] if files else b""
+        samples = struct.unpack(f"<{len(data) // 2}h", data[: len(data) // 2 * 2])
+        energy = sum(one * one for one in samples)
+        if not energy:
+            return 0.0
+        turn = 2 * math.pi * tone / 8000
+        real = sum(one * math.cos(turn * at) for at, one in enumerate(samples))
+        imaginary = sum(one * math.sin(turn * at) for at, one in enumerate(samples))
+        return 2 * (real * real + imaginary * imaginary) / (len(samples) * energy)
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -98,14 +111,14 @@ class Phones(TalkTest):
     def server(self) -> Demo:
         return Exchange(self.relay)
 
-    def phone(self, name: str) -> Phone:
+    def phone(self, name: str, tone: int = 400) -> Phone:
         """A phone of somebody who has nothing else."""
         address = self.account(name)
         # The device that makes the phone is away: nothing else rings.
         device = {"label": "Old computer", "kind": "computer"}
         token = self.call("/v1/login", {"address": address, "password": "demo-password", "device": device})["token"]
         account = self.call("/v1/phones", {"label": "Desk phone"}, token)
-        phone = Phone(account, self.demo.sip, pathlib.Path(self.demo.folder.name) / f"phone-{name}")
+        phone = Phone(account, self.demo.sip, pathlib.Path(self.demo.folder.name) / f"phone-{name}", tone)
         self.addCleanup(phone.end)
         return phone
 
@@ -137,9 +150,40 @@ class Phones(TalkTest):
     def test_a_browser_calls_a_phone_which_offers(self):
         self.both_hear("zoe", "bob")
 
+    def test_voice_moves_from_the_page_to_an_own_phone_and_back(self):
+        other, own = self.phone("bob", tone=400), self.phone("zoe", tone=900)
+        page = self.sign_in("zoe", "Laptop")
+        self.ask(page, "bob@demo.example", "Talk with voice")
+        expect(self.live(page)).to_contain_text("Live with")
+
+        def heard(phone: Phone, tone: int, name: str) -> None:
+            until(name, lambda: phone.hears(tone) > 0.5 or page.wait_for_timeout(200), 30)
+
+        try:
+            self.grows(page, "audio")
+            until("the phone hears the browser", lambda: other.loudness() > 100 or page.wait_for_timeout(100), 20)
+            self.live(page).get_by_role("button", name="Move to another device").click()
+            self.choose(page, "Desk phone", "Move")
+            heard(other, 900, "the other phone hears the own one")
+            heard(own, 400, "the own phone hears the other one")
+            self.rests(page, "audio")
+            self.live(page).get_by_role("button", name="Move to another device").click()
+            self.choose(page, "Laptop", "Move")
+            self.grows(page, "audio")
+            until("the own phone is free", lambda: "terminated" in own.said or page.wait_for_timeout(200), 20)
+            # What it hears now is the page, and not the tone of the phone.
+            until("the other phone hears the page again",
+                  lambda: other.hears(900) < 0.3 and other.loudness() > 100 or page.wait_for_timeout(200), 20)
+        except AssertionError:
+            print((pathlib.Path(self.demo.folder.name) / "relay.log").read_text(errors="replace")[-3000:])
+            print(own.said[-6000:], other.said[-6000:])
+            raise
+
 
 class PhonesWithoutRelay(Phones):
     relay = False
+    # Nothing can move that does not run.
+    test_voice_moves_from_the_page_to_an_own_phone_and_back = None
 
     def refused(self, person: str, other: str) -> None:
         self.phone(other)
