@@ -83,17 +83,17 @@ struct MediaExchange: Sendable {
     /// More in a phone's description are not looked at.
     static let slotsMaximum = 16
 
-    private(set) var phase: Phase = .none
-    private(set) var slots: [Slot] = []
-    private(set) var exchanges: [MediaLine.Peer: Exchange] = [:]
-    private let user: Address
+    var phase: Phase = .none
+    var slots: [Slot] = []
+    var exchanges: [MediaLine.Peer: Exchange] = [:]
+    let user: Address
     /// Our address, for what is inactive.
-    private let address: String
-    private let number: UInt64
-    private var version: UInt64 = 0
+    let address: String
+    let number: UInt64
+    var version: UInt64 = 0
     /// What the phone was told last of all slots.
-    private var told: [SDP.MediaDescription] = []
-    private var isStale = false
+    var told: [SDP.MediaDescription] = []
+    var isStale = false
 
     /// - Parameter number: names the descriptions of this call; random.
     init(user: Address, address: String, number: UInt64) {
@@ -132,7 +132,7 @@ struct MediaExchange: Sendable {
     }
 
     /// The slot of a medium; the first free one of its kind becomes it.
-    private mutating func slot(_ line: MediaLine) -> Int? {
+    mutating func slot(_ line: MediaLine) -> Int? {
         if let index = slots.firstIndex(where: { $0.medium == line.medium }) { return index }
         let index = slots.firstIndex {
             $0.medium == nil && $0.kind == line.kind.rawValue && !($0.phone?.isRejected ?? false)
@@ -175,7 +175,7 @@ struct MediaExchange: Sendable {
     }
 
     /// The phone is somewhere else: the others have to learn.
-    private mutating func reopen() {
+    mutating func reopen() {
         for (peer, exchange) in exchanges where exchange.offers {
             exchanges[peer]?.stage = .open
         }
@@ -184,7 +184,7 @@ struct MediaExchange: Sendable {
     /// Media of the phone's that it put on hold itself.
     var heldByPhone: Set<MediumID> { Set(slots.filter { $0.wish != .sendReceive }.compactMap(\.medium)) }
 
-    private mutating func note(_ offer: SessionDescription) {
+    mutating func note(_ offer: SessionDescription) {
         let media = offer.withSelfContainedMedia.media.prefix(Self.slotsMaximum)
         for (index, medium) in media.enumerated() {
             if index < slots.count {
@@ -244,316 +244,5 @@ struct MediaExchange: Sendable {
             return open.values.flatMap(\.lines).map { .failed($0.medium) }
         case .none, .idle, .owing, .offering(nil), .blocked: return []
         }
-    }
-
-    // MARK: The other ends
-
-    /// Another device says something of a medium.
-    mutating func take(_ payload: MediaPayload, from line: MediaLine, now: NIODeadline) -> [Action] {
-        guard var exchange = exchanges[line.peer] else { return [] }
-        switch payload {
-        case .summon:
-            if !exchange.offers || exchange.stage == .agreed { exchange.stage = .open }
-            exchange.turn = true
-            exchanges[line.peer] = exchange
-        case .press(let offer, let names):
-            exchanges[line.peer]?.turn = false
-            return take(.description(.offer, offer, names: names), from: line, now: now)
-        case .ask:
-            guard exchange.offers, exchange.stage == .agreed else { return [] }
-            exchanges[line.peer]?.stage = .open
-        case .description(.offer, let offer, let names):
-            guard !exchange.offers else { return [] }
-            if offer == exchange.last {
-                // What it was answered was lost.
-                return exchange.answer.map { [.signal(line, $0)] } ?? []
-            }
-            let media = offer.media.enumerated().map { index, medium -> MediumID? in
-                let named = medium.mediaID.flatMap { names[$0] }
-                return exchange.lines.first { $0.medium == named }?.medium
-            }
-            exchange.last = offer
-            exchange.answer = nil
-            exchange.stage = .received(offer, media)
-            exchanges[line.peer] = exchange
-        case .description(.answer, let answer, _):
-            guard case .offered(_, let media, _) = exchange.stage else { return [] }
-            exchange.stage = .agreed
-            exchanges[line.peer] = exchange
-            var actions: [Action] = []
-            let described = answer.withSelfContainedMedia.media
-            for (index, medium) in media.enumerated() {
-                guard let place = slots.firstIndex(where: { $0.medium == medium }) else { continue }
-                if index < described.count, !described[index].isRejected {
-                    slots[place].remote = described[index]
-                    if let line = exchange.lines.first(where: { $0.medium == medium }) { actions.append(.agreed(line)) }
-                } else {
-                    actions.append(.failed(medium))
-                }
-            }
-            return actions + advance(now)
-        case .refused, .needsProtection: return exchange.lines.map { .failed($0.medium) }
-        }
-        return advance(now)
-    }
-
-    /// What that device was offered last, once more: it goes another way now.
-    func again(_ peer: MediaLine.Peer) -> [Action] {
-        guard let exchange = exchanges[peer], case .offered(let payload, _, _) = exchange.stage,
-            let first = exchange.lines.first
-        else { return [] }
-        return [.signal(first, payload)]
-    }
-
-    // MARK: Going on
-
-    /// When ``timeReached(_:)`` is to be called.
-    var deadline: NIODeadline? {
-        var times = exchanges.values.compactMap { exchange -> NIODeadline? in
-            if case .offered(_, _, let again) = exchange.stage { again } else { nil }
-        }
-        if case .owing(let until?) = phase { times.append(until) }
-        return times.min()
-    }
-
-    /// Offers that were not answered are said again; a phone does not wait for ever.
-    mutating func timeReached(_ now: NIODeadline) -> [Action] {
-        var actions: [Action] = []
-        for (peer, exchange) in exchanges {
-            guard case .offered(let payload, let media, let again) = exchange.stage, again <= now,
-                let first = exchange.lines.first
-            else { continue }
-            exchanges[peer]?.stage = .offered(payload, media, again: now + Self.offerEvery)
-            actions.append(.signal(first, payload))
-        }
-        return actions + advance(now)
-    }
-
-    /// Does what is next.
-    mutating func advance(_ now: NIODeadline) -> [Action] {
-        switch phase {
-        case .none, .fetching, .offering, .blocked, .owing(nil): return []
-        case .owing(let until?): return owing(until, now)
-        case .idle: return idle(now)
-        }
-    }
-
-    private mutating func owing(_ until: NIODeadline, _ now: NIODeadline) -> [Action] {
-        var actions: [Action] = []
-        for peer in exchanges.keys.sorted(by: { $0.user < $1.user }) {
-            guard let exchange = exchanges[peer], exchange.offers, exchange.stage == .open else { continue }
-            var media: [(MediumID, SDP.MediaDescription)] = []
-            for line in exchange.lines {
-                guard let index = slot(line), let phone = slots[index].phone, !phone.isRejected else {
-                    actions.append(.failed(line.medium))
-                    continue
-                }
-                media.append((line.medium, phone))
-            }
-            guard let first = exchange.lines.first, !media.isEmpty else {
-                exchanges[peer]?.stage = .agreed
-                continue
-            }
-            let payload = payload(offering: media)
-            exchanges[peer]?.stage = .offered(payload, media.map(\.0), again: now + Self.offerEvery)
-            actions.append(.signal(first, payload))
-        }
-        for peer in exchanges.keys.sorted(by: { $0.user < $1.user }) { actions += join(peer) }
-        let waits = exchanges.values.contains { exchange in
-            switch exchange.stage {
-            case .offered: true
-            // At the beginning the other end's offer is on its way: that spares the phone a change.
-            case .open: !exchange.offers && told.isEmpty
-            case .received, .agreed: false
-            }
-        }
-        guard now >= until || (!exchanges.isEmpty && !waits) else { return actions }
-        for exchange in exchanges.values { for line in exchange.lines { _ = slot(line) } }
-        let answer = describe()
-        phase = .idle
-        return actions + [.answer(answer)] + idle(now)
-    }
-
-    /// Both ends have offered. Where they have codecs in common under the same numbers, each one's offer is the other's
-    /// answer, and no third round is needed.
-    private mutating func join(_ peer: MediaLine.Peer) -> [Action] {
-        guard var exchange = exchanges[peer], case .received(let offer, let media) = exchange.stage else { return [] }
-        let described = offer.withSelfContainedMedia.media
-        var common: [(slot: Int, remote: SDP.MediaDescription, phone: SDP.MediaDescription)] = []
-        for (index, medium) in media.enumerated() {
-            guard let line = exchange.lines.first(where: { $0.medium == medium }) else { continue }
-            guard let place = slot(line), let phone = slots[place].phone,
-                let formats = described[index].formats(inCommonWith: phone)
-            else { return [] }
-            var (theirs, own) = (described[index], phone)
-            theirs.keepFormats(formats)
-            own.keepFormats(formats)
-            common.append((place, theirs, own))
-        }
-        guard common.count == exchange.lines.count, let first = exchange.lines.first else { return [] }
-        for (place, theirs, own) in common {
-            slots[place].remote = theirs
-            slots[place].phone = own
-        }
-        let payload = MediaPayload.description(.answer, reply(to: offer, media), names: [:])
-        exchange.stage = .agreed
-        exchange.answer = payload
-        exchanges[peer] = exchange
-        return [.signal(first, payload)] + exchange.lines.map { .agreed($0) }
-    }
-
-    private mutating func idle(_ now: NIODeadline) -> [Action] {
-        for peer in exchanges.keys.sorted(by: { $0.user < $1.user }) {
-            guard case .received(let offer, let media)? = exchanges[peer]?.stage else { continue }
-            let described = offer.withSelfContainedMedia.media
-            for (index, medium) in media.enumerated() {
-                guard let medium, let line = exchanges[peer]?.lines.first(where: { $0.medium == medium }) else {
-                    continue
-                }
-                let place = slot(line) ?? append(line)
-                slots[place].remote = described[index]
-            }
-            phase = .offering(peer)
-            return [.offer(describe())]
-        }
-        if exchanges.values.contains(where: { $0.offers && $0.stage == .open }) {
-            phase = .fetching
-            return [.fetch]
-        }
-        guard isStale || !told.isEmpty && describe(version: false).media != told else { return [] }
-        phase = .offering(nil)
-        return [.offer(describe())]
-    }
-
-    private mutating func append(_ line: MediaLine) -> Int {
-        slots.append(Slot(kind: line.kind.rawValue, medium: line.medium))
-        return slots.count - 1
-    }
-}
-
-extension MediaExchange {
-    /// What the phone is told now: each slot as the device at its other end has it.
-    private mutating func describe() -> SessionDescription {
-        version += 1
-        isStale = false
-        let description = describe(version: true)
-        told = description.media
-        return description
-    }
-
-    private func describe(version isNew: Bool) -> SessionDescription {
-        let origin = Origin(
-            sessionID: "\(number)",
-            sessionVersion: "\(version)",
-            addressType: address.contains(":") ? "IP6" : "IP4",
-            address: address
-        )
-        let media = slots.map(describe)
-        let first = media.first { !$0.isRejected }?.connection
-        return SessionDescription(origin: origin, connection: first ?? here, media: media)
-    }
-
-    /// What is said now, for a phone that asks without offering.
-    mutating func current() -> SessionDescription { describe() }
-
-    /// The same again, to see whether the phone is still there.
-    mutating func refreshed() -> [Action] {
-        guard phase == .idle else { return [] }
-        phase = .offering(nil)
-        return [.offer(describe())]
-    }
-
-    /// An answer that takes nothing of an offer.
-    mutating func refusing(_ offer: SessionDescription) -> SessionDescription {
-        note(offer)
-        return describe()
-    }
-
-    private var here: Connection {
-        Connection(addressType: address.contains(":") ? "IP6" : "IP4", address: address)
-    }
-
-    private func describe(_ slot: Slot) -> SDP.MediaDescription {
-        let line = lines.first { $0.medium == slot.medium }
-        if let phone = slot.phone, phone.isRejected, slot.remote == nil || line == nil { return phone.rejected }
-        guard let line, var remote = slot.remote, !remote.isRejected else { return waiting(slot) }
-        remote.removeAttributes(named: "mid")
-        if remote.connection == nil { remote.connection = here }
-        var direction = remote.statedDirection ?? .sendReceive
-        if let sender = line.sender {
-            direction = sender == user ? direction.without(sending: true) : direction.without(receiving: true)
-        }
-        let isHeld = !line.held.subtracting(slot.wish == .sendReceive ? [] : [user]).isEmpty
-        // The one who is put on hold stops sending and may be played something (RFC 3264, section 8.4); some phones do not
-        // come back from anything else.
-        if isHeld { direction = direction.without(receiving: true) }
-        remote.setDirection(slot.wish.answering(wish: direction))
-        return remote
-    }
-
-    /// Nothing flows yet: the discard port, and neither direction.
-    private func waiting(_ slot: Slot) -> SDP.MediaDescription {
-        guard var phone = slot.phone else {
-            return SDP.MediaDescription(type: slot.kind, port: 0, proto: "RTP/AVP", formats: ["0"])
-        }
-        guard slot.medium != nil || slot.kind == "audio" && lines.isEmpty else { return phone.rejected }
-        for name in ["mid", "rtcp", "candidate", "ice-ufrag", "ice-pwd", "crypto", "ssrc", "label"] {
-            phone.removeAttributes(named: name)
-        }
-        phone.port = 9
-        phone.connection = here
-        phone.setDirection(.inactive)
-        return phone
-    }
-
-    private func payload(offering media: [(MediumID, SDP.MediaDescription)]) -> MediaPayload {
-        var names: [String: MediumID] = [:]
-        let described = media.map { medium, phone in
-            var phone = phone
-            let name = "m\(medium.rawValue)"
-            names[name] = medium
-            phone.set(Attribute("mid", name))
-            return phone
-        }
-        return .description(.offer, SessionDescription(origin: origin, media: described), names: names)
-    }
-
-    /// The phone's part of an answer to what another device offered.
-    private func reply(to offer: SessionDescription, _ media: [MediumID?]) -> SessionDescription {
-        let described = zip(offer.media, media).map { offered, medium -> SDP.MediaDescription in
-            guard let medium, var phone = slots.first(where: { $0.medium == medium })?.phone, !phone.isRejected else {
-                return offered.rejected
-            }
-            if let name = offered.mediaID { phone.set(Attribute("mid", name)) }
-            return phone
-        }
-        return SessionDescription(origin: origin, media: described)
-    }
-
-    private var origin: Origin {
-        Origin(sessionID: "\(number)", sessionVersion: "\(version)", addressType: "IP4", address: address)
-    }
-}
-
-extension MediaLine {
-    /// What a line has in common with its own earlier state: everything that signalling is addressed by.
-    var route: [Int64] { [Int64(medium.rawValue), Int64(own.rawValue), Int64(theirs.rawValue)] }
-}
-
-extension SDP.MediaDescription {
-    /// The formats that both have under the same numbers; nil when no codec is among them, or something else than plain
-    /// RTP would have to be agreed.
-    func formats(inCommonWith other: SDP.MediaDescription) -> [String]? {
-        guard type == other.type, proto == other.proto, proto == "RTP/AVP", !isRejected, !other.isRejected else {
-            return nil
-        }
-        let common = formats.filter { other.formats.contains($0) && encoding($0) == other.encoding($0) }
-        return common.contains { !encoding($0).hasPrefix("telephone-event") } ? common : nil
-    }
-
-    /// What a format is; a static one is known by its number (RFC 3551).
-    private func encoding(_ format: String) -> String {
-        guard let map = rtpMaps.first(where: { $0.format == format }), Int(format) ?? 96 >= 96 else { return format }
-        return "\(map.encoding.lowercased())/\(map.clockRate)/\(map.parameters ?? "1")"
     }
 }

@@ -33,11 +33,11 @@ final class Talks: @unchecked Sendable {
     private var isClosed = false
     var awaySince: NIODeadline?
     /// How far the phone was given what was said, by session; no text comes twice, and none before an earlier one.
-    private var given: [SessionID: Ordinal] = [:]
+    var given: [SessionID: Ordinal] = [:]
     /// Sessions whose history is on its way to the phone, and the last text that was said meanwhile: it comes behind that.
-    private var replaying: [SessionID: Ordinal] = [:]
+    var replaying: [SessionID: Ordinal] = [:]
     /// What the phone itself said.
-    private var written = RecentTexts()
+    var written = RecentTexts()
 
     init(_ context: GatewayContext, _ identity: DeviceIdentity, phone: Phone) {
         self.context = context
@@ -149,129 +149,6 @@ final class Talks: @unchecked Sendable {
         !(document.wanted + [.text]).contains(where: rings.contains)
     }
 
-    // MARK: Hand-over
-
-    /// The phone is ready at once, unless the conversation comes with media, or by a path, that are not there yet.
-    private func prepare(_ session: SessionID, _ generation: Generation) {
-        replaying[session] = 0
-        if let call = calls[session], call.awaitsMedia {
-            call.waitingLeg = generation
-        } else if let chat = chats[session], chat.isBringing {
-            chat.waitingLeg = generation
-        } else {
-            step(session, LegStep(generation, .ready))
-        }
-    }
-
-    func step(_ session: SessionID, _ step: LegStep) {
-        command("a phone's leg") { [identity] in _ = try await $0.step(identity, session, step) }
-    }
-
-    /// What was said, at most the last few, in order, and behind it what is said meanwhile; then the server knows that the
-    /// phone has all up to there.
-    private func replay(_ session: SessionID, _ generation: Generation, _ after: Ordinal, _ upTo: Ordinal?) {
-        let few = phone.takesTexts ? context.limits.replayTexts : context.limits.historyTexts
-        replaying[session] = replaying[session] ?? 0
-        command("a phone's history") { [identity, self] service in
-            let head = try await service.texts(identity, session, after: .max, limit: 1).head
-            var position = max(after, head - Ordinal(few))
-            var isBehind = true
-            while isBehind {
-                let page = try await service.texts(identity, session, after: position, limit: Self.pageTexts)
-                let last = page.texts.compactMap { $0.message?.session?.ordinal }.max() ?? page.head
-                // A page may be cut short, by what was deleted at its end too.
-                position = page.texts.isEmpty ? page.head : last
-                let (texts, reached, head) = (page.texts, position, page.head)
-                isBehind = try await self.context.eventLoop.submit {
-                    self.hand(texts)
-                    let said = max(head, self.replaying[session] ?? 0)
-                    if reached < said, !texts.isEmpty { return true }
-                    self.replaying[session] = nil
-                    self.given[session] = max(reached, self.given[session] ?? 0)
-                    if upTo == nil { self.phone.hand([.reached(session, generation, reached)]) }
-                    return false
-                }.get()
-            }
-        }
-    }
-
-    private static let pageTexts = 50
-
-    private func hand(_ texts: [ItemDocument]) {
-        let now = context.service.now
-        let messages = texts.compactMap { item -> PhoneMessage? in
-            // It moves no position: the phone's own stream has passed it, or will.
-            guard var message = PhoneMessage(item, now: now) else { return nil }
-            message.changed = 0
-            return message
-        }
-        phone.hand(messages.compactMap { shows($0) ? .message($0) : nil })
-    }
-
-    /// Leaves out what the phone was given already, or is given in its turn; of what its own user said only a phone that
-    /// shows whole conversations is told.
-    func fresh(_ steps: [PhoneQueue.Step]) -> [PhoneQueue.Step] {
-        steps.flatMap { step -> [PhoneQueue.Step] in
-            guard case .message(let message) = step, let place = message.session else { return [step] }
-            if let last = replaying[place.id] {
-                replaying[place.id] = max(last, place.ordinal)
-            } else if let start = gap(before: place) {
-                replaying[place.id] = place.ordinal
-                replay(place.id, .first, start, place.ordinal)
-            } else if shows(message) {
-                return [step] + progress(at: place)
-            }
-            return [.mark(upTo: message.changed, level: nil)]
-        }
-    }
-
-    /// While the history of its leg is on its way to the phone, what is said meanwhile is too: the leg is live once the
-    /// phone is close to the last of it.
-    private func progress(at place: SessionPlace) -> [PhoneQueue.Step] {
-        guard let leg = documents[place.id]?.legs.last(where: { $0.device == identity.device }),
-            leg.state == .replaying
-        else { return [] }
-        return [.reached(place.id, leg.generation, place.ordinal)]
-    }
-
-    /// Where what is missing before a text begins, for a phone that shows whole conversations; nil when nothing is. What
-    /// changed again comes later in the stream than what was said after it.
-    private func gap(before place: SessionPlace) -> Ordinal? {
-        guard phone.takesTexts, let leg = documents[place.id]?.legs.last(where: { $0.device == identity.device }),
-            leg.state == .live
-        else { return nil }
-        let start = given[place.id] ?? leg.start ?? 0
-        return place.ordinal > start + 1 ? start : nil
-    }
-
-    /// Whether the phone is to be given it; from then on it was.
-    private func shows(_ message: PhoneMessage) -> Bool {
-        guard let place = message.session else { return true }
-        guard place.ordinal > given[place.id] ?? 0, !isOthers(message, place) else { return false }
-        if documents[place.id] != nil { given[place.id] = place.ordinal }
-        return !message.isOwn || !written.contains(message.id)
-    }
-
-    /// Whether it is a text that its own user said, and this phone is not to be told of.
-    private func isOthers(_ message: PhoneMessage, _ place: SessionPlace) -> Bool {
-        guard message.isOwn else { return false }
-        let isHere = documents[place.id]?.legs.contains { leg in
-            leg.device == identity.device && (leg.state == .live || leg.state == .replaying)
-        }
-        return !phone.takesTexts || !(isHere ?? false)
-    }
-
-    /// The phone said this itself.
-    func wrote(_ id: MessageID, in session: SessionID? = nil) { written.insert(id, session) }
-
-    /// Where the phone said something, as far as that is remembered.
-    func place(of id: MessageID) -> SessionID? { written.session(of: id) }
-
-    /// It has its place, and nothing is missing before it.
-    func placed(_ session: SessionID, _ ordinal: Ordinal) {
-        if given[session] == ordinal - 1 { given[session] = ordinal }
-    }
-
     // MARK: What the phone writes
 
     /// Sends what the phone wrote: into the session that it is in with that user, or as a message.
@@ -331,21 +208,5 @@ extension SessionDocument {
     /// Whether a device has a leg, or is about to have one.
     func hasLeg(_ device: DeviceID) -> Bool {
         legs.contains { $0.device == device && $0.state != .draining }
-    }
-}
-
-/// The last few texts of somebody, and where they were said.
-struct RecentTexts: Sendable {
-    static let capacity = 64
-    private var texts: [(id: MessageID, session: SessionID?)] = []
-
-    func contains(_ id: MessageID) -> Bool { texts.contains { $0.id == id } }
-
-    func session(of id: MessageID) -> SessionID? { texts.first { $0.id == id }?.session }
-
-    mutating func insert(_ id: MessageID, _ session: SessionID?) {
-        guard !contains(id) else { return }
-        texts.append((id, session))
-        if texts.count > Self.capacity { texts.removeFirst() }
     }
 }

@@ -17,7 +17,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
     let context: GatewayContext
     let identity: DeviceIdentity
     let user: String
-    private(set) var record: RegistrarRecord
+    var record: RegistrarRecord
     private(set) var address: Address
     /// All addresses of the account, as of the last REGISTER.
     var addresses: [Address]
@@ -32,15 +32,15 @@ final class Phone: DeviceLink, @unchecked Sendable {
     let directory: PhoneDirectory
     /// Its live conversations.
     private(set) lazy var talks = Talks(context, identity, phone: self)
-    private var session: DeviceSession?
-    private var reading: StreamReading
-    private var queue: PhoneQueue
-    private var waiting: Scheduled<Void>?
-    private let tag = RandomText.token(12)
-    private var lastSequence: UInt32 = 0
+    var session: DeviceSession?
+    var reading: StreamReading
+    var queue: PhoneQueue
+    var waiting: Scheduled<Void>?
+    let tag = RandomText.token(12)
+    var lastSequence: UInt32 = 0
     /// A transaction of an earlier stream says nothing to the one that came after it.
-    private var generation = 0
-    private var reported = RecentReports()
+    var generation = 0
+    var reported = RecentReports()
 
     init(
         _ context: GatewayContext,
@@ -174,7 +174,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         if endsLease { context.service.setLease(identity, endsAt: context.service.now) }
     }
 
-    private func stop() {
+    func stop() {
         generation += 1
         waiting?.cancel()
         waiting = nil
@@ -236,302 +236,5 @@ final class Phone: DeviceLink, @unchecked Sendable {
         session?.tick()
         subscriptions.tick(now: now)
         talks.tick(now: now)
-    }
-
-    // MARK: The stream
-
-    var isWritable: Bool { session != nil }
-
-    func flush() {}
-
-    func close(code: UInt16, reason: String) {
-        context.logger.debug("a phone's stream ended", metadata: ["code": "\(code)"])
-        guard session != nil else { return }
-        // The session ends itself behind this call. Revoked: nothing leads here any more.
-        session = nil
-        if code == CloseCode.unauthenticated { record = RegistrarRecord(addressOfRecord: record.addressOfRecord) }
-        stop()
-    }
-
-    func write(_ frame: [UInt8]) {
-        let found: StreamReading.Reading
-        do {
-            let frame = try context.decode(frame)
-            found = reading.read(frame, start: session?.start ?? .max, now: context.service.now)
-        } catch {
-            context.logger.error("a frame for a phone cannot be read", metadata: ["error": "\(type(of: error))"])
-            return
-        }
-        for number in found.withdrawn { queue.withdraw(number) }
-        for package in found.touched { subscriptions.changed(package) }
-        // Behind this turn: the session notes what it wrote only when the write returns.
-        let generation = generation
-        if !found.steps.isEmpty || !found.sessions.isEmpty || found.signal != nil || found.typing != nil {
-            context.inbox.post { [self] in
-                guard generation == self.generation else { return }
-                take(found)
-            }
-        }
-        for item in found.reported { report(item, generation) }
-    }
-
-    /// Words about live conversations go before the mark of what they are about: they are said before that counts as
-    /// handed out.
-    private func take(_ found: StreamReading.Reading) {
-        let (words, withdrawn) = talks.take(found.sessions)
-        for id in withdrawn { queue.withdraw(id) }
-        if let signal = found.signal { talks.take(signal) }
-        if let typing = found.typing { talks.typed(typing) }
-        var steps = talks.fresh(found.steps)
-        let place = if case .mark? = steps.last { steps.count - 1 } else { steps.count }
-        steps.insert(contentsOf: words.map { .word($0) }, at: place)
-        hand(steps)
-    }
-
-    /// What the phone is to get next.
-    func hand(_ steps: [PhoneQueue.Step]) {
-        guard isOpen, !steps.isEmpty else { return }
-        perform(queue.append(steps, takesCPIM: takesCPIM))
-    }
-
-    /// Tells the phone what became of a message, if it was written there.
-    private func report(_ item: ItemDocument, _ generation: Int) {
-        guard takesCPIM || takesTexts, let id = try? MessageID(item.id) else { return }
-        let news = (item.receivers ?? []).compactMap { receiver -> PhoneReport? in
-            guard let state = Disposition.allCases.first(where: { $0.name == receiver.state }), state != .pending
-            else { return nil }
-            let report = PhoneReport(
-                id: id,
-                receiver: receiver.address,
-                state: state,
-                since: receiver.since,
-                session: talks.place(of: id)
-            )
-            return reported.insert(report) ? report : nil
-        }
-        guard !news.isEmpty else { return }
-        Task { [service = context.service, inbox = context.inbox, identity, self] in
-            guard (try? await service.wasSent(id, from: identity)) ?? false else { return }
-            inbox.post {
-                guard generation == self.generation else { return }
-                self.perform(self.queue.append(news.map { .report($0) }, takesCPIM: self.takesCPIM))
-            }
-        }
-    }
-
-    private func perform(_ actions: [PhoneQueue.Action]) {
-        for action in actions {
-            switch action {
-            case .send(let step, let form): send(step, form)
-            case .acknowledge(let number, let level): session?.acknowledge(upTo: number, level: level)
-            case .reached(let session, let generation, let ordinal):
-                talks.step(session, LegStep(generation, .progress, position: ordinal))
-            case .took(let message): if !message.isOwn { session?.took(created: message.created) }
-            case .passedOver(let step):
-                context.logger.notice("a phone takes this in no form", metadata: ["what": "\(step.name)"])
-            case .wait(let seconds): wait(seconds)
-            }
-        }
-    }
-
-    /// What keeps the phone from getting something may have changed.
-    func resume() { context.inbox.post { self.perform(self.queue.timeReached()) } }
-
-    private func wait(_ seconds: Int64) {
-        waiting?.cancel()
-        waiting = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [weak self] in
-            guard let self else { return }
-            self.perform(self.queue.timeReached())
-        }
-    }
-
-    // MARK: Sending
-
-    /// The binding to use, and its flow.
-    func target(now: NIODeadline) -> (binding: Binding, flow: Flow)? {
-        for binding in record.targets(for: record.addressOfRecord, now: now) {
-            for candidate in [binding] + record.alternatives(to: binding, now: now) {
-                if let flow = candidate.flow.flatMap({ flows[$0] }), context.stack?.isOpen(flow) ?? false {
-                    return (candidate, flow)
-                }
-            }
-        }
-        return nil
-    }
-
-    private func send(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
-        switch talks.way(step.session) {
-        case .message: sendMessage(step, form)
-        case .later: finished(.notNow(retryAfterSeconds: nil), generation)
-        case .path(let texts):
-            guard let said = said(step, form) else { return finished(.taken, generation) }
-            let generation = generation
-            texts.send(said) { [weak self] in self?.finished($0, generation) }
-        }
-    }
-
-    private func sendMessage(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
-        // What its own user said is not told by MESSAGE.
-        if case .message(let message) = step, message.isOwn { return finished(.taken, generation) }
-        if case .report = step, !takesCPIM { return finished(.taken, generation) }
-        guard let (binding, flow) = target(now: .now()), let stack = context.stack else {
-            return finished(.notNow(retryAfterSeconds: nil), generation)
-        }
-        let request: SIPMessage
-        switch step {
-        case .message(let message): request = make(message, form, binding)
-        case .report(let report): request = make(report, binding)
-        case .word(let word): request = make(word, form, binding)
-        case .mark, .reached: return finished(.taken, generation)
-        }
-        // A phone that could have had it over MSRP was promised more than fits here.
-        if flow.transport == .udp, form != .notice, request.bodyLength > PhoneRequests.datagramBodyBytes {
-            return finished(.tooLarge, generation)
-        }
-        let generation = generation
-        stack.send(request, to: .flow(flow)) { [weak self] _, event in
-            guard let self, let outcome = PhoneQueue.Outcome(event) else { return }
-            if outcome == .unknownType, form == .cpim { self.learn(takesCPIM: false) }
-            self.finished(outcome, generation)
-        }
-    }
-
-    private func finished(_ outcome: PhoneQueue.Outcome, _ generation: Int) {
-        guard generation == self.generation else { return }
-        perform(queue.finished(outcome, takesCPIM: takesCPIM))
-    }
-
-    private func make(_ message: PhoneMessage, _ form: PhoneQueue.Form, _ binding: Binding) -> SIPMessage {
-        var request = PhoneRequests.message(
-            to: binding,
-            from: message.from,
-            own: address,
-            callID: CallIDs.callID(of: message.id),
-            sequence: sequence(),
-            tag: tag
-        )
-        request.append(.date, message.date.sipDate)
-        let body = PhoneRequests.body(
-            message,
-            form,
-            own: address,
-            link: context.service.link(identity, to: message.id)
-        )
-        request.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type)
-        return request
-    }
-
-    /// What goes over MSRP: always in its envelope. Nil for what is no part of a conversation.
-    private func said(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) -> CPIMMessage? {
-        switch step {
-        case .report(let report): return PhoneRequests.report(report, own: address)
-        case .message(var message):
-            if form == .notice {
-                message.text = PhoneRequests.notice(message, link: context.service.link(identity, to: message.id))
-                message.subject = nil
-            }
-            let document = message.session.flatMap { talks.documents[$0.id] }
-            let others = (document?.participants ?? []).filter { $0 != message.from }
-            return PhoneRequests.cpim(message, own: message.isOwn ? others.first ?? address : address)
-        case .word, .mark, .reached: return nil
-        }
-    }
-
-    private func make(_ report: PhoneReport, _ binding: Binding) -> SIPMessage {
-        var request = PhoneRequests.message(
-            to: binding,
-            from: report.receiver,
-            own: address,
-            callID: PhoneRequests.reportID(report),
-            sequence: sequence(),
-            tag: tag
-        )
-        let body = PhoneRequests.report(report, own: address).bytes
-        request.setBody(ByteBuffer(bytes: body), contentType: "message/cpim")
-        return request
-    }
-
-    private func make(_ word: PhoneWord, _ form: PhoneQueue.Form, _ binding: Binding) -> SIPMessage {
-        var request = PhoneRequests.message(
-            to: binding,
-            from: word.from,
-            own: address,
-            callID: word.callID,
-            sequence: sequence(),
-            tag: tag
-        )
-        let body = PhoneRequests.body(word, form, own: address, now: context.service.now)
-        request.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type)
-        return request
-    }
-
-    /// Seconds, and more within one second: higher with every attempt, after a restart of the server too. The same
-    /// number again would be taken for a copy that went another way (RFC 3261, section 8.2.2.2).
-    private func sequence() -> UInt32 {
-        let seconds = UInt32(truncatingIfNeeded: context.service.now.rawValue / 1000) & UInt32(Int32.max)
-        lastSequence = max(lastSequence + 1, seconds) & UInt32(Int32.max)
-        return lastSequence
-    }
-}
-
-extension PhoneQueue.Step {
-    fileprivate var name: String {
-        switch self {
-        case .message: "message"
-        case .report: "report"
-        case .word: "word"
-        case .mark, .reached: "mark"
-        }
-    }
-
-    /// The live conversation that it is a part of.
-    fileprivate var session: SessionID? {
-        switch self {
-        case .message(let message): message.session?.id
-        case .report(let report): report.session
-        case .word, .mark, .reached: nil
-        }
-    }
-}
-
-extension PhoneQueue.Outcome {
-    /// What an event of a MESSAGE's transaction means; nil for one that decides nothing yet.
-    init?(_ event: ClientTransaction.Event) {
-        switch event {
-        case .timedOut, .transportFailed: self = .notNow(retryAfterSeconds: nil)
-        case .response(let response):
-            guard let status = response.status, status.isFinal else { return nil }
-            let retry = (try? response.value(.retryAfter, as: RetryAfter.self))?.seconds
-            switch status.rawValue {
-            case 200..<300: self = .taken
-            case 406, 415, 488: self = .unknownType
-            case 413, 513: self = .tooLarge
-            case 408, 430, 480, 486, 491, 500..<600, 600, 603: self = .notNow(retryAfterSeconds: retry.map(Int64.init))
-            default: self = .refused
-            }
-        }
-    }
-}
-
-/// Reports that were handed out lately: of each receiver the highest, so that none is told twice.
-struct RecentReports: Sendable {
-    private struct Key: Hashable {
-        var id: MessageID
-        var receiver: Address
-    }
-
-    private var known: [Key: Disposition] = [:]
-    private var order: [Key] = []
-    private let capacity: Int
-
-    init(capacity: Int = 1) { self.capacity = max(1, capacity) }
-
-    /// - Returns: whether it is news.
-    mutating func insert(_ report: PhoneReport) -> Bool {
-        let key = Key(id: report.id, receiver: report.receiver)
-        if let known = known[key], known >= report.state { return false }
-        if known.updateValue(report.state, forKey: key) == nil { order.append(key) }
-        if order.count > capacity { known[order.removeFirst()] = nil }
-        return true
     }
 }
