@@ -29,27 +29,46 @@ extension Talks {
     func replay(_ session: SessionID, _ generation: Generation, _ after: Ordinal, _ upTo: Ordinal?) {
         let few = phone.takesTexts ? context.limits.replayTexts : context.limits.historyTexts
         replaying[session] = replaying[session] ?? 0
-        command("a phone's history") { [identity, self] service in
-            let head = try await service.texts(identity, session, after: .max, limit: 1).head
-            var position = max(after, head - Ordinal(few))
-            var isBehind = true
-            while isBehind {
-                let page = try await service.texts(identity, session, after: position, limit: Self.pageTexts)
-                let last = page.texts.compactMap { $0.message?.session?.ordinal }.max() ?? page.head
-                // A page may be cut short, by what was deleted at its end too.
-                position = page.texts.isEmpty ? page.head : last
-                let (texts, reached, head) = (page.texts, position, page.head)
-                isBehind = try await self.context.eventLoop.submit {
-                    self.hand(texts)
-                    let said = max(head, self.replaying[session] ?? 0)
-                    if reached < said, !texts.isEmpty { return true }
-                    self.replaying[session] = nil
-                    self.given[session] = max(reached, self.given[session] ?? 0)
-                    if upTo == nil { self.phone.hand([.reached(session, generation, reached)]) }
-                    return false
-                }.get()
+        command("a phone's history") { [self] service in
+            do {
+                let head = try await service.texts(identity, session, after: .max, limit: 1).head
+                var position = max(after, head - Ordinal(few))
+                while try await replayPage(session, &position, service) {}
+                let reached = position
+                self.post { self.replayed(session, upTo == nil ? generation : nil, reached) }
+            } catch {
+                // What comes next shows what is missing.
+                self.post { self.replaying[session] = nil }
+                throw error
             }
         }
+    }
+
+    /// - Returns: whether more was said than what was handed out by now.
+    private func replayPage(
+        _ session: SessionID,
+        _ position: inout Ordinal,
+        _ service: MessagingService
+    ) async throws -> Bool {
+        let page = try await service.texts(identity, session, after: position, limit: Self.pageTexts)
+        // A page may be cut short, by what was deleted at its end too.
+        position = page.texts.compactMap { $0.message?.session?.ordinal }.max() ?? page.head
+        let reached = position
+        return try await context.eventLoop.submit {
+            self.hand(page.texts)
+            guard reached < max(page.head, self.replaying[session] ?? 0), !page.texts.isEmpty else {
+                // From here on the stream brings them.
+                self.replaying[session] = nil
+                if self.documents[session] != nil { self.given[session] = max(reached, self.given[session] ?? 0) }
+                return false
+            }
+            return true
+        }.get()
+    }
+
+    /// - Parameter generation: the leg that is live once the phone has all of it, if it is not yet.
+    private func replayed(_ session: SessionID, _ generation: Generation?, _ position: Ordinal) {
+        if let generation { phone.hand([.reached(session, generation, position)]) }
     }
 
     private static let pageTexts = 50
