@@ -100,8 +100,12 @@ final class PhoneTexts: @unchecked Sendable {
         }
     }
 
+    /// Its INVITE is taken back, and the phone has not said yet what became of that: what is next comes in a dialog of its own.
+    var isEnding: Bool { if case .cancelled = link { true } else { false } }
+
     var way: Way {
-        switch control.state {
+        if isEnding { return .later }
+        return switch control.state {
         case .idle, .declined, .plain: .message
         case .placing, .taking, .ringing, .joining, .answering: .later
         case .standing: description.isHeld ? .message : isRunning ? .path(self) : .later
@@ -112,7 +116,8 @@ final class PhoneTexts: @unchecked Sendable {
 
     /// Whether the phone's leg waits for the path.
     var isBringing: Bool {
-        switch control.state {
+        if isEnding { return true }
+        return switch control.state {
         case .joining, .taking: true
         case .standing: !isRunning
         case .idle, .placing, .ringing, .answering, .leaving, .declined, .plain: false
@@ -122,6 +127,7 @@ final class PhoneTexts: @unchecked Sendable {
     // MARK: What the session says
 
     func take(_ document: SessionDocument) {
+        guard !isEnding else { return }
         perform(control.take(TextShare(document, on: phone.identity.device, rings: talks.asksOverMSRP(document))))
         settleLeg()
         arm()

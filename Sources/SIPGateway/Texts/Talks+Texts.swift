@@ -50,11 +50,14 @@ extension Talks {
             context.textDialogs[id] = nil
             context.endedDialogs.insert(id, of: identity.account)
         }
-        chat.settleLeg()
-        guard chat.isOver else { return }
+        guard chat.isOver else { return chat.settleLeg() }
         chat.stop()
         guard chats[chat.session] === chat else { return }
         chats[chat.session] = nil
+        let leg = chat.waitingLeg.take()
+        // What became of the session while its last dialog ended.
+        if let document = documents[chat.session] { self.chat(document) }
+        if let leg { prepare(chat.session, leg) }
         phone.resume()
     }
 
