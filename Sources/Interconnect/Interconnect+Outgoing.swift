@@ -48,7 +48,7 @@ extension Interconnect {
         {
             return live.take(signal)
         }
-        guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer) ?? true,
+        guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer)?.keepsLanes ?? true,
             let from = hint.sender,
             let body = try? SessionMapping.encode(hint), body.count <= InterconnectLimits.incomingPagerBytes
         else { return }

@@ -33,8 +33,8 @@ public final class Interconnect: OutboundRouter {
         var transfers: [DialogID: Transfer] = [:]
         var dialogs: [LiveDialog.Key: LiveDialog] = [:]
         var dialogNames: [DialogID: LiveDialog] = [:]
-        /// Whether peers keep lanes, and until when that is believed.
-        var kinds: [String: (keepsLanes: Bool, until: ContinuousClock.Instant)] = [:]
+        /// How peers carry conversations, and until when that is believed.
+        var kinds: [String: (kind: PeerKind, until: ContinuousClock.Instant)] = [:]
         var health: [String: PeerHealth] = [:]
         var probes: [String: Task<Void, Never>] = [:]
         var requestsInHand = 0
@@ -164,17 +164,17 @@ public final class Interconnect: OutboundRouter {
         }
     }
 
-    /// Whether a peer keeps lanes, if that was found out not long ago.
-    func kind(of peer: Peer) -> Bool? {
+    /// How a peer carries conversations, if that was found out not long ago.
+    func kind(of peer: Peer) -> PeerKind? {
         state.withLock { state in
-            guard let kind = state.kinds[peer.domain], kind.until > .now else { return nil }
-            return kind.keepsLanes
+            guard let known = state.kinds[peer.domain], known.until > .now else { return nil }
+            return known.kind
         }
     }
 
-    func remember(_ peer: Peer, keepsLanes: Bool) {
+    func remember(_ peer: Peer, _ kind: PeerKind) {
         let until = ContinuousClock.now.advanced(by: InterconnectLimits.peerKindTime)
-        state.withLock { $0.kinds[peer.domain] = (keepsLanes, until) }
+        state.withLock { $0.kinds[peer.domain] = (kind, until) }
     }
 
     static func resolver(_ configuration: InterconnectConfiguration) throws -> DNSResolver {

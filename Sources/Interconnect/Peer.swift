@@ -35,6 +35,14 @@ public struct Peer: Sendable, Hashable {
     var serverName: String { identities.contains(domain) ? domain : identities.min() ?? domain }
 }
 
+/// How a peer carries live conversations, as it says when it is asked.
+struct PeerKind: Sendable, Hashable {
+    /// It takes lines of sessions.
+    var keepsLanes: Bool
+    /// Its users' conversations have texts in them (CPM's sessions); telephones' have none.
+    var hasTexts: Bool
+}
+
 /// Whom this provider knows.
 struct PeerTable: Sendable {
     private let byDomain: [String: Peer]

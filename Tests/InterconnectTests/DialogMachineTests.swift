@@ -55,6 +55,29 @@ struct DialogMachineTests {
             phase: .open(.connecting(until: grace))
         ),
         Row(
+            name: "accepted over there with an offer that holds nothing of what is wanted",
+            role: .host,
+            input: .offered([], wanted: [.audio]),
+            actions: [.say(.toOwner(.answered(.accepted))), .media(.answer)],
+            phase: .open(.connecting(until: grace))
+        ),
+        Row(
+            name: "the same after it was taken back: the owner ends it",
+            role: .host,
+            before: [.line(.fromOwner(.cancelled))],
+            input: .offered([], wanted: [.audio]),
+            actions: [.say(.toOwner(.answered(.accepted)))],
+            phase: .open(.connecting(until: grace))
+        ),
+        Row(
+            name: "nothing of their offer is taken",
+            role: .host,
+            before: [.offered([], wanted: [.audio])],
+            input: .fruitless,
+            actions: [.hangUp, .say(.toOwner(.leave))],
+            phase: .over
+        ),
+        Row(
             name: "taken back while it rings",
             role: .host,
             before: [.provisional],

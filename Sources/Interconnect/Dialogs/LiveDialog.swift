@@ -23,12 +23,20 @@ final class LiveDialog: Sendable {
         let other: Address
     }
 
-    /// An INVITE of theirs that is being answered.
+    /// An offer of theirs that is being answered.
     struct Question {
-        let request: PeerRequest
-        let timer: SessionTimer.Offer
+        enum Place {
+            /// In the 2xx to their INVITE.
+            case response(PeerRequest, SessionTimer.Offer)
+            /// In the ACK to their 2xx.
+            case acknowledgement(OutgoingCall)
+        }
+
+        let place: Place
         /// It opens a dialog, so that texts take a path of its own.
         let isFirst: Bool
+
+        var isInAcknowledgement: Bool { if case .acknowledgement = place { true } else { false } }
     }
 
     struct State {
@@ -208,7 +216,7 @@ final class LiveDialog: Sendable {
         timer?.cancel()
         session?.close()
         state.withLock { $0.invitation.take() }?.request.respond(480)
-        state.withLock { $0.question.take() }?.request.respond(487)
+        settleQuestion()
         for waiter in waiters { waiter.resume() }
         if let dialog { running.stack.forget(callID: dialog.id.callID) }
     }
@@ -225,9 +233,25 @@ final class LiveDialog: Sendable {
         abandon()
     }
 
+    /// What is still to be answered comes to nothing.
+    private func settleQuestion() {
+        if let question = state.withLock({ $0.question.take() }) { refuse(question, 487) }
+    }
+
+    func refuse(_ question: Question, _ status: SIPStatus) {
+        switch question.place {
+        case .response(let request, _): request.respond(status)
+        case .acknowledgement(let call):
+            let offer = Array(call.answer.body.readableBytesView)
+            running.stack.acknowledge(call, DialogDescription.refusal(of: offer) ?? [])
+        }
+    }
+
     var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
 
     func hangUp() {
+        // What accepted our INVITE is acknowledged before it ends (RFC 3261, section 13.2.2.4).
+        if state.withLock({ $0.question?.isInAcknowledgement ?? false }) { settleQuestion() }
         let (bye, flow) = state.withLock { state in
             let bye = try? state.dialog?.makeRequest(.bye)
             state.dialog?.terminate()

@@ -1,6 +1,7 @@
 import MessagingCore
 import MessagingService
 import NIOCore
+import SDP
 import SIP
 import SessionCore
 
@@ -9,6 +10,7 @@ import SessionCore
 ///
 /// ```
 ///   calling --2xx--------> open --BYE, or a line that ends it--> over
+///   calling --2xx with an offer, of which nothing is taken-----> over
 ///   ringing --accepted---> open --no path for too long---------> over
 ///   calling --refused, unanswered------------------------------> over
 ///   ringing --answered otherwise-------------------------------> over
@@ -37,7 +39,7 @@ struct PeerDialog: Sendable, Hashable {
     enum Path: Sendable, Hashable {
         case connecting(until: NIODeadline)
         case running
-        /// There is none: a call of theirs has voice or video alone, and texts go as messages.
+        /// There is none: a call has voice or video alone, and texts go as messages.
         case absent
         /// A new one is offered at `repair`, or under negotiation if that is nil.
         case lost(repair: NIODeadline?, until: NIODeadline)
@@ -51,6 +53,10 @@ struct PeerDialog: Sendable, Hashable {
         case accepted
         case refused(SIPStatus)
         case unanswered
+        /// A 2xx to our INVITE that makes the offer; these of our user's wishes can be had of it.
+        case offered([SDP.MediaDescription], wanted: [MediumKind])
+        /// Nothing of that offer was taken.
+        case fruitless
         /// CANCEL and BYE of the other side.
         case cancelled
         case hungUp
@@ -113,14 +119,15 @@ struct PeerDialog: Sendable, Hashable {
 
     /// Takes one input.
     mutating func take(_ input: Input, now: NIODeadline, clock: Timestamp) -> [Action] {
+        let at = PeerMedia.Moment(now: now, clock: clock)
         switch phase {
-        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, now)
+        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, at)
         case .ringing(let isWithdrawn): return ringing(input, isWithdrawn, now)
         case .open(let path):
-            let actions = open(input, path, PeerMedia.Moment(now: now, clock: clock))
+            let actions = open(input, path, at)
             guard case .open(.absent) = phase, media.isOver else { return actions }
             phase = .over
-            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(.fromOwner(.ended(.left)))]
+            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(farewell)]
         case .over: return []
         }
     }
@@ -143,16 +150,20 @@ struct PeerDialog: Sendable, Hashable {
         _ input: Input,
         _ isWanted: Bool,
         _ isHeard: Bool,
-        _ now: NIODeadline
+        _ at: PeerMedia.Moment
     ) -> [Action] {
         switch input {
         case .provisional:
             phase = .calling(isWanted: isWanted, isHeard: true)
             return []
         case .accepted:
-            phase = .open(.connecting(until: now + Self.grace))
+            phase = .open(.connecting(until: at.now + Self.grace))
             // Taken back too late: the owner ends it at once, and no medium starts.
             return [.say(.toOwner(.answered(.accepted)))] + (isWanted ? [.connect] : [])
+        case .offered(let offer, let wanted):
+            phase = .open(.connecting(until: at.now + Self.grace))
+            let next = isWanted ? media.take(.accepted(offer, wanted: wanted), at) : []
+            return [.say(.toOwner(.answered(.accepted)))] + next.map(Action.media)
         case .refused(let status):
             phase = .over
             return [.say(.toOwner(.answered(Self.answer(status))))]
@@ -165,10 +176,13 @@ struct PeerDialog: Sendable, Hashable {
             phase = .calling(isWanted: false, isHeard: isHeard)
             return [.cancel]
         case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused,
-            .withoutTexts, .media, .clock:
+            .withoutTexts, .fruitless, .media, .clock:
             return []
         }
     }
+
+    /// How our side hears that the other one ends it.
+    private var farewell: SessionLine { role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)) }
 
     /// What a refusal of an INVITE means: somebody said no, or nobody could.
     static func answer(_ status: SIPStatus) -> InvitationAnswer {
@@ -201,7 +215,7 @@ struct PeerDialog: Sendable, Hashable {
             phase = .over
             return [.refuse(isWithdrawn ? 487 : 480)]
         case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
-            .offerRefused, .withoutTexts, .media, .clock:
+            .offerRefused, .withoutTexts, .offered, .fruitless, .media, .clock:
             return []
         }
     }
@@ -213,8 +227,11 @@ struct PeerDialog: Sendable, Hashable {
         case .media(let input): return media.take(input, at).map(Action.media)
         case .hungUp:
             phase = .over
-            return [.say(role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)))]
+            return [.say(farewell)]
         case .vanished: return lose()
+        case .fruitless:
+            phase = .over
+            return [.hangUp, .say(farewell)]
         case .connected:
             phase = .open(.running)
             return []
@@ -240,7 +257,7 @@ struct PeerDialog: Sendable, Hashable {
         case .clock:
             let actions = clock(now)
             return phase == .over ? actions : actions + media.take(.clock, at).map(Action.media)
-        case .provisional, .accepted, .refused, .unanswered, .cancelled: return []
+        case .provisional, .accepted, .offered, .refused, .unanswered, .cancelled: return []
         }
     }
 

@@ -26,16 +26,19 @@ final class ForeignPhone: Sendable {
 
     /// - Parameters:
     ///   - proxy: where it sends its calls, by TCP.
+    ///   - port: where it listens.
     ///   - tone: what it says, in hertz.
-    init(_ address: String, through proxy: Int, tone: Int) async throws {
+    init(_ address: String, through proxy: Int, port: Int = 0, tone: Int) async throws {
         let control = try freePort()
-        settings = BaresipSettings(
+        var settings = BaresipSettings(
             FileManager.default.temporaryDirectory.appendingPathComponent("foreign-phone-\(UUID())"),
             account: "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0",
             tone: tone,
             control: control
         )
+        settings.port = port
         try settings.write()
+        self.settings = settings
         let program = Process()
         program.executableURL = URL(fileURLWithPath: BaresipSettings.program)
         program.arguments = settings.arguments
@@ -54,7 +57,7 @@ final class ForeignPhone: Sendable {
         }
     }
 
-    /// A command of its menu: `dial`, `hangup`, `hold`, `resume`.
+    /// A command of its menu: `dial`, `accept`, `hangup`, `hold`, `resume`.
     func command(_ name: String, _ parameters: String = "") async throws {
         let text = "{\"command\":\"\(name)\",\"params\":\"\(parameters)\",\"token\":\"1\"}"
         try await channel.writeAndFlush(ByteBuffer(string: "\(text.utf8.count):\(text),")).get()
