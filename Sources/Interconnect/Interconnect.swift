@@ -135,6 +135,11 @@ public final class Interconnect: OutboundRouter {
 
     func dialog(_ id: DialogID) -> LiveDialog? { state.withLock { $0.dialogNames[id] } }
 
+    /// Those of one session, each with a user of another provider.
+    func dialogs(of session: SessionID) -> [LiveDialog] {
+        state.withLock { $0.dialogs.values.filter { $0.key.session == session } }
+    }
+
     /// The one between two users; any if there are several.
     func dialog(between own: Address, _ other: Address) -> LiveDialog? {
         state.withLock { $0.dialogs.values.first { $0.key.own == own && $0.key.other == other } }

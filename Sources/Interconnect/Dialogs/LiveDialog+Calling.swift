@@ -13,6 +13,7 @@ extension LiveDialog {
     /// - Returns: `delivered` once anybody over there has answered anything: from then on what becomes of it is known here.
     func call(_ details: SessionDetails) async -> OutboundResult {
         let wanted = PeerMedia.kinds(of: details.wanted)
+        if details.invited.count > 1 { focus.withLock { $0 = true } }
         // A plain telephone takes no offer of texts, and nobody here can offer voice before there is a conversation.
         let isCall = !wanted.isEmpty && !(interconnect.kind(of: peer)?.hasTexts ?? false)
         guard let way = await running.stack.way(nil, to: peer), let request = invitation(details, isCall: isCall) else {
@@ -111,8 +112,6 @@ extension LiveDialog {
         return request
     }
 
-    var contact: String { "\(running.contact);\(Requests.Service.session.tag)" }
-
     /// What stands in every INVITE and in the answers to theirs.
     func describe(_ message: inout SIPMessage) {
         message.append(.contact, contact)
@@ -140,7 +139,7 @@ extension LiveDialog {
             return
         }
         // Texts cannot flow: they go as messages.
-        hangUp()
+        hangUp(.notAcceptable)
         handle(.refused(488))
     }
 
@@ -156,7 +155,7 @@ extension LiveDialog {
         }
         interconnect.name(self, call.dialog.id)
         guard let media else {
-            hangUp()
+            hangUp(.notAcceptable)
             _ = handle(.refused(488))
             return
         }
@@ -256,12 +255,13 @@ extension LiveDialog {
     /// BYE came: it is answered once our side knows.
     func hungUp(_ request: PeerRequest) {
         guard accept(request) else { return }
+        dismissWatches()
         let isOpen = state.withLock { state in
             state.dialog?.terminate()
             return !state.isOver
         }
         guard isOpen else { return request.respond(200) }
-        let task = handle(.hungUp)
+        let task = handle(.hungUp(isFailure: Parting.isFailure(request.message)))
         Task {
             await task.value
             request.respond(200)

@@ -159,6 +159,7 @@ extension LiveDialog {
     func take(_ parcel: SessionParcel) async -> OutboundResult {
         guard let text = parcel.text else {
             await handle(.line(parcel.line)).value
+            if case .fromOwner(.participants) = parcel.line { await convene() }
             return .delivered
         }
         let result = await send(text)

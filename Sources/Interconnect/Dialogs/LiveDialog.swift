@@ -58,6 +58,8 @@ final class LiveDialog: Sendable {
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
+        /// Who wants to know who is in it.
+        var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()
         var composing = ComposingSender<ContinuousClock.Instant>()
         var timer: Task<Void, Never>?
@@ -72,6 +74,8 @@ final class LiveDialog: Sendable {
     let interconnect: Interconnect
     let running: Interconnect.Running
     let state: Mutex<State>
+    /// Whether this side is the focus of a conversation of several; read while the rest is held.
+    let focus = Mutex(false)
 
     init(
         _ key: Key,
@@ -116,7 +120,7 @@ final class LiveDialog: Sendable {
             let task = Task { [self] in
                 await last?.value
                 for action in actions { await perform(action) }
-                if isOver { end() }
+                if isOver { end() } else { tellWatches() }
             }
             state.last = task
             return task
@@ -133,9 +137,11 @@ final class LiveDialog: Sendable {
             guard !state.isOver else { return }
             let now = NIODeadline.now()
             let composing = state.composing.deadline.map { ContinuousClock.now.duration(to: $0) }
-            let pauses = [state.machine.deadline, state.sessionTimer.deadline].compactMap { deadline in
-                deadline.map { Duration.nanoseconds(($0 - now).nanoseconds) }
-            }
+            let pauses =
+                ([state.machine.deadline, state.sessionTimer.deadline]
+                + state.watches.values.map(\.machine.deadline)).compactMap { deadline in
+                    deadline.map { Duration.nanoseconds(($0 - now).nanoseconds) }
+                }
             guard let pause = (pauses + [composing].compactMap(\.self)).min() else { return }
             state.timer = Task { [weak self] in
                 // A little later rather than a little too early.
@@ -169,7 +175,7 @@ final class LiveDialog: Sendable {
         case .connect: connect()
         case .accept: accept()
         case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)
-        case .hangUp: hangUp()
+        case .hangUp(let why): hangUp(why)
         case .offer: renegotiate(.path)
         case .media(let action): await perform(action)
         case .lose:
@@ -203,10 +209,12 @@ final class LiveDialog: Sendable {
 
     /// It is over: whoever waits is told, and nothing of it is kept.
     private func end() {
+        dismissWatches()
         interconnect.forget(self)
         let (session, waiters, timer, dialog) = state.withLock { state in
             defer {
                 state.waiters = [:]
+                state.watches = [:]
                 state.isRunning = false
             }
             return (
@@ -249,7 +257,8 @@ final class LiveDialog: Sendable {
 
     var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
 
-    func hangUp() {
+    func hangUp(_ why: Parting) {
+        dismissWatches()
         // What accepted our INVITE is acknowledged before it ends (RFC 3261, section 13.2.2.4).
         if state.withLock({ $0.question?.isInAcknowledgement ?? false }) { settleQuestion() }
         let (bye, flow) = state.withLock { state in
@@ -259,6 +268,7 @@ final class LiveDialog: Sendable {
         }
         guard var bye else { return }
         bye.append(.pAssertedIdentity, "<\(key.own)>")
+        bye.append(.reason, why.reason)
         let request = bye
         Task { [running, peer] in
             guard let way = await running.stack.way(flow, to: peer) else { return }

@@ -57,9 +57,9 @@ struct PeerDialog: Sendable, Hashable {
         case offered([SDP.MediaDescription], wanted: [MediumKind])
         /// Nothing of that offer was taken.
         case fruitless
-        /// CANCEL and BYE of the other side.
+        /// CANCEL and BYE of the other side; a BYE may say that something went wrong.
         case cancelled
-        case hungUp
+        case hungUp(isFailure: Bool)
         /// The ACK to our 2xx never came, or the session timer ran out.
         case vanished
         /// The MSRP session; `connects` is whether it is this side that connects.
@@ -82,7 +82,7 @@ struct PeerDialog: Sendable, Hashable {
         /// Answers the other side's INVITE, and connects as the answer has it.
         case accept
         case refuse(SIPStatus)
-        case hangUp
+        case hangUp(Parting)
         /// A re-INVITE for a new path.
         case offer
         /// Our side is told that the other one is gone.
@@ -101,6 +101,8 @@ struct PeerDialog: Sendable, Hashable {
     private(set) var phase: Phase
     /// Voice and video, while it is open.
     var media: PeerMedia
+    /// Who is in the conversation, as its owner here has told.
+    private(set) var participants: [Address] = []
 
     /// - Parameter name: makes the names of changes that the other side proposes.
     init(_ role: Role, of own: Address, with other: Address, name: String) {
@@ -127,10 +129,16 @@ struct PeerDialog: Sendable, Hashable {
             let actions = open(input, path, at)
             guard case .open(.absent) = phase, media.isOver else { return actions }
             phase = .over
-            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(farewell)]
+            return actions.filter { $0 != .media(.invite) } + [.hangUp(.left), .say(farewell)]
         case .over: return []
         }
     }
+
+    /// What the other side's user may know of a conversation of several.
+    var conference: ConferenceState { ConferenceState(users: participants, media: media.board.media) }
+
+    /// Takes up who was in it before a restart.
+    mutating func resume(with participants: [Address]) { self.participants = participants }
 
     /// It comes to nothing before anybody heard of it.
     mutating func abandon() { phase = .over }
@@ -225,13 +233,13 @@ struct PeerDialog: Sendable, Hashable {
         switch input {
         case .line(let line): return open(line, at)
         case .media(let input): return media.take(input, at).map(Action.media)
-        case .hungUp:
+        case .hungUp(let isFailure):
             phase = .over
-            return [.say(farewell)]
+            return [isFailure ? .lose : .say(farewell)]
         case .vanished: return lose()
         case .fruitless:
             phase = .over
-            return [.hangUp, .say(farewell)]
+            return [.hangUp(.notAcceptable), .say(farewell)]
         case .connected:
             phase = .open(.running)
             return []
@@ -263,12 +271,19 @@ struct PeerDialog: Sendable, Hashable {
 
     private mutating func open(_ line: SessionLine, _ at: PeerMedia.Moment) -> [Action] {
         switch line {
-        case .fromOwner(.ended), .fromOwner(.cancelled):
+        case .fromOwner(.ended(let end)):
             phase = .over
-            return [.hangUp]
+            return [.hangUp(Parting(end))]
+        case .fromOwner(.cancelled):
+            phase = .over
+            return [.hangUp(.takenBack)]
         case .toOwner(.leave):
             phase = .over
-            return [.hangUp, .say(.fromOwner(.ended(.left)))]
+            return [.hangUp(.left), .say(.fromOwner(.ended(.left)))]
+        case .fromOwner(.admitted(_, let all)), .fromOwner(.participants(let all)):
+            participants = all
+            guard case .fromOwner(let message) = line else { return [] }
+            return media.hear(message, at).map(Action.media)
         case .fromOwner(let message): return media.hear(message, at).map(Action.media)
         case .toOwner(let message): return media.hear(message, at).map(Action.media)
         case .request: return []
@@ -288,6 +303,6 @@ struct PeerDialog: Sendable, Hashable {
 
     private mutating func lose() -> [Action] {
         phase = .over
-        return [.hangUp, .lose]
+        return [.hangUp(.lost), .lose]
     }
 }
