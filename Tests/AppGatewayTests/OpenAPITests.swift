@@ -132,7 +132,10 @@ struct OpenAPITests {
 
     @Test("every answer of the client listener is as documented")
     func client() async throws {
-        try await TestGateway.run { gateway in
+        var configuration = TestGateway.configuration()
+        // Files are shown to others by HTTPS alone.
+        configuration.publicURL = "https://a.example"
+        try await TestGateway.run(configuration: configuration) { gateway in
             let alice = try await gateway.user("alice")
             let spare = try await gateway.device(of: "alice", kind: .tablet)
             let api = Checker(try await document(port: gateway.port), port: gateway.port, token: alice.token)
@@ -156,7 +159,7 @@ struct OpenAPITests {
             try await api.ask("GET", "/v1/files/{id}/content", [fileID], fields: [("Range", "bytes=0-0")])
             try await api.ask("HEAD", "/v1/files/{id}/content", [fileID])
             try await api.ask("DELETE", "/v1/files/{id}", [fileID])
-            try await links(api, gateway)
+            try await links(api, gateway, of: alice.account)
             try await sessions(api, gateway, alice: alice)
             try await api.ask("POST", "/v1/logout")
             #expect(api.covered.symmetricDifference(api.operations) == ["GET /v1/socket"])
@@ -240,7 +243,7 @@ struct OpenAPITests {
     }
 
     /// A device that takes only text is sent a notice of a picture, whose link needs no token.
-    private func links(_ api: Checker, _ gateway: TestGateway) async throws {
+    private func links(_ api: Checker, _ gateway: TestGateway, of alice: AccountID) async throws {
         let bob = try await gateway.user("bob")
         let narrow = try await gateway.request(
             "PATCH",
@@ -250,8 +253,15 @@ struct OpenAPITests {
         )
         #expect(narrow.status == 200, "\(narrow.text)")
         let upload = try await uploads(api)
-        let body = "{\"id\":\"\(messageID())\",\"to\":[\"bob@a.example\"],\"parts\":[{\"upload\":\"\(upload)\"}]}"
+        let id = messageID()
+        let body = "{\"id\":\"\(id)\",\"to\":[\"bob@a.example\"],\"parts\":[{\"upload\":\"\(upload)\"}]}"
         try await api.ask("POST", "/v1/messages", json: body)
+        // And one for somebody with another provider.
+        let file = try #require(await gateway.service.fileLink(to: 0, of: MessageID(stored: "\(id)"), account: alice))
+        let shared = String(file.url.split(separator: "/").last ?? "")
+        try await api.ask("GET", "/f/{token}", [shared])
+        try await api.ask("GET", "/f/{token}", [shared], fields: [("Range", "bytes=0-0")])
+        try await api.ask("HEAD", "/f/{token}", [shared])
         let bobs = Checker(api.document, port: gateway.port, token: bob.token)
         let items = try await bobs.ask("GET", "/v1/messages").json(ItemPage.self).items
         let links = items.compactMap(\.notice?.link)
