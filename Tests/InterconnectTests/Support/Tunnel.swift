@@ -35,6 +35,14 @@ final class Tunnel: Sendable {
         }
     }
 
+    /// Carries plain connections on to a port as they are: only to have what goes through.
+    static func plain(to port: Int) async throws -> Tunnel {
+        try await start(.sip, proxy: { _ in nil }) { _ in
+        } onward: { loop in
+            ClientBootstrap(group: loop).connect(host: "127.0.0.1", port: port)
+        }
+    }
+
     /// Takes plain connections, and carries each on to a port in TLS with these certificates.
     /// - Parameter isProxy: it stays in the way of calls, as a proxy does for telephones that cannot reach the other side
     ///   themselves (Record-Route).
