@@ -2,6 +2,7 @@ import ClientWire
 import HTTPTypes
 import MessagingCore
 import MessagingService
+import Store
 import Synchronization
 import Testing
 
@@ -288,18 +289,31 @@ struct OpenAPITests {
     func expiredLink() async throws {
         var configuration = TestGateway.configuration()
         configuration.linkLifeMilliseconds = -1
+        configuration.publicURL = "https://a.example"
         try await TestGateway.run(configuration: configuration) { gateway in
             let alice = try await gateway.user("alice")
             let bob = try await gateway.user("bob")
             let narrow = "{\"capabilities\":{\"accepts\":[\"image/*\"],\"features\":[]}}"
             #expect(try await gateway.request("PATCH", "/v1/devices/this", bob, json: narrow).status == 200)
-            let body = "{\"id\":\"\(messageID())\",\"to\":[\"bob@a.example\"],\"parts\":[{\"text\":\"x\"}]}"
+            let upload = try await gateway.service.startUpload(
+                DeviceIdentity(account: alice.account, device: alice.device),
+                UploadRequest(type: "image/png", name: nil, bytes: 3)
+            )
+            let fields = [("Upload-Offset", "0")]
+            let path = "/v1/uploads/\(upload.id)"
+            #expect(try await gateway.request("PATCH", path, alice, body: [1, 2, 3], fields: fields).status == 200)
+            let id = messageID()
+            let body =
+                "{\"id\":\"\(id)\",\"to\":[\"bob@a.example\"],\"parts\":[{\"text\":\"x\"},{\"upload\":\"\(upload.id)\"}]}"
             #expect(try await gateway.request("POST", "/v1/messages", alice, json: body).status == 201)
             let items = try await gateway.request("GET", "/v1/messages", bob).json(ItemPage.self).items
             let links = items.compactMap(\.notice?.link)
             let link = try #require(links.first)
             let token = link.split(separator: "/").last ?? ""
-            for path in ["/l/\(token)", "/l/\(token)/parts/0"] {
+            let message = MessageID(stored: "\(id)")
+            let file = try #require(await gateway.service.fileLink(to: 1, of: message, account: alice.account))
+            let shared = file.url.split(separator: "/").last ?? ""
+            for path in ["/l/\(token)", "/l/\(token)/parts/0", "/f/\(shared)"] {
                 let reply = try await gateway.request("GET", path)
                 #expect(reply.status == 403 && reply.code == "forbidden" && reply.text.contains("expired"))
             }

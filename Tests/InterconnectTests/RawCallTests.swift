@@ -92,6 +92,36 @@ struct RawCallTests {
         await pair.end()
     }
 
+    @Test("two telephones accept at once: the second is told at once that nothing is taken, and hangs up")
+    func forked() async throws {
+        let pair = try await Pair()
+        let mobile = MediaDevice(pair.alice, at: pair.a)
+        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
+        let sip = try await pair.accept()
+        let invite = try await sip.request("INVITE")
+        try sip.respond(invite, "200 OK", body: Self.head + MediaTests.phone)
+        let signal = try await mobile.pressed()
+        // From another one: its tag is its own.
+        let to = try #require(invite.header("To"))
+        let forked = invite.replacing("To: \(to)", with: "To: \(to);tag=other")
+        try sip.respond(forked, "200 OK", body: Self.head + MediaTests.phone)
+        let refusal = try await sip.request("ACK")
+        #expect(refusal.header("To")?.hasSuffix(";tag=other") == true)
+        #expect(try MediaTests.lines(refusal).map(\.isRejected) == [true])
+        let bye = try await Self.next(sip)
+        #expect(bye.hasPrefix("BYE ") && bye.header("To")?.hasSuffix(";tag=other") == true)
+        try sip.respond(bye, "200 OK")
+        // The first one goes on.
+        let answer = try SessionDescription(parsing: Array((Self.head + Self.own).utf8))
+        mobile.say(.description(.answer, answer, names: [:]), to: signal)
+        let acknowledgement = try await sip.request("ACK")
+        #expect(acknowledgement.header("To")?.hasSuffix(";tag=raw") == true)
+        #expect(try MediaTests.lines(acknowledgement).map(\.isRejected) == [false])
+        _ = try await pair.a.session(pair.alice, id, "voice") { $0.media.count == 1 && $0.pending.isEmpty }
+        await mobile.close()
+        await pair.end()
+    }
+
     @Test("without a wish for voice a refusal stands")
     func refused() async throws {
         let pair = try await Pair()

@@ -28,11 +28,17 @@ final class ForeignPhone: Sendable {
     ///   - proxy: where it sends its calls, by TCP.
     ///   - port: where it listens.
     ///   - tone: what it says, in hertz.
-    init(_ address: String, through proxy: Int, port: Int = 0, tone: Int) async throws {
+    convenience init(_ address: String, through proxy: Int, port: Int = 0, tone: Int) async throws {
+        let account = "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0"
+        try await self.init(account: account, port: port, tone: tone)
+    }
+
+    /// One with any account.
+    init(account: String, port: Int = 0, tone: Int) async throws {
         let control = try freePort()
         var settings = BaresipSettings(
             FileManager.default.temporaryDirectory.appendingPathComponent("foreign-phone-\(UUID())"),
-            account: "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0",
+            account: account,
             tone: tone,
             control: control
         )

@@ -87,7 +87,8 @@ final class Provider: Sendable {
         messages: (host: String?, port: Int) = (nil, 0),
         peers: [Peer] = [],
         folder: String? = nil,
-        certificate: (certificate: String, key: String)? = nil
+        certificate: (certificate: String, key: String)? = nil,
+        sip: SIPAccess? = nil
     ) async throws {
         self.domain = domain
         self.folder =
@@ -115,7 +116,7 @@ final class Provider: Sendable {
         let service = try await MessagingService(
             store: store,
             blobs: try BlobStore(folder: self.folder + "/files"),
-            configuration: ServiceConfiguration(domains: [domain], passwordCost: 4),
+            configuration: ServiceConfiguration(domains: [domain], passwordCost: 4, sip: sip),
             logger: logger,
             router: interconnect
         )
