@@ -18,7 +18,7 @@ struct ConferenceTests {
 
     /// Alice's conversation with Anna, who is of the same provider, and Bob; all are in.
     struct Three {
-        let pair: RawPeerTests.Pair
+        var pair: RawPeerTests.Pair
         let anna: Person
         let id: SessionID
         let sip: RawSIP
@@ -179,6 +179,33 @@ struct ConferenceTests {
         await pair.end()
     }
 
+    @Test("after a restart it is the focus still; the subscription is not known any more, and a new one begins")
+    func restart() async throws {
+        var three = try await Three()
+        try three.subscribe("watch")
+        let answer = try await three.sip.answer(1, "SUBSCRIBE")
+        _ = try await three.notified(of: 3)
+        let folder = await three.pair.a.stop()
+        let last = try await three.sip.request("NOTIFY")
+        #expect(last.header("Subscription-State") == "terminated;reason=deactivated")
+        let peer = RawPeerTests.Pair.peer(three.pair.foreign, false)
+        three.pair.a = try await Provider("a.example", peers: [peer], folder: folder)
+        let sip = try await three.pair.accept()
+        let again = try await sip.request("INVITE")
+        #expect(again.header("Contact")?.contains(";isfocus") == true)
+        try sip.respond(again, "200 OK", body: sip.description(2, session: "second"))
+        _ = try await sip.request("ACK")
+        let (other, tunnel) = try await three.pair.connect()
+        try other.send("SUBSCRIBE", 2, after: answer, Self.event)
+        #expect(try await other.answer(2).hasPrefix("SIP/2.0 481"))
+        try other.send("SUBSCRIBE", from: Self.bob.description, to: three.conference, call: "next", Self.event)
+        #expect(try await other.answer(1, "SUBSCRIBE").hasPrefix("SIP/2.0 200"))
+        let told = try await other.request("NOTIFY")
+        #expect(["alice@a", "anna@a", "bob@b"].allSatisfy { told.contains("sip:\($0).example") })
+        await tunnel.close()
+        await three.pair.end()
+    }
+
     // MARK: As a machine
 
     static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
@@ -222,7 +249,7 @@ struct ConferenceTests {
         #expect(fetched?.state.value == .terminated && fetched?.content == Self.state(3) && once.isOver)
 
         var ended = ConferenceWatch(seconds: 600, now: Self.now)
-        let (end, again) = (ended.end(), ended.end())
+        let (end, again) = (ended.end(.noresource), ended.end(.noresource))
         #expect(end?.state.description == "terminated;reason=noresource")
         #expect(again == nil && ended.isOver)
         let isRefreshed = ended.refresh(seconds: 60, now: Self.now)

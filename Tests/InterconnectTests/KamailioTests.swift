@@ -29,7 +29,7 @@ struct KamailioTests {
         let writer: RawListener
         let wires: [Tunnel]
 
-        init() async throws {
+        init(hasTexts: Bool = false) async throws {
             let (home, door, port) = (try freePort(), try freePort(), try freePort())
             writer = try RawListener()
             // baresip listens at the next one, too.
@@ -43,7 +43,8 @@ struct KamailioTests {
                 home: home,
                 door: door,
                 telephone: wires[0].port,
-                writer: wires[1].port
+                writer: wires[1].port,
+                hasTexts: hasTexts
             )
             phone = try await ForeignPhone("sip:bob@b.example", through: kamailio.inside, port: port, tone: 700)
         }
@@ -108,9 +109,13 @@ struct KamailioTests {
         await both.end()
     }
 
-    @Test("a call to a telephone behind it, heard both ways; its user hangs up through both Record-Routes")
-    func called() async throws {
-        let both = try await Neighbours()
+    @Test(
+        "a call to a telephone behind it, heard both ways; its user hangs up through both Record-Routes",
+        arguments: [false, true]
+    )
+    func called(isOfferedTexts: Bool) async throws {
+        // Where texts are offered first, the telephone refuses them, and is asked again.
+        let both = try await Neighbours(hasTexts: isOfferedTexts)
         let voice = VoiceSocket()
         let port = try await voice.open()
         let id = try await both.a.ask(both.alice, Self.bob, media: [.audio])
@@ -125,6 +130,7 @@ struct KamailioTests {
         _ = try await eventually("it hears") { both.phone.hears(440) > 0.8 ? true : nil }
         let invite = String(decoding: both.wires[0].capture.file.bytes, as: UTF8.self)
         #expect(invite.components(separatedBy: "r2=on").count >= 3, "a route for either side")
+        #expect(invite.contains("m=message") == isOfferedTexts)
         try await both.phone.command("hangup")
         #expect(try await both.a.session(both.alice, id, "over") { $0.state == .over }.end == .left)
         says.cancel()

@@ -71,9 +71,9 @@ struct ConferenceWatch: Sendable, Hashable {
         if !status.isSuccess { _ = machine.notifyFailed(status == 408 ? 481 : status) }
     }
 
-    /// The conversation is over, or its subscriber has left.
-    mutating func end() -> Notification? {
-        guard case .notify(let state) = machine.end(.noresource) else { return nil }
+    /// The conversation is over, or its subscriber has left; or this server stops, and a new subscription may be made.
+    mutating func end(_ reason: SubscriptionState.Reason) -> Notification? {
+        guard case .notify(let state) = machine.end(reason) else { return nil }
         isOwed = false
         return Notification(state: state, content: nil, version: version)
     }

@@ -120,9 +120,9 @@ extension LiveDialog {
     }
 
     /// Tells them that there will be nothing any more; before the call's dialog ends.
-    func dismissWatches() {
+    func dismissWatches(_ reason: SubscriptionState.Reason = .noresource) {
         guard state.withLock({ !$0.watches.isEmpty }) else { return }
-        notify { watch, _, _ in watch.end() }
+        notify { watch, _, _ in watch.end(reason) }
     }
 
     private func notify(_ next: (inout ConferenceWatch, ConferenceState, NIODeadline) -> ConferenceWatch.Notification?)

@@ -231,6 +231,7 @@ final class LiveDialog: Sendable {
 
     /// Ends without a word: it came to nothing, or goes on after the next start.
     func abandon() {
+        dismissWatches(.deactivated)
         state.withLock { $0.machine.abandon() }
         end()
     }

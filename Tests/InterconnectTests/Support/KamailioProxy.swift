@@ -23,7 +23,8 @@ final class KamailioProxy {
     ///   - home: the port of a.example.
     ///   - telephone: where Bob is.
     ///   - writer: where Carol is, who writes.
-    init(home: Int, door: Int, telephone: Int, writer: Int) async throws {
+    ///   - hasTexts: it says that conversations of its users have texts (CPM's sessions).
+    init(home: Int, door: Int, telephone: Int, writer: Int, hasTexts: Bool = false) async throws {
         self.door = door
         inside = try freePort()
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("proxy-\(UUID())")
@@ -44,7 +45,16 @@ final class KamailioProxy {
         let tls = sides.map { "\($0)ca_list = \(root)\n" }.joined(separator: "\n")
         let file = folder.appendingPathComponent("kamailio.cfg")
         try tls.write(to: folder.appendingPathComponent("tls.cfg"), atomically: true, encoding: .utf8)
-        let text = Self.configuration(folder, home, [door, inside], telephone: telephone, writer: writer)
+        let text = Self.configuration(
+            folder,
+            home,
+            [door, inside],
+            telephone: telephone,
+            writer: writer,
+            contact: hasTexts
+                ? "<sip:b.example>;+g.3gpp.icsi-ref=urn%3Aurn-7%3A3gpp-service.ims.icsi.oma.cpm.session"
+                : "<sip:b.example>"
+        )
         try text.write(to: file, atomically: true, encoding: .utf8)
         process = Process()
         process.executableURL = URL(fileURLWithPath: Self.program)
@@ -81,7 +91,8 @@ final class KamailioProxy {
         _ home: Int,
         _ ports: [Int],
         telephone: Int,
-        writer: Int
+        writer: Int,
+        contact: String
     ) -> String {
         """
         #!KAMAILIO
@@ -118,6 +129,7 @@ final class KamailioProxy {
             if (has_totag()) {
                 loose_route();
             } else if (is_method("OPTIONS")) {
+                append_to_reply("Contact: \(contact)\\r\\n");
                 sl_send_reply("200", "OK");
                 exit;
             } else if (is_method("INVITE")) {
