@@ -29,7 +29,7 @@ extension Provider {
     func arrived(
         _ id: MessageID,
         _ person: Person,
-        seconds: Double = 30,
+        seconds: Double = 60,
         _ place: SourceLocation = #_sourceLocation
     ) async throws -> ItemDocument {
         try await eventually("\(id) at \(person.address)", seconds: seconds, place) {

@@ -84,8 +84,15 @@ final class ForeignPhone: Sendable {
     // Also when a test fails: it would play its tone for ever.
     deinit { _ = kill(process, SIGKILL) }
 
-    /// How much of what it heard in the last second is at a frequency, from 0 to 1.
-    func hears(_ frequency: Int) -> Double { settings.hears(frequency) }
+    /// Waits until nearly all that it heard in the last second is at a frequency. It looks now and then: to listen costs more
+    /// than to wait.
+    func hears(_ frequency: Int, _ place: SourceLocation = #_sourceLocation) async throws {
+        _ = try await eventually("\(frequency) Hz at baresip", place) {
+            if settings.hears(frequency) > 0.8 { return true }
+            try await Task.sleep(for: .milliseconds(200))
+            return nil as Bool?
+        }
+    }
 }
 
 /// The media of a device of ours: RTP with G.711 on a socket of its own.

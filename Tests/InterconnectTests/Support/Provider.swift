@@ -226,7 +226,7 @@ func peer(_ domain: String, _ port: Int, host: String = "127.0.0.1") -> Peer {
 /// Waits until something is there.
 func eventually<T>(
     _ what: String,
-    seconds: Double = 30,
+    seconds: Double = 60,
     _ place: SourceLocation = #_sourceLocation,
     _ look: () async throws -> T?
 ) async throws -> T {
