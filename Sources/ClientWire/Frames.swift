@@ -33,6 +33,30 @@ public struct ClientFrame: Sendable, Codable {
 
     /// An empty frame, to be filled with one thing.
     public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case hello, ack, level, ref, send, read, delete, fetch, typing, signal
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: AnyKey.self)
+        // Later devices may say more.
+        for field in values.allKeys {
+            switch CodingKeys(stringValue: field.stringValue) {
+            case .hello: hello = try values.decodeIfPresent(Hello.self, forKey: field)
+            case .ack: ack = try values.decodeIfPresent(ChangeNumber.self, forKey: field)
+            case .level: level = try values.decodeIfPresent(ChangeNumber.self, forKey: field)
+            case .ref: ref = try values.decodeIfPresent(Int.self, forKey: field)
+            case .send: send = try values.decodeIfPresent(SendRequest.self, forKey: field)
+            case .read: read = try values.decodeIfPresent(ReadRequest.self, forKey: field)
+            case .delete: delete = try values.decodeIfPresent(DeleteRequest.self, forKey: field)
+            case .fetch: fetch = try values.decodeIfPresent(MessageID.self, forKey: field)
+            case .typing: typing = try values.decodeIfPresent(TypingHint.self, forKey: field)
+            case .signal: signal = try values.decodeIfPresent(MediaSignal.self, forKey: field)
+            case nil: continue
+            }
+        }
+    }
 }
 
 /// What the server writes on a socket: one of these a text frame.

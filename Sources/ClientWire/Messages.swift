@@ -46,14 +46,17 @@ public struct PartRequest: Hashable, Sendable, Codable {
     private enum CodingKeys: String, CodingKey, CaseIterable { case type, name, text, upload, forward, file }
 
     public init(from decoder: any Decoder) throws {
-        try decoder.onlyKnow(CodingKeys.self)
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        type = try values.decodeIfPresent(String.self, forKey: .type)
-        name = try values.decodeIfPresent(String.self, forKey: .name)
-        text = try values.decodeIfPresent(String.self, forKey: .text)
-        upload = try values.decodeIfPresent(String.self, forKey: .upload)
-        forward = try values.decodeIfPresent(Forward.self, forKey: .forward)
-        file = try values.decodeIfPresent(String.self, forKey: .file)
+        let values = try decoder.container(keyedBy: AnyKey.self)
+        for field in values.allKeys {
+            switch try decoder.known(CodingKeys.self, field) {
+            case .type: type = try values.decodeIfPresent(String.self, forKey: field)
+            case .name: name = try values.decodeIfPresent(String.self, forKey: field)
+            case .text: text = try values.decodeIfPresent(String.self, forKey: field)
+            case .upload: upload = try values.decodeIfPresent(String.self, forKey: field)
+            case .forward: forward = try values.decodeIfPresent(Forward.self, forKey: field)
+            case .file: file = try values.decodeIfPresent(String.self, forKey: field)
+            }
+        }
     }
 }
 
@@ -96,22 +99,27 @@ public struct SendRequest: Hashable, Sendable, Codable {
     }
 
     public init(from decoder: any Decoder) throws {
-        try decoder.onlyKnow(CodingKeys.self)
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        id = try values.decode(MessageID.self, forKey: .id)
-        from = try values.decodeIfPresent(Address.self, forKey: .from)
-        session = try values.decodeIfPresent(SessionID.self, forKey: .session)
-        to =
-            session == nil
-            ? try values.decode([Address].self, forKey: .to)
-            : try values.decodeIfPresent([Address].self, forKey: .to) ?? []
-        subject = try values.decodeIfPresent(String.self, forKey: .subject)
-        parts = try values.decodeIfPresent([PartRequest].self, forKey: .parts) ?? []
-        reports = try values.decodeIfPresent([Report].self, forKey: .reports)
-        kind = try values.decodeIfPresent(MessageKind.self, forKey: .kind)
-        conversation = try values.decodeIfPresent(ConversationID.self, forKey: .conversation)
-        inReplyTo = try values.decodeIfPresent(MessageID.self, forKey: .inReplyTo)
-        expires = try values.decodeIfPresent(Timestamp.self, forKey: .expires)
+        var id: MessageID?
+        var to: [Address]?
+        parts = []
+        let values = try decoder.container(keyedBy: AnyKey.self)
+        for field in values.allKeys {
+            switch try decoder.known(CodingKeys.self, field) {
+            case .id: id = try values.decode(MessageID.self, forKey: field)
+            case .from: from = try values.decodeIfPresent(Address.self, forKey: field)
+            case .to: to = try values.decodeIfPresent([Address].self, forKey: field)
+            case .subject: subject = try values.decodeIfPresent(String.self, forKey: field)
+            case .parts: parts = try values.decodeIfPresent([PartRequest].self, forKey: field) ?? []
+            case .reports: reports = try values.decodeIfPresent([Report].self, forKey: field)
+            case .kind: kind = try values.decodeIfPresent(MessageKind.self, forKey: field)
+            case .conversation: conversation = try values.decodeIfPresent(ConversationID.self, forKey: field)
+            case .inReplyTo: inReplyTo = try values.decodeIfPresent(MessageID.self, forKey: field)
+            case .expires: expires = try values.decodeIfPresent(Timestamp.self, forKey: field)
+            case .session: session = try values.decodeIfPresent(SessionID.self, forKey: field)
+            }
+        }
+        self.id = try decoder.required(id, CodingKeys.id)
+        self.to = session == nil ? try decoder.required(to, CodingKeys.to) : to ?? []
     }
 }
 

@@ -142,13 +142,27 @@ struct AnyKey: CodingKey {
 }
 
 extension Decoder {
+    /// The key of a field that is there. Frequent types walk the fields once: most of those that they know are absent.
+    func known<Keys: CodingKey>(_ keys: Keys.Type, _ field: AnyKey) throws -> Keys {
+        guard let key = Keys(stringValue: field.stringValue) else { throw unknown(field) }
+        return key
+    }
+
+    /// The value of a field that must be there.
+    func required<T>(_ value: T?, _ key: some CodingKey) throws -> T {
+        if let value { return value }
+        throw DecodingError.keyNotFound(key, DecodingError.Context(codingPath: codingPath, debugDescription: "missing"))
+    }
+
+    private func unknown(_ field: AnyKey) -> DecodingError {
+        .dataCorrupted(DecodingError.Context(codingPath: codingPath + [field], debugDescription: "unknown field"))
+    }
+
     /// Refuses keys that the type does not know.
     func onlyKnow<Keys: CodingKey>(_ keys: Keys.Type) throws {
         let container = try container(keyedBy: AnyKey.self)
         for key in container.allKeys where Keys(stringValue: key.stringValue) == nil {
-            throw DecodingError.dataCorrupted(
-                DecodingError.Context(codingPath: codingPath + [key], debugDescription: "unknown field")
-            )
+            throw unknown(key)
         }
     }
 }

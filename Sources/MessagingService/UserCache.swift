@@ -10,7 +10,10 @@ final class UserCache: @unchecked Sendable {
     private var committed: [AccountID: UserState] = [:]
     private var batch: [AccountID: UserState] = [:]
     private var job: [AccountID: UserState] = [:]
+    /// What the running batch has loaded: it may have been read after writes that are undone.
+    private var loaded: Set<AccountID> = []
     private var addresses: [Address: AccountID] = [:]
+    private var loadedAddresses: [Address] = []
     private var batchNews: [AccountID: UserChange] = [:]
     private var batchOrder: [AccountID] = []
     private var jobNews: [UserChange] = []
@@ -30,15 +33,17 @@ final class UserCache: @unchecked Sendable {
 
     func account(holding address: Address) -> AccountID? { addresses[address] }
 
-    /// Keeps what was just loaded: it is committed, for nothing in this batch has changed it.
+    /// Keeps what was just loaded.
     func remember(_ user: UserState) {
         if committed.count >= capacity { committed.removeAll(keepingCapacity: true) }
         committed[user.account.id] = user
+        loaded.insert(user.account.id)
     }
 
     func remember(_ address: Address, _ id: AccountID) {
         if addresses.count >= capacity * 2 { addresses.removeAll(keepingCapacity: true) }
         addresses[address] = id
+        loadedAddresses.append(address)
     }
 
     func forget(_ address: Address) { addresses[address] = nil }
@@ -70,9 +75,21 @@ final class UserCache: @unchecked Sendable {
     }
 
     func fail() {
+        dropLoaded()
         begin()
-        // What a failed job loaded stays true; addresses are cheap to look up again.
-        addresses.removeAll(keepingCapacity: true)
+    }
+
+    private func dropLoaded() {
+        for id in loaded { committed[id] = nil }
+        for address in loadedAddresses { addresses[address] = nil }
+        sessions.dropLoaded()
+        searchable.dropLoaded()
+        forgetLoaded()
+    }
+
+    private func forgetLoaded() {
+        loaded.removeAll(keepingCapacity: true)
+        loadedAddresses.removeAll(keepingCapacity: true)
     }
 
     /// Takes over or drops the batch's overlay; returns what there is to tell.
@@ -81,6 +98,7 @@ final class UserCache: @unchecked Sendable {
             batch.removeAll(keepingCapacity: true)
             batchNews.removeAll(keepingCapacity: true)
             batchOrder.removeAll(keepingCapacity: true)
+            forgetLoaded()
         }
         sessions.batchEnded(outcome)
         searchable.batchEnded(outcome)
@@ -88,10 +106,8 @@ final class UserCache: @unchecked Sendable {
         case .committed:
             for (id, user) in batch { committed[id] = user }
             return batchOrder.compactMap { batchNews[$0] }
-        case .failed:
-            // Users loaded within the failed batch may have been read after its own writes.
-            committed.removeAll(keepingCapacity: true)
-            addresses.removeAll(keepingCapacity: true)
+        case .failed, .undone:
+            dropLoaded()
             return []
         }
     }

@@ -7,11 +7,22 @@ struct Connection {
     let database: Database
     /// Where what breaks the whole transaction is noted; nil for readers.
     var faults: Faults?
+    /// The writer's statements; nil for readers.
+    var statements: WriterStatements?
 
     /// A prepared statement, reset and ready to bind.
     func prepare(_ sql: String) throws -> Query {
+        try prepare { try database.cachedStatement(sql: sql) }
+    }
+
+    /// The same of a text that stands in the program: the writer finds it by its place.
+    func prepare(literal sql: StaticString) throws -> Query {
+        try prepare { try statements?.statement(sql, database) ?? database.cachedStatement(sql: "\(sql)") }
+    }
+
+    private func prepare(_ statement: () throws -> Statement) throws -> Query {
         do {
-            let handle = try database.cachedStatement(sql: sql).sqliteStatement
+            let handle = try statement().sqliteStatement
             sqlite3_reset(handle)
             sqlite3_clear_bindings(handle)
             return Query(handle: handle, connection: database.sqliteConnection, faults: faults)
@@ -24,8 +35,8 @@ struct Connection {
     }
 
     /// Runs a statement that returns nothing.
-    func run(_ sql: String, _ values: Value...) throws {
-        var query = try prepare(sql)
+    func run(_ sql: StaticString, _ values: Value...) throws {
+        var query = try prepare(literal: sql)
         for value in values { query.bind(value) }
         while try query.next() {}
     }
@@ -39,6 +50,15 @@ struct Connection {
         return rows
     }
 
+    /// The first row of a statement whose text stands in the program.
+    func first<T>(literal sql: StaticString, _ values: Value..., map: (Query) throws -> T) throws -> T? {
+        var query = try prepare(literal: sql)
+        for value in values { query.bind(value) }
+        guard try query.next() else { return nil }
+        defer { query.end() }
+        return try map(query)
+    }
+
     /// The first row of a statement.
     func first<T>(_ sql: String, _ values: Value..., map: (Query) throws -> T) throws -> T? {
         var query = try prepare(sql)
@@ -47,6 +67,24 @@ struct Connection {
         defer { query.end() }
         return try map(query)
     }
+}
+
+/// The writer's prepared statements by the place of their text: the cache of the connection hashes the whole text each time.
+///
+/// Touched only on GRDB's writer queue.
+final class WriterStatements {
+    private var statements: [UnsafePointer<UInt8>: Statement] = [:]
+
+    func statement(_ sql: StaticString, _ database: Database) throws -> Statement {
+        guard sql.hasPointerRepresentation else { return try database.cachedStatement(sql: "\(sql)") }
+        if let known = statements[sql.utf8Start] { return known }
+        let statement = try database.makeStatement(sql: "\(sql)")
+        statements[sql.utf8Start] = statement
+        return statement
+    }
+
+    /// Before the connection closes: it stays open as long as statements do.
+    func removeAll() { statements.removeAll() }
 }
 
 /// What went wrong in a transaction that is everybody's trouble, not one job's.

@@ -12,6 +12,8 @@ public final class SQLiteStore: Store {
     /// Jobs that may wait; further ones are refused as busy.
     public static let queuedJobs = 50000
     public static let readers = 4
+    /// Batches with savepoints after a job had to be undone: whoever makes jobs fail has them run twice now and then.
+    static let carefulBatches = 64
     /// Small pages: a message touches the last page of a dozen trees, a few bytes each, and the log takes whole pages.
     static let pageBytes = 2048
     /// Pages in the log before they are copied to the database: 64 MiB. A page that many batches touch is copied once.
@@ -37,7 +39,7 @@ public final class SQLiteStore: Store {
     private let idleCheckpoint: IdleCheckpoint
     private let queue = Mutex(Queue())
     private let observation = BatchObservation()
-    /// Profiles as last written; touched only on GRDB's writer queue.
+    /// What the writer knows; touched only on GRDB's writer queue.
     private let writerState = WriterState()
 
     /// Opens or makes the database at a path.
@@ -128,58 +130,107 @@ public final class SQLiteStore: Store {
                 return some
             }
             guard !jobs.isEmpty else { return }
-            commit(jobs, Connection(database: database, faults: Faults()))
+            commit(jobs, Connection(database: database, faults: Faults(), statements: writerState.statements))
         }
     }
 
+    /// Runs the jobs in one transaction. A savepoint for each would copy every page it touches once more, and hardly any
+    /// job fails after it has written: when one does, all is undone, and they run again with savepoints.
     private func commit(_ jobs: [Job], _ connection: Connection) {
-        var results: [Result<Void, any Error>] = []
-        results.reserveCapacity(jobs.count)
         do {
-            try connection.run("BEGIN IMMEDIATE")
-            let transaction = SQLiteTransaction(
-                connection: connection,
-                state: writerState,
-                conversationHash: conversationHash,
-                caches: caches
-            )
-            for job in jobs { results.append(try attempt(job, transaction, connection)) }
-            try transaction.writeCounters()
-            try connection.run("COMMIT")
+            if writerState.careful == 0 {
+                if let results = try attempt(jobs, connection, isCareful: false) { return done(jobs, results) }
+                writerState.careful = Self.carefulBatches
+                observation.tell(.undone)
+            } else {
+                writerState.careful -= 1
+            }
+            if let results = try attempt(jobs, connection, isCareful: true) { done(jobs, results) }
         } catch {
-            writerState.forget()
-            try? connection.run("ROLLBACK")
+            undo(connection)
             let failure = StoreError(sqlite: error)
             for job in jobs { job.completion(.failure(failure)) }
             observation.tell(.failed)
-            return
         }
+    }
+
+    private func done(_ jobs: [Job], _ results: [Result<Void, any Error>]) {
         for (job, result) in zip(jobs, results) { job.completion(result) }
         observation.tell(.committed)
         idleCheckpoint.noteCommit()
     }
 
-    /// Runs one job in its savepoint. Throws only what fails the whole batch.
+    private func undo(_ connection: Connection) {
+        writerState.forget()
+        try? connection.run("ROLLBACK")
+    }
+
+    /// - Returns: what became of each job, committed; nil when one failed that cannot be undone alone: nothing is done.
+    /// - Throws: what fails the whole batch.
     private func attempt(
+        _ jobs: [Job],
+        _ connection: Connection,
+        isCareful: Bool
+    ) throws -> [Result<Void, any Error>]? {
+        var results: [Result<Void, any Error>] = []
+        results.reserveCapacity(jobs.count)
+        try connection.run("BEGIN IMMEDIATE")
+        let transaction = SQLiteTransaction(
+            connection: connection,
+            state: writerState,
+            isCareful: isCareful,
+            conversationHash: conversationHash,
+            caches: caches
+        )
+        for job in jobs {
+            if isCareful {
+                results.append(try attemptAlone(job, transaction, connection))
+                continue
+            }
+            let result = try run(job, transaction, connection)
+            if case .failure = result, transaction.hasWritten {
+                undo(connection)
+                return nil
+            }
+            results.append(result)
+        }
+        try transaction.finish()
+        try connection.run("COMMIT")
+        return results
+    }
+
+    /// Throws only what fails the whole batch.
+    private func run(
+        _ job: Job,
+        _ transaction: SQLiteTransaction,
+        _ connection: Connection
+    ) throws -> Result<Void, any Error> {
+        do {
+            transaction.begin()
+            try job.body(transaction)
+            if let failure = transaction.failure { throw failure }
+            if let fault = connection.faults?.first { throw fault }
+            return .success(())
+        } catch {
+            if let fault = connection.faults?.first { throw fault }
+            return .failure(error)
+        }
+    }
+
+    /// Runs one job in its savepoint. Throws only what fails the whole batch.
+    private func attemptAlone(
         _ job: Job,
         _ transaction: SQLiteTransaction,
         _ connection: Connection
     ) throws -> Result<Void, any Error> {
         try connection.run("SAVEPOINT job")
-        do {
-            transaction.forgetFailure()
-            try job.body(transaction)
-            if let failure = transaction.failure { throw failure }
-            if let fault = connection.faults?.first { throw fault }
-            try connection.run("RELEASE job")
-            return .success(())
-        } catch {
-            writerState.profiles.removeAll()
-            if let fault = connection.faults?.first { throw fault }
+        let result = try run(job, transaction, connection)
+        if case .failure = result {
+            writerState.jobFailed()
             try connection.run("ROLLBACK TO job")
-            try connection.run("RELEASE job")
-            return .failure(error)
         }
+        try connection.run("RELEASE job")
+        return result
     }
 
     public func read(
@@ -212,6 +263,7 @@ public final class SQLiteStore: Store {
         // The writer queue is serial: when this gets its turn, what was queued is done.
         try pool.writeWithoutTransaction { database in
             drain(database)
+            writerState.statements.removeAll()
             try database.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
         }
         try pool.close()
@@ -264,6 +316,19 @@ final class WriterState: @unchecked Sendable {
     static let capacity = 100_000
     var profiles: [AccountID: AccountProfile] = [:]
     var counters: [String: Counter] = [:]
+    /// Accounts whose numbers the batch has changed and not written yet.
+    var numbers: [AccountID: Account] = [:]
+    /// The rows of sides of sessions.
+    var sides: [Side: Int64] = [:]
+    let statements = WriterStatements()
+    /// Batches to come whose jobs get savepoints.
+    var careful = 0
+
+    struct Side: Hashable {
+        var account: AccountID
+        var session: SessionID
+        var role: SessionRecord.Role
+    }
 
     /// The last number that was given away, and whether the table says so.
     struct Counter {
@@ -271,8 +336,16 @@ final class WriterState: @unchecked Sendable {
         var isWritten: Bool
     }
 
-    func forget() {
+    /// The rows of a job were undone.
+    func jobFailed() {
         profiles.removeAll()
+        sides.removeAll()
+    }
+
+    /// Everything was undone.
+    func forget() {
+        jobFailed()
         counters.removeAll()
+        numbers.removeAll()
     }
 }

@@ -4,22 +4,7 @@ import Store
 extension SQLiteTransaction {
     func write(_ account: Account) throws {
         let profile = AccountProfile(account)
-        if isWritten(profile, of: account.id) {
-            try connection.run(
-                """
-                UPDATE account SET head = ?, trim = ?, balance = ?, used = ?, last_device = ?, ledger_lines = ?
-                WHERE id = ?
-                """,
-                .integer(account.head),
-                .integer(account.trim),
-                .integer(account.balance),
-                .integer(account.used),
-                .integer(Int64(account.lastDevice)),
-                .integer(account.ledgerLines),
-                .integer(account.id.rawValue)
-            )
-            return
-        }
+        if isWritten(profile, of: account.id) { return try writeNumbers(account) }
         try connection.run(
             """
             INSERT INTO account(id, head, trim, balance, used, last_device, ledger_lines, profile)
@@ -46,6 +31,22 @@ extension SQLiteTransaction {
             )
         }
         noteWritten(profile, of: account.id)
+    }
+
+    func update(_ account: Account) throws {
+        try connection.run(
+            """
+            UPDATE account SET head = ?, trim = ?, balance = ?, used = ?, last_device = ?, ledger_lines = ?
+            WHERE id = ?
+            """,
+            .integer(account.head),
+            .integer(account.trim),
+            .integer(account.balance),
+            .integer(account.used),
+            .integer(Int64(account.lastDevice)),
+            .integer(account.ledgerLines),
+            .integer(account.id.rawValue)
+        )
     }
 
     func write(_ preferences: Preferences, of account: AccountID) throws {

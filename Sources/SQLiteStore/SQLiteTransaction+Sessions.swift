@@ -24,6 +24,7 @@ extension SQLiteTransaction {
                 try connection.run("DELETE FROM session_text WHERE session = ?", .integer(number))
             }
             try connection.run("DELETE FROM session WHERE number = ?", .integer(number))
+            forgetNumber(WriterState.Side(account: account, session: session, role: role))
         case .sessionText(let account, let session, let text):
             guard let number = try number(account, session, .participant) else {
                 throw StoreError(.missing, "a text of a session that is not there")
@@ -39,11 +40,15 @@ extension SQLiteTransaction {
     }
 
     private func number(_ account: AccountID, _ session: SessionID, _ role: SessionRecord.Role) throws -> Int64? {
-        try connection.first(
-            "SELECT number FROM session WHERE account = ? AND id = ? AND role = ?",
+        let side = WriterState.Side(account: account, session: session, role: role)
+        if let known = knownNumber(side) { return known }
+        let number = try connection.first(
+            literal: "SELECT number FROM session WHERE account = ? AND id = ? AND role = ?",
             .integer(account.rawValue),
             .text(session.description),
             .integer(Int64(role.rawValue))
         ) { $0.integer(0) }
+        if let number { noteNumber(number, side) }
+        return number
     }
 }

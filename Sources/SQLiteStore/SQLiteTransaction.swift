@@ -4,19 +4,34 @@ import Store
 /// The writer's view: reads see what the transaction has written so far.
 final class SQLiteTransaction: SQLiteView, WriteTransaction {
     private let state: WriterState
+    /// Whether each job has a savepoint: then its rows have to be in the database before the next one begins.
+    private let isCareful: Bool
     /// The first change of the job that failed: nothing more is written after it, and the job fails with it.
     private(set) var failure: (any Error)?
+    /// Whether the job that runs has written anything.
+    private(set) var hasWritten = false
 
-    init(connection: Connection, state: WriterState, conversationHash: SipHash, caches: DocumentCaches) {
+    init(
+        connection: Connection,
+        state: WriterState,
+        isCareful: Bool,
+        conversationHash: SipHash,
+        caches: DocumentCaches
+    ) {
         self.state = state
+        self.isCareful = isCareful
         super.init(connection: connection, conversationHash: conversationHash, caches: caches)
     }
 
     /// The next job begins.
-    func forgetFailure() { failure = nil }
+    func begin() {
+        failure = nil
+        hasWritten = false
+    }
 
-    private func writing<T>(_ body: () throws -> T) throws -> T {
+    private func writing<T>(isRow: Bool = true, _ body: () throws -> T) throws -> T {
         if let failure { throw failure }
+        if isRow { hasWritten = true }
         do {
             return try body()
         } catch {
@@ -25,16 +40,50 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
         }
     }
 
-    func nextAccountID() throws -> AccountID { AccountID(rawValue: try writing { try next("account") }) }
+    func nextAccountID() throws -> AccountID { AccountID(rawValue: try number("account")) }
 
-    func nextContentID() throws -> ContentID { ContentID(rawValue: try writing { try next("content") }) }
+    func nextContentID() throws -> ContentID { ContentID(rawValue: try number("content")) }
 
     func isWritten(_ profile: AccountProfile, of account: AccountID) -> Bool { state.profiles[account] == profile }
 
     func noteWritten(_ profile: AccountProfile, of account: AccountID) {
         if state.profiles.count > WriterState.capacity { state.profiles.removeAll() }
         state.profiles[account] = profile
+        state.numbers[account] = nil
     }
+
+    /// Notes the numbers of an account, which change with every message: they are written once for all jobs of the batch.
+    func writeNumbers(_ account: Account) throws {
+        if isCareful { return try update(account) }
+        state.numbers[account.id] = account
+    }
+
+    override func user(_ id: AccountID) throws -> UserState? {
+        if let account = state.numbers.removeValue(forKey: id) { try update(account) }
+        return try super.user(id)
+    }
+
+    override func accounts(after: AccountID, limit: Int) throws -> [Account] {
+        try flushNumbers()
+        return try super.accounts(after: after, limit: limit)
+    }
+
+    private func flushNumbers() throws {
+        for account in state.numbers.values { try update(account) }
+        state.numbers.removeAll(keepingCapacity: true)
+    }
+
+    func knownNumber(_ side: WriterState.Side) -> Int64? { state.sides[side] }
+
+    func noteNumber(_ number: Int64, _ side: WriterState.Side) {
+        if state.sides.count > WriterState.capacity { state.sides.removeAll() }
+        state.sides[side] = number
+    }
+
+    func forgetNumber(_ side: WriterState.Side) { state.sides[side] = nil }
+
+    /// A number that a failed job took stays unused: there is nothing to undo.
+    private func number(_ counter: String) throws -> Int64 { try writing(isRow: false) { try next(counter) } }
 
     private func next(_ name: String) throws -> Int64 {
         guard
@@ -45,8 +94,10 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
         return last + 1
     }
 
-    /// Writes how far numbers were given away, once for all jobs of the batch; what a failed job took stays unused.
-    func writeCounters() throws {
+    /// Writes what is written once for all jobs of the batch: the numbers of accounts, and how far numbers were given
+    /// away; what a failed job took of these stays unused.
+    func finish() throws {
+        try flushNumbers()
         for (name, counter) in state.counters where !counter.isWritten {
             try connection.run("UPDATE counter SET value = ? WHERE name = ?", .integer(counter.last), .text(name))
             state.counters[name]?.isWritten = true

@@ -20,10 +20,10 @@ extension SQLiteView {
 
     func item(_ account: AccountID, kind: ItemKind, object: String) throws -> Item? {
         try connection.first(
-            """
-            SELECT \(Self.itemColumns) FROM item INDEXED BY item_object
-            WHERE object_key = ? AND account = ? AND kind = ? AND object = ?
-            """,
+            literal: """
+                SELECT account, created, changed, kind, object, state FROM item INDEXED BY item_object
+                WHERE object_key = ? AND account = ? AND kind = ? AND object = ?
+                """,
             .integer(indexKey(kind.rawValue, object)),
             .integer(account.rawValue),
             .integer(Int64(kind.rawValue)),
@@ -218,7 +218,8 @@ extension SQLiteView {
 
     func key(_ account: AccountID, _ message: MessageID) throws -> SubmissionKey? {
         try connection.first(
-            "SELECT digest, created, time FROM submission WHERE message_key = ? AND account = ? AND message = ?",
+            literal:
+                "SELECT digest, created, time FROM submission WHERE message_key = ? AND account = ? AND message = ?",
             .integer(indexKey(ItemKind.message.rawValue, message.description)),
             .integer(account.rawValue),
             .text(message.description)

@@ -187,11 +187,14 @@ public protocol WriteTransaction: ReadView {
 public enum BatchOutcome: Sendable {
     case committed
     case failed
+    /// Nothing of it counts; its jobs run once more.
+    case undone
 }
 
 /// The store: one writer that commits what has queued up as one transaction, and readers that never wait for it.
 ///
-/// Jobs run in the order of submission, each as if in a savepoint of its own: one that throws is undone alone.
+/// Jobs run in the order of submission, each as if in a savepoint of its own: one that throws is undone alone. A job
+/// may run more than once before it is told how it went; what it leaves outside of the transaction is the last run's.
 /// `completion` is called on the writer's thread after the COMMIT (or the job's or the batch's failure), in the order
 /// of submission; then the batch observer. A job that is not taken (``StoreError`` `busy` or `closed`) is told so at
 /// once, on the caller's thread. What was acknowledged outlives the process and the machine.

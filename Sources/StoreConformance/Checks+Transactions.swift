@@ -135,7 +135,11 @@ extension StoreConformance {
             let journal = Journal<Int>()
             let batch = -1
             store.observeBatches { outcome in
-                if case .committed = outcome { journal.note(batch) } else { journal.note(-2) }
+                switch outcome {
+                case .committed: journal.note(batch)
+                case .failed: journal.note(-2)
+                case .undone: break
+                }
             }
             let count = 500
             for number in 0..<count {

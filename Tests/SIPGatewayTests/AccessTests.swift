@@ -146,15 +146,13 @@ struct AccessTests {
         let phone = try await TestPhone.make(account, at: provider)
         try await phone.register(expires: 100)
         #expect(try await eventually { try await provider.status(of: account, alice)?.isRegistered == true })
-        for seconds in stride(from: 150, through: 600, by: 50) {
-            #expect(try await phone.register(expires: seconds).status == 200)
-        }
-        let now = provider.service.now
-        #expect(
-            try await eventually {
-                try await provider.leaseEnd(of: account, alice).map { now.advanced(by: 500_000) < $0 } ?? false
+        for _ in 0..<3 {
+            for seconds in [100, 100, 100, 600] {
+                #expect(try await phone.register(expires: seconds).status == 200)
             }
-        )
+            let end = provider.service.now.advanced(by: 500_000)
+            #expect(try await eventually { try await provider.leaseEnd(of: account, alice).map { end < $0 } ?? false })
+        }
         try await phone.close()
         try await provider.stop()
     }

@@ -4,8 +4,8 @@ import Store
 extension MessagingService {
     static let indexedAtOnce = 500
     /// Texts that wait for the index in memory, and how long each is at most.
-    static let keptTexts = 4096
-    private static let keptTextBytes: Int64 = 4096
+    static let keptTexts = 16384
+    private static let keptTextBytes: Int64 = 2048
     private static let indexMark = "indexed-content"
 
     /// Contents up to this number are in the index.
@@ -16,6 +16,8 @@ extension MessagingService {
 
     /// Takes new content into the search index, many in one commit: cheaper than one by one, and off the send path.
     public func indexNewContent() async throws {
+        // Nothing is written while nothing comes.
+        guard try await read({ try !$0.unindexed(after: self.indexedUpTo($0), limit: 1).isEmpty }) else { return }
         while true {
             let more = try await perform { work in
                 let mark = try self.indexedUpTo(work.transaction)

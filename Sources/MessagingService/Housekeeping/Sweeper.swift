@@ -5,18 +5,28 @@ import Store
 
 extension MessagingService {
     static let sweepMilliseconds: Int64 = 5000
+    static let indexMilliseconds: Int64 = 1000
     static let sweepItems = 200
     static let blobGraceMilliseconds: Int64 = 60000
 
     /// Keeps the house until the task is cancelled: expiry, retention, tombstones, uploads, blobs, keys, index.
+    ///
+    /// The index more often than the rest: so that whoever looks for a message that just came finds it, and while its
+    /// words are still in memory.
     public func runHousekeeping() async {
+        async let index: Void = again(every: Self.indexMilliseconds, indexNewContent)
+        await again(every: Self.sweepMilliseconds, sweep)
+        await index
+    }
+
+    private func again(every milliseconds: Int64, _ chore: () async throws -> Void) async {
         while !Task.isCancelled {
             do {
-                try await sweep()
+                try await chore()
             } catch {
                 logger.error("housekeeping stopped for a moment", metadata: ["error": "\(type(of: error))"])
             }
-            try? await Task.sleep(for: .milliseconds(Self.sweepMilliseconds))
+            try? await Task.sleep(for: .milliseconds(milliseconds))
         }
     }
 
