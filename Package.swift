@@ -235,8 +235,8 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessagingCore",
-            "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPTransport", "SQLiteStore",
-            "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+            "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPGateway", "SIPTransport",
+            "SQLiteStore", "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
     ),
