@@ -236,9 +236,9 @@ let serverTests: [Target] = [
         of: "Interconnect",
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessageSignalling",
-            "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPTransport",
-            "SQLiteStore",
-            "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
+            "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPGateway",
+            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"),
+            nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
     ),

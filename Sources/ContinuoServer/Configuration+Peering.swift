@@ -56,7 +56,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             path: "interconnect.peers",
             explanation:
-                "Providers to exchange messages with: domain, and route or names where they are not found by it.",
+                "Providers to exchange messages with: domain, and route or names where they are not found by it; files: link "
+                + "(or msrp), link-from: BYTES for files that go as links.",
             sample: { configuration in
                 let peers =
                     configuration.peering.peers.isEmpty
@@ -76,14 +77,23 @@ extension ConfigurationKey {
                 case let domain = try text(domainNode).lowercased(), isDomain(domain)
             else { throw Mend("a provider without its domain", wanted) }
             var peer = Configuration.Peering.Peer(domain: domain)
+            var from: Int64 = 0
             for (key, value) in mapping {
                 switch key.string {
                 case "domain": break
                 case "names": peer.names = try texts(value).map { $0.lowercased() }
                 case "route": peer.route = try endpoint(value)
+                case "files":
+                    switch try text(value) {
+                    case "link": peer.linksFrom = 0
+                    case "msrp": peer.linksFrom = nil
+                    default: throw Mend("files go over msrp, or as a link", "write files: msrp or files: link")
+                    }
+                case "link-from": from = Int64(try number(value, in: 0...Int(Int32.max)))
                 default: throw Mend("'\(key.string ?? "?")' is nothing that a provider has", wanted)
                 }
             }
+            if peer.linksFrom != nil { peer.linksFrom = from }
             guard !peers.contains(where: { $0.domain == domain }) else {
                 throw Mend("\(domain) stands there twice", "leave one of the two")
             }
@@ -97,6 +107,7 @@ extension Configuration.Peering.Peer {
     fileprivate var sample: String {
         var text = "{domain: \(domain)"
         if let route { text += ", route: '\(route)'" }
+        if let linksFrom { text += ", files: link, link-from: \(linksFrom)" }
         if !names.isEmpty { text += ", names: [\(names.joined(separator: ", "))]" }
         return text + "}"
     }
@@ -131,6 +142,16 @@ extension Configuration {
                     )
                 )
             }
+        }
+        if peering.peers.contains(where: { $0.linksFrom != nil }), !reachableURL.hasPrefix("https://") {
+            problems.append(
+                ConfigurationProblem(
+                    key: "interconnect.peers",
+                    line: nil,
+                    problem: "files as links need a server that is reached by HTTPS, not by \(reachableURL)",
+                    mend: "set client.tls, or a client.public-url with https://"
+                )
+            )
         }
         for peer in peering.peers where domains.contains(peer.domain) {
             problems.append(
@@ -172,7 +193,8 @@ extension Configuration {
                 Peer(
                     domain: peer.domain,
                     names: Set(peer.names),
-                    route: peer.route.map { Peer.Route(host: $0.host, port: $0.port) }
+                    route: peer.route.map { Peer.Route(host: $0.host, port: $0.port) },
+                    linksFrom: peer.linksFrom
                 )
             },
             nameServers: peering.nameServers

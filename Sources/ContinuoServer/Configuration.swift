@@ -52,6 +52,8 @@ public struct Configuration: Sendable, Equatable {
             public var names: [String] = []
             /// Where it listens; looked up in DNS if absent.
             public var route: Endpoint?
+            /// From how many octets on files go there as links; never if nil.
+            public var linksFrom: Int64?
 
             /// A provider by its domain.
             public init(domain: String, names: [String] = [], route: Endpoint? = nil) {

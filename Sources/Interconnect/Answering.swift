@@ -10,7 +10,7 @@ struct Answering: Sendable {
     let running: Interconnect.Running
     let interconnect: Interconnect
 
-    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE"
+    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE, SUBSCRIBE"
     private static let types = [
         CPIMMessage.contentType, "text/plain", SessionMapping.lineType, SessionMapping.hintType,
     ]
@@ -25,6 +25,7 @@ struct Answering: Sendable {
             case .options: try await options(request)
             case .invite: try await invite(request)
             case .bye: bye(request)
+            case .subscribe: try await subscribe(request)
             default: request.respond(405, headers: [(.allow, Self.methods)])
             }
         } catch let refusal as Refusal {
@@ -132,7 +133,8 @@ struct Answering: Sendable {
         let headers = [
             (HeaderName.date, SIPDate.text(unixSeconds: MessagingCore.Timestamp.wallClock().rawValue / 1000)),
             (.allow, Self.methods), (.accept, (Self.types + ["application/sdp"]).joined(separator: ", ")),
-            (.supported, "timer"), (.contact, "\(running.contact);\(Requests.Service.allTags)"),
+            (.supported, "timer"), (.allowEvents, LiveDialog.conferencePackage),
+            (.contact, "\(running.contact);\(Requests.Service.allTags)"),
         ]
         guard let name = request.message.text(Requests.session) else { return request.respond(200, headers: headers) }
         let context = try context(of: request)

@@ -1,3 +1,4 @@
+import MessageSignalling
 import NIOCore
 import SIP
 import SIPTransport
@@ -8,12 +9,15 @@ struct OutgoingCall: Sendable {
     let answer: SIPMessage
     let flow: Flow
     let dialog: Dialog
+    /// The ACK, if it has to bring the answer to what the 2xx offers (RFC 3261, section 13.2.1): see
+    /// ``PeerStack/acknowledge(_:_:)``.
+    var acknowledgement: SIPMessage?
 }
 
 /// What becomes of an INVITE of ours, in order.
 enum InviteEvent: Sendable {
     case provisional
-    /// Acknowledged already. Comes once, and so does what follows.
+    /// Acknowledged already, if our INVITE had an offer. Comes once, and so does what follows.
     case accepted(OutgoingCall)
     case refused(SIPMessage)
     case unanswered
@@ -121,9 +125,20 @@ extension PeerStack {
         guard status.isSuccess else { return answers.isOver ? nil : answers.end(.refused(response)) }
         guard let number = try? transaction.request.cSeq().number, let dialog = try? answers.dialog(for: response)
         else { return answers.isOver ? nil : answers.end(.unanswered) }
-        let acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
+        var acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
+        let isOther = answers.isOther(dialog)
+        if answers.owesAnswer, !isOther {
+            if let (known, flow) = calls.value[dialog.id.callID] { stack.sendStateless(known, to: .flow(flow)) }
+            guard !answers.isOver else { return nil }
+            answers.answered = dialog.id
+            let call = OutgoingCall(answer: response, flow: flow, dialog: dialog, acknowledgement: acknowledgement)
+            return answers.end(.accepted(call))
+        }
+        if answers.owesAnswer, let refusal = DialogDescription.refusal(of: Array(response.body.readableBytesView)) {
+            acknowledgement.setBody(ByteBuffer(bytes: refusal), contentType: "application/sdp")
+        }
         stack.sendStateless(acknowledgement, to: .flow(flow))
-        if answers.isOther(dialog) {
+        if isOther {
             // A fork: somebody else has answered before.
             var late = dialog
             if let bye = try? late.makeRequest(.bye) { stack.send(bye, to: .flow(flow)) { _, _ in } }
@@ -143,6 +158,17 @@ extension PeerStack {
         let callID = dialog.id.callID
         loop.execute { [self] in calls.value[callID] = nil }
         return await send(bye, on: .flow(call.flow))
+    }
+
+    /// Acknowledges a call with the answer to what its 2xx offers; from anywhere, before anything else in its dialog.
+    func acknowledge(_ call: OutgoingCall, _ answer: [UInt8]) {
+        guard var acknowledgement = call.acknowledgement else { return }
+        acknowledgement.setBody(ByteBuffer(bytes: answer), contentType: "application/sdp")
+        let complete = acknowledgement
+        loop.execute { [self] in
+            calls.value[call.dialog.id.callID] = (complete, call.flow)
+            stack.value?.sendStateless(complete, to: .flow(call.flow))
+        }
     }
 
     /// Nothing of this call is acknowledged any more.
@@ -248,6 +274,9 @@ private final class Answers {
     private let known: Dialog?
     private(set) var isOver = false
     var answered: DialogID?
+
+    /// Whether whatever accepts it makes the offer.
+    var owesAnswer: Bool { request.body.readableBytes == 0 }
 
     init(_ request: SIPMessage, _ known: Dialog?) {
         self.request = request

@@ -65,6 +65,8 @@ enum InterconnectLimits {
     static let transfers = 256
     /// Live conversations with users whose providers keep no lanes.
     static let dialogs = 1024
+    /// Subscriptions to one conversation by one of its users.
+    static let watches = 4
     /// How long an INVITE may go without an answer.
     static let answerTime = TimeAmount.seconds(60)
     /// The same for a conversation: longer than the owner waits for the answer.

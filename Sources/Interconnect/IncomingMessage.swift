@@ -161,7 +161,7 @@ struct IncomingMessage {
         defer { current = nil }
         switch current {
         case .text(IMDNDocument.contentType, _, let bytes): notifications.append(bytes)
-        case .text(FileTransferInfo.contentType, _, let bytes): parts.append(try FileLink.part(bytes))
+        case .text(FileTransferInfo.contentType, _, let bytes): parts.append(try LinkedFile.part(bytes))
         case .text(let type, _, let bytes) where isComposing(type): composing = try Self.isComposing(bytes)
         case .text(let type, let name, let bytes):
             guard let text = String(validating: bytes, as: UTF8.self) else {

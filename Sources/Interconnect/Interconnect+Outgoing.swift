@@ -12,7 +12,7 @@ extension Interconnect {
     public func deliver(_ entry: OutboxEntry, envelope: Envelope?, fence: Int64) async -> OutboundResult {
         guard let domain = entry.target.domain, let peer = peers[domain] else { return .permanent(.notFound) }
         do {
-            let outgoing = try Outgoing(entry, envelope)
+            let outgoing = try Outgoing(entry, await linked(envelope, entry, to: peer))
             if let parcel = try SessionParcel(entry, envelope: envelope) {
                 return await deliver(parcel, outgoing, to: peer)
             }
@@ -27,6 +27,21 @@ extension Interconnect {
             logger.error("an entry of the outbox cannot be written", metadata: ["error": "\(type(of: error))"])
             return .permanent(.invalidMessage)
         }
+    }
+
+    /// A message to somebody whose provider takes files as links: each that is large enough stands for its link. What the
+    /// sender keeps no copy of goes as it is.
+    private func linked(_ envelope: Envelope?, _ entry: OutboxEntry, to peer: Peer) async -> Envelope? {
+        guard let from = peer.linksFrom, case .message = entry.task, var envelope, let service = running?.service else {
+            return envelope
+        }
+        for (index, part) in envelope.parts.enumerated() where part.sha256 != nil && part.bytes >= from {
+            guard let link = await service.fileLink(to: index, of: envelope.id, account: entry.account) else {
+                continue
+            }
+            envelope.parts[index] = LinkedFile.description(of: part, link)
+        }
+        return envelope
     }
 
     /// As a MESSAGE, or over MSRP where that does not bear it.
@@ -49,7 +64,7 @@ extension Interconnect {
         {
             return live.take(signal)
         }
-        guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer) ?? true,
+        guard let peer = peers[domain], !isAway(domain), peer.keepsLanes ?? kind(of: peer)?.keepsLanes ?? true,
             let from = hint.sender,
             let body = try? SessionMapping.encode(hint), body.count <= InterconnectLimits.incomingPagerBytes
         else { return }

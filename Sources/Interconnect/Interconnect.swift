@@ -33,8 +33,8 @@ public final class Interconnect: OutboundRouter {
         var transfers: [DialogID: Transfer] = [:]
         var dialogs: [LiveDialog.Key: LiveDialog] = [:]
         var dialogNames: [DialogID: LiveDialog] = [:]
-        /// Whether peers keep lanes, and until when that is believed.
-        var kinds: [String: (keepsLanes: Bool, until: ContinuousClock.Instant)] = [:]
+        /// How peers carry conversations, and until when that is believed.
+        var kinds: [String: (kind: PeerKind, until: ContinuousClock.Instant)] = [:]
         var health: [String: PeerHealth] = [:]
         var probes: [String: Task<Void, Never>] = [:]
         var requestsInHand = 0
@@ -135,6 +135,11 @@ public final class Interconnect: OutboundRouter {
 
     func dialog(_ id: DialogID) -> LiveDialog? { state.withLock { $0.dialogNames[id] } }
 
+    /// Those of one session, each with a user of another provider.
+    func dialogs(of session: SessionID) -> [LiveDialog] {
+        state.withLock { $0.dialogs.values.filter { $0.key.session == session } }
+    }
+
     /// The one between two users; any if there are several.
     func dialog(between own: Address, _ other: Address) -> LiveDialog? {
         state.withLock { $0.dialogs.values.first { $0.key.own == own && $0.key.other == other } }
@@ -164,17 +169,17 @@ public final class Interconnect: OutboundRouter {
         }
     }
 
-    /// Whether a peer keeps lanes, if that was found out not long ago.
-    func kind(of peer: Peer) -> Bool? {
+    /// How a peer carries conversations, if that was found out not long ago.
+    func kind(of peer: Peer) -> PeerKind? {
         state.withLock { state in
-            guard let kind = state.kinds[peer.domain], kind.until > .now else { return nil }
-            return kind.keepsLanes
+            guard let known = state.kinds[peer.domain], known.until > .now else { return nil }
+            return known.kind
         }
     }
 
-    func remember(_ peer: Peer, keepsLanes: Bool) {
+    func remember(_ peer: Peer, _ kind: PeerKind) {
         let until = ContinuousClock.now.advanced(by: InterconnectLimits.peerKindTime)
-        state.withLock { $0.kinds[peer.domain] = (keepsLanes, until) }
+        state.withLock { $0.kinds[peer.domain] = (kind, until) }
     }
 
     static func resolver(_ configuration: InterconnectConfiguration) throws -> DNSResolver {

@@ -85,7 +85,10 @@ enum MessageMapping {
 
     private static func headers(of part: Part) -> [MIMEHeader] {
         var headers = [
-            MIMEHeader("Content-Type", part.text != nil ? "\(part.type); charset=utf-8" : part.type),
+            MIMEHeader(
+                "Content-Type",
+                part.text != nil && part.type.hasPrefix("text/") ? "\(part.type); charset=utf-8" : part.type
+            ),
             MIMEHeader("Content-Length", "\(part.text.map { Int64($0.utf8.count) } ?? part.bytes)"),
         ]
         if let name = part.name {

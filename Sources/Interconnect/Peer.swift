@@ -9,6 +9,9 @@ public struct Peer: Sendable, Hashable {
     /// Whether its server takes lines of live conversations, which it is asked if nil.
     public var keepsLanes: Bool?
 
+    /// From how many octets on files go to its users as links to this provider, instead of over MSRP; never if nil.
+    public var linksFrom: Int64?
+
     /// A host and a port for SIP over TLS.
     public struct Route: Sendable, Hashable {
         public var host: String
@@ -22,17 +25,32 @@ public struct Peer: Sendable, Hashable {
     }
 
     /// A peer; nothing is taken from anybody who is none.
-    public init(domain: String, names: Set<String> = [], route: Route? = nil, keepsLanes: Bool? = nil) {
+    public init(
+        domain: String,
+        names: Set<String> = [],
+        route: Route? = nil,
+        keepsLanes: Bool? = nil,
+        linksFrom: Int64? = nil
+    ) {
         self.domain = domain.lowercased()
         self.names = Set(names.map { $0.lowercased() })
         self.route = route
         self.keepsLanes = keepsLanes
+        self.linksFrom = linksFrom
     }
 
     /// The identities by which its certificate is known.
     var identities: Set<String> { names.isEmpty ? [domain] : names }
     /// The one that its certificate must bear when this side connects.
     var serverName: String { identities.contains(domain) ? domain : identities.min() ?? domain }
+}
+
+/// How a peer carries live conversations, as it says when it is asked.
+struct PeerKind: Sendable, Hashable {
+    /// It takes lines of sessions.
+    var keepsLanes: Bool
+    /// Its users' conversations have texts in them (CPM's sessions); telephones' have none.
+    var hasTexts: Bool
 }
 
 /// Whom this provider knows.

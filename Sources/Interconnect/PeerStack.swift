@@ -48,7 +48,7 @@ struct PeerRequest: Sendable {
         stack.loop.execute {
             var response = transaction.value.makeResponse(status)
             // Whatever proxies stay in the way of a call are in its dialog on both sides (RFC 3261, section 12.1.1).
-            if message.method == .invite, status.rawValue < 300 { response.copyRecordRoute(from: message) }
+            if message.method?.createsDialog ?? false, status.rawValue < 300 { response.copyRecordRoute(from: message) }
             for (name, value) in headers { response.append(name, value) }
             if let body { response.setBody(ByteBuffer(bytes: body.bytes), contentType: body.type) }
             if message.method == .invite, status.isSuccess {
@@ -153,6 +153,26 @@ final class PeerStack: SIPStackHandler, Sendable {
                     case .transportFailed: first.take(nil)
                     }
                 }
+            }
+        }
+    }
+
+    /// Sends a request within a dialog, in order with others that go on the same connection; from anywhere.
+    /// - Parameter onAnswer: hears of the final answer, which is 408 when there is none.
+    func post(
+        _ request: SIPMessage,
+        on flow: Flow?,
+        to peer: Peer,
+        onAnswer: @escaping @Sendable (SIPStatus) -> Void
+    ) {
+        loop.execute { [self] in
+            guard let stack = stack.value, let flow, stack.isOpen(flow) else {
+                Task { onAnswer(await send(request, to: peer)?.status ?? 408) }
+                return
+            }
+            stack.send(request, to: .flow(flow)) { _, event in
+                guard case .response(let response) = event else { return onAnswer(408) }
+                if let status = response.status, status.isFinal { onAnswer(status) }
             }
         }
     }

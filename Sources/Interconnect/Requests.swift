@@ -65,12 +65,7 @@ enum Requests {
         own: [String],
         now: MessagingCore.Timestamp
     ) throws -> IncomingContext {
-        let asserted = try AssertedIdentity.identities(request)
-        // A trusted peer that asserts nothing answers for what stands in From.
-        let name = try asserted.first?.uri ?? request.from().uri
-        guard let sender = try? Address(name.description), let domain = sender.domain, domains.contains(domain) else {
-            throw Refusal(.forbidden, "its sender is not of a domain in the certificate")
-        }
+        let sender = try sender(of: request, domains: domains)
         guard let receiver = try? Address(try request.requestURI().description), let home = receiver.domain,
             own.contains(home)
         else { throw Refusal(.notFound, "it is for nobody here") }
@@ -82,6 +77,18 @@ enum Requests {
             inReplyTo: request.text(inReplyTo).flatMap { try? MessageID($0) },
             now: now
         )
+    }
+
+    /// Who a request comes from.
+    /// - Throws: ``Refusal`` `forbidden` when the peer may not speak for that user.
+    static func sender(of request: SIPMessage, domains: Set<String>) throws -> Address {
+        let asserted = try AssertedIdentity.identities(request)
+        // A trusted peer that asserts nothing answers for what stands in From.
+        let name = try asserted.first?.uri ?? request.from().uri
+        guard let sender = try? Address(name.description), let domain = sender.domain, domains.contains(domain) else {
+            throw Refusal(.forbidden, "its sender is not of a domain in the certificate")
+        }
+        return sender
     }
 
     /// The same each time that a request comes: what it is called as a message if it does not say.

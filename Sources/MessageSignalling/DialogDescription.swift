@@ -197,6 +197,10 @@ package struct DialogDescription {
         try? exchange.withdraw()
     }
 
+    /// Opens an INVITE of ours without an offer: theirs comes with the 2xx.
+    /// - Returns: false while one is open, whosever it is.
+    package mutating func inviteToOffer() -> Bool { gate.beginInvite() }
+
     // MARK: Their offers
 
     /// Whether texts could flow as an offer has it; or voice or video, in one that has no texts at all.
@@ -215,10 +219,11 @@ package struct DialogDescription {
     }
 
     /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
+    /// - Parameter isAnswer: it came with the 2xx to one of ours.
     /// - Returns: its media, each standing for itself.
     /// - Throws: ``Problem``.
-    package mutating func open(_ offer: [UInt8]) throws -> [MediaDescription] {
-        guard gate.receivedInvite() == .accept else { throw Problem.pending }
+    package mutating func open(_ offer: [UInt8], isAnswer: Bool = false) throws -> [MediaDescription] {
+        guard isAnswer ? isOurs : gate.receivedInvite() == .accept else { throw Problem.pending }
         guard let offer = try? SessionDescription(parsing: offer), offer.media.count <= Self.slotsMaximum,
             case let text = Self.choice(offer, ends.reach),
             // Texts that there are do not go away; a call without them may have media alone.
@@ -272,6 +277,14 @@ package struct DialogDescription {
             try? exchange.withdraw()
             throw Problem.notAcceptable
         }
+    }
+
+    /// The answer that takes nothing of what they offer; nil when that cannot be read.
+    package static func refusal(of offer: [UInt8]) -> [UInt8]? {
+        guard let offer = try? SessionDescription(parsing: offer) else { return nil }
+        let origin = Origin(sessionID: "1", sessionVersion: "1", addressType: "IP4", address: "0.0.0.0")
+        let nothing = [MediaAcceptance?](repeating: nil, count: offer.media.count)
+        return try? SessionDescription(answering: offer, origin: origin, decisions: nothing).bytes
     }
 
     /// Their INVITE was taken back.

@@ -15,6 +15,8 @@ public struct BaresipSettings: Sendable {
     public var tone: Int?
     /// The port on loopback on which it takes commands and tells of events (`ctrl_tcp`).
     public var control: Int?
+    /// The port on loopback that it listens on; one that is free if 0.
+    public var port = 0
     /// Whether it prints its SIP.
     public var showsSIP = false
     /// Whether it sends a picture, too.
@@ -74,7 +76,7 @@ public struct BaresipSettings: Sendable {
     }
 
     private var settings: [String] {
-        var settings = ["sip_listen 127.0.0.1:0", "net_interface 127.0.0.1", "call_max_calls 4"]
+        var settings = ["sip_listen 127.0.0.1:\(port)", "net_interface 127.0.0.1", "call_max_calls 4"]
         if let control { settings.append("ctrl_tcp_listen 127.0.0.1:\(control)") }
         if let tone {
             settings += [

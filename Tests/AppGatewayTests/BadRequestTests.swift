@@ -290,6 +290,7 @@ struct BadRequestTests {
                 ("GET", "/v1/uploads/..%2F..%2Fetc", 404, "not-found"),
                 ("GET", "/v1/files/..%2Fx/content", 404, "not-found"),
                 ("GET", "/l/1.2.3.x", 403, "forbidden"), ("GET", "/l/x", 403, "forbidden"),
+                ("GET", "/f/1.2.3.4.x", 403, "forbidden"), ("GET", "/f/x", 403, "forbidden"),
                 ("GET", "/" + String(repeating: "a", count: 5000), 414, "too-large"),
             ]
             for (method, path, status, code) in cases {
@@ -353,6 +354,7 @@ struct BadRequestTests {
                     ("GET", "/v1/messages?before=\(number)&limit=\(number)", nil),
                     ("GET", "/v1/account/ledger?before=\(number)", nil), ("DELETE", "/v1/devices/\(number)", nil),
                     ("GET", "/v1/messages/x/parts/\(number)", nil), ("GET", "/l/\(number).\(number).00.x", nil),
+                    ("GET", "/f/\(number).\(number).\(number).00.x", nil),
                 ]
                 for (method, path, body) in requests {
                     let reply = try await gateway.request(method, path, alice, json: body)

@@ -2,6 +2,7 @@ import ClientWire
 import HTTPTypes
 import MessagingCore
 import MessagingService
+import Store
 import Synchronization
 import Testing
 
@@ -132,7 +133,10 @@ struct OpenAPITests {
 
     @Test("every answer of the client listener is as documented")
     func client() async throws {
-        try await TestGateway.run { gateway in
+        var configuration = TestGateway.configuration()
+        // Files are shown to others by HTTPS alone.
+        configuration.publicURL = "https://a.example"
+        try await TestGateway.run(configuration: configuration) { gateway in
             let alice = try await gateway.user("alice")
             let spare = try await gateway.device(of: "alice", kind: .tablet)
             let api = Checker(try await document(port: gateway.port), port: gateway.port, token: alice.token)
@@ -156,7 +160,7 @@ struct OpenAPITests {
             try await api.ask("GET", "/v1/files/{id}/content", [fileID], fields: [("Range", "bytes=0-0")])
             try await api.ask("HEAD", "/v1/files/{id}/content", [fileID])
             try await api.ask("DELETE", "/v1/files/{id}", [fileID])
-            try await links(api, gateway)
+            try await links(api, gateway, of: alice.account)
             try await sessions(api, gateway, alice: alice)
             try await api.ask("POST", "/v1/logout")
             #expect(api.covered.symmetricDifference(api.operations) == ["GET /v1/socket"])
@@ -240,7 +244,7 @@ struct OpenAPITests {
     }
 
     /// A device that takes only text is sent a notice of a picture, whose link needs no token.
-    private func links(_ api: Checker, _ gateway: TestGateway) async throws {
+    private func links(_ api: Checker, _ gateway: TestGateway, of alice: AccountID) async throws {
         let bob = try await gateway.user("bob")
         let narrow = try await gateway.request(
             "PATCH",
@@ -250,8 +254,15 @@ struct OpenAPITests {
         )
         #expect(narrow.status == 200, "\(narrow.text)")
         let upload = try await uploads(api)
-        let body = "{\"id\":\"\(messageID())\",\"to\":[\"bob@a.example\"],\"parts\":[{\"upload\":\"\(upload)\"}]}"
+        let id = messageID()
+        let body = "{\"id\":\"\(id)\",\"to\":[\"bob@a.example\"],\"parts\":[{\"upload\":\"\(upload)\"}]}"
         try await api.ask("POST", "/v1/messages", json: body)
+        // And one for somebody with another provider.
+        let file = try #require(await gateway.service.fileLink(to: 0, of: MessageID(stored: "\(id)"), account: alice))
+        let shared = String(file.url.split(separator: "/").last ?? "")
+        try await api.ask("GET", "/f/{token}", [shared])
+        try await api.ask("GET", "/f/{token}", [shared], fields: [("Range", "bytes=0-0")])
+        try await api.ask("HEAD", "/f/{token}", [shared])
         let bobs = Checker(api.document, port: gateway.port, token: bob.token)
         let items = try await bobs.ask("GET", "/v1/messages").json(ItemPage.self).items
         let links = items.compactMap(\.notice?.link)
@@ -278,18 +289,31 @@ struct OpenAPITests {
     func expiredLink() async throws {
         var configuration = TestGateway.configuration()
         configuration.linkLifeMilliseconds = -1
+        configuration.publicURL = "https://a.example"
         try await TestGateway.run(configuration: configuration) { gateway in
             let alice = try await gateway.user("alice")
             let bob = try await gateway.user("bob")
             let narrow = "{\"capabilities\":{\"accepts\":[\"image/*\"],\"features\":[]}}"
             #expect(try await gateway.request("PATCH", "/v1/devices/this", bob, json: narrow).status == 200)
-            let body = "{\"id\":\"\(messageID())\",\"to\":[\"bob@a.example\"],\"parts\":[{\"text\":\"x\"}]}"
+            let upload = try await gateway.service.startUpload(
+                DeviceIdentity(account: alice.account, device: alice.device),
+                UploadRequest(type: "image/png", name: nil, bytes: 3)
+            )
+            let fields = [("Upload-Offset", "0")]
+            let path = "/v1/uploads/\(upload.id)"
+            #expect(try await gateway.request("PATCH", path, alice, body: [1, 2, 3], fields: fields).status == 200)
+            let id = messageID()
+            let body =
+                "{\"id\":\"\(id)\",\"to\":[\"bob@a.example\"],\"parts\":[{\"text\":\"x\"},{\"upload\":\"\(upload.id)\"}]}"
             #expect(try await gateway.request("POST", "/v1/messages", alice, json: body).status == 201)
             let items = try await gateway.request("GET", "/v1/messages", bob).json(ItemPage.self).items
             let links = items.compactMap(\.notice?.link)
             let link = try #require(links.first)
             let token = link.split(separator: "/").last ?? ""
-            for path in ["/l/\(token)", "/l/\(token)/parts/0"] {
+            let message = MessageID(stored: "\(id)")
+            let file = try #require(await gateway.service.fileLink(to: 1, of: message, account: alice.account))
+            let shared = file.url.split(separator: "/").last ?? ""
+            for path in ["/l/\(token)", "/l/\(token)/parts/0", "/f/\(shared)"] {
                 let reply = try await gateway.request("GET", path)
                 #expect(reply.status == 403 && reply.code == "forbidden" && reply.text.contains("expired"))
             }

@@ -6,7 +6,7 @@ import Testing
 @Suite("Two providers", .serialized)
 struct ProviderTests {
     /// A server for a domain, and where others reach it.
-    private static func installation(
+    static func installation(
         _ domain: String,
         _ port: Int,
         other: String,
@@ -30,7 +30,7 @@ struct ProviderTests {
     }
 
     /// An authority, and a certificate of it for each domain.
-    private static func certificates(_ domains: [String]) throws -> URL {
+    static func certificates(_ domains: [String]) throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("continuo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

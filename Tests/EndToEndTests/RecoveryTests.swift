@@ -123,7 +123,7 @@ struct RecoveryTests {
         home.stop()
     }
 
-    private static func makeCertificate(_ certificate: String, _ key: String, name: String) throws {
+    static func makeCertificate(_ certificate: String, _ key: String, name: String) throws {
         let openssl = Process()
         openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         openssl.arguments = [

@@ -144,7 +144,7 @@ struct TransferTests {
         home.stop()
     }
 
-    private static func token(_ home: Installation, _ device: String) throws -> String {
+    static func token(_ home: Installation, _ device: String) throws -> String {
         let path = home.folder.path + "/continuo/devices/\(device)/token"
         return try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
     }

@@ -56,6 +56,29 @@ struct DialogMachineTests {
             phase: .open(.connecting(until: grace))
         ),
         Row(
+            name: "accepted over there with an offer that holds nothing of what is wanted",
+            role: .host,
+            input: .offered([], wanted: [.audio]),
+            actions: [.say(.toOwner(.answered(.accepted))), .media(.answer)],
+            phase: .open(.connecting(until: grace))
+        ),
+        Row(
+            name: "the same after it was taken back: the owner ends it",
+            role: .host,
+            before: [.line(.fromOwner(.cancelled))],
+            input: .offered([], wanted: [.audio]),
+            actions: [.say(.toOwner(.answered(.accepted)))],
+            phase: .open(.connecting(until: grace))
+        ),
+        Row(
+            name: "nothing of their offer is taken",
+            role: .host,
+            before: [.offered([], wanted: [.audio])],
+            input: .fruitless,
+            actions: [.hangUp(.notAcceptable), .say(.toOwner(.leave))],
+            phase: .over
+        ),
+        Row(
             name: "taken back while it rings",
             role: .host,
             before: [.provisional],
@@ -92,7 +115,7 @@ struct DialogMachineTests {
             role: .host,
             before: [.provisional, .line(.fromOwner(.cancelled)), .accepted],
             input: .line(.fromOwner(.ended(.cancelled))),
-            actions: [.hangUp],
+            actions: [.hangUp(.takenBack)],
             phase: .over
         ),
         Row(
@@ -174,22 +197,30 @@ struct DialogMachineTests {
             role: .guest,
             before: [answered, .connected],
             input: .line(.toOwner(.leave)),
-            actions: [.hangUp, .say(.fromOwner(.ended(.left)))],
+            actions: [.hangUp(.left), .say(.fromOwner(.ended(.left)))],
             phase: .over
         ),
         Row(
             name: "their user leaves a conversation of ours",
             role: .host,
             before: [.accepted, .connected],
-            input: .hungUp,
+            input: .hungUp(isFailure: false),
             actions: [.say(.toOwner(.leave))],
+            phase: .over
+        ),
+        Row(
+            name: "their side breaks",
+            role: .host,
+            before: [.accepted, .connected],
+            input: .hungUp(isFailure: true),
+            actions: [.lose],
             phase: .over
         ),
         Row(
             name: "their user leaves a conversation of theirs",
             role: .guest,
             before: [answered],
-            input: .hungUp,
+            input: .hungUp(isFailure: false),
             actions: [.say(.fromOwner(.ended(.left)))],
             phase: .over
         ),
@@ -238,7 +269,7 @@ struct DialogMachineTests {
             role: .host,
             before: [.accepted, .connected, .disconnected(connects: true)],
             input: .offerRefused(481, delay: .zero),
-            actions: [.hangUp, .lose],
+            actions: [.hangUp(.lost), .lose],
             phase: .over
         ),
         Row(
@@ -246,13 +277,13 @@ struct DialogMachineTests {
             role: .guest,
             before: [answered],
             input: .vanished,
-            actions: [.hangUp, .lose],
+            actions: [.hangUp(.lost), .lose],
             phase: .over
         ),
         Row(
             name: "what crossed the end",
             role: .host,
-            before: [.accepted, .hungUp],
+            before: [.accepted, .hungUp(isFailure: false)],
             input: .line(.fromOwner(.ended(.left))),
             actions: [],
             phase: .over
@@ -271,7 +302,7 @@ struct DialogMachineTests {
         var machine = Self.machine(.host, [.accepted])
         #expect(machine.deadline == Self.grace)
         #expect(machine.take(.clock, now: Self.grace - .milliseconds(1)).isEmpty)
-        #expect(machine.take(.clock, now: Self.grace) == [.hangUp, .lose])
+        #expect(machine.take(.clock, now: Self.grace) == [.hangUp(.lost), .lose])
         #expect(machine.phase == .over)
         #expect(machine.deadline == nil)
         // Trying again does not make the time longer.

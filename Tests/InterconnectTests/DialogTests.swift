@@ -21,12 +21,17 @@ func stranger(_ domain: String, _ port: Int) -> Peer {
 
 extension Provider {
     /// Asks for a conversation.
-    func ask(_ person: Person, _ other: Address, text: String? = nil, subject: String? = nil) async throws -> SessionID
-    {
+    func ask(
+        _ person: Person,
+        _ other: Address,
+        text: String? = nil,
+        subject: String? = nil,
+        media: [MediumKind]? = nil
+    ) async throws -> SessionID {
         let id = SessionID(stored: newID().description)
         _ = try await service.request(
             person.who,
-            SessionRequest(id: id, to: [other], subject: subject, text: text)
+            SessionRequest(id: id, to: [other], subject: subject, text: text, media: media)
         )
         return id
     }

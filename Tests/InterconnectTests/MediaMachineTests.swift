@@ -212,6 +212,80 @@ struct MediaMachineTests {
         #expect(media.phase == .idle)
     }
 
+    /// They have accepted and offered voice and video, and our user had asked for voice: it is proposed.
+    static func accepted() throws -> (media: PeerMedia, owner: SessionCore.MediaDescription, actions: [Action]) {
+        var media = PeerMedia(own: alice, other: bob, name: "theirs", board: .told(0, [], []))
+        let video = SDP.MediaDescription(type: "video", port: 4002, proto: "RTP/AVP", formats: ["96"])
+        let before = media.take(.accepted([line("198.51.100.7"), video], wanted: [.audio]), at)
+        #expect(before.isEmpty)
+        var owner = SessionCore.MediaDescription()
+        _ = try owner.propose(proposal(), by: alice, others: [bob], now: at.clock)
+        let actions = media.hear(.asked(try #require(owner.pending.first)), at)
+        return (media, owner, actions)
+    }
+
+    /// The owner gives both ends their places.
+    static func place(_ media: inout PeerMedia, _ owner: inout SessionCore.MediaDescription) throws -> [Action] {
+        _ = owner.prepare(proposal().id, by: bob, on: try #require(media.lines.first?.number))
+        return media.hear(.media(owner.revision, owner.media, pending: owner.pending), at)
+    }
+
+    @Test("they accept and offer: what our user proposed is claimed, and the device's answer is agreed to and answered")
+    func claimed() throws {
+        var (media, owner, asked) = try Self.accepted()
+        let number = try #require(media.lines.first?.number)
+        #expect(asked == [.say(.toOwner(.prepare(Self.proposal().id, on: number)))])
+        #expect(media.lines.map(\.slot) == [0])
+        let pressed = try Self.place(&media, &owner)
+        guard case .signal(Self.medium, Self.device, _, .press(let offer, _))? = pressed.last else {
+            Issue.record("the device hears of nothing: \(pressed)")
+            return
+        }
+        #expect(offer.media.first?.connection?.address == "198.51.100.7")
+        #expect(media.phase == .theirs)
+        let answer = MediaPayload.description(.answer, Self.offer, names: [:])
+        #expect(
+            media.take(.signal(Self.medium, Self.device, answer), Self.at) == [
+                .say(.toOwner(.consent(Self.proposal().id, on: number))), .answer,
+            ]
+        )
+        #expect(media.phase == .answering)
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        let video = SDP.MediaDescription(type: "video", port: 4002, proto: "RTP/AVP", formats: ["96"])
+        let offered = SessionDescription(origin: origin, media: [Self.line("198.51.100.7"), video])
+        #expect(media.answers(to: offered).keys.sorted() == [0])
+        #expect(media.take(.settled, Self.at).isEmpty)
+        #expect(media.phase == .idle)
+        #expect(!media.isOver)
+    }
+
+    @Test("nobody comes for it, or the device does not answer, in time for the ACK: it is answered without")
+    func unclaimed() throws {
+        let late = Self.later(PeerMedia.acknowledgementTime)
+        var media = PeerMedia(own: Self.alice, other: Self.bob, name: "theirs", board: .told(0, [], []))
+        _ = media.take(.accepted([Self.line("198.51.100.7")], wanted: [.audio]), Self.at)
+        #expect(media.deadline == Self.at.now + PeerMedia.acknowledgementTime)
+        #expect(media.take(.clock, Self.later(PeerMedia.pressTime)).isEmpty)
+        #expect(media.take(.clock, late) == [.answer])
+        #expect(media.lines.isEmpty)
+
+        var (silent, owner, _) = try Self.accepted()
+        _ = try Self.place(&silent, &owner)
+        let end = silent.take(.clock, late)
+        #expect(end.contains(.say(.toOwner(.consent(Self.proposal().id, on: nil)))))
+        #expect(end.last == .answer)
+        #expect(silent.lines.isEmpty)
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        #expect(silent.answers(to: SessionDescription(origin: origin, media: [Self.line("198.51.100.7")])).isEmpty)
+    }
+
+    @Test("what they accept with holds nothing of what was wanted: answered at once")
+    func unwanted() throws {
+        var media = PeerMedia(own: Self.alice, other: Self.bob, name: "theirs", board: .told(0, [], []))
+        let none = Self.line("198.51.100.7", port: 0)
+        #expect(media.take(.accepted([Self.text, none], wanted: [.audio]), Self.at) == [.answer])
+    }
+
     @Test("nobody agrees in time: answered without it, and who agrees later makes an offer of ours")
     func late() throws {
         var media = Self.guest()

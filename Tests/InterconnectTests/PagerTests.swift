@@ -29,7 +29,7 @@ extension Provider {
     func arrived(
         _ id: MessageID,
         _ person: Person,
-        seconds: Double = 30,
+        seconds: Double = 60,
         _ place: SourceLocation = #_sourceLocation
     ) async throws -> ItemDocument {
         try await eventually("\(id) at \(person.address)", seconds: seconds, place) {
@@ -147,12 +147,12 @@ struct PagerTests {
         for _ in 0..<3 { try await a.send("are you there?", from: alice, to: [bobs]) }
         // Long enough for the pauses to have grown.
         _ = try await eventually("a knows that b is away") { a.interconnect.isAway("b.example") ? true : nil }
-        try await Task.sleep(for: .seconds(4))
+        try await Task.sleep(for: .seconds(8))
         let b = try await Provider("b.example", port: second, peers: [peer("a.example", first)])
         let bob = try await b.person("bob")
         let hello = try await b.send("here I am", from: bob, to: [alice.address])
         _ = try await a.arrived(hello, alice)
-        _ = try await eventually("all that waited", seconds: 3) {
+        _ = try await eventually("all that waited", seconds: 6) {
             try await b.texts(bob).filter { $0 == "are you there?" }.count == 3 ? true : nil
         }
         await a.stop()

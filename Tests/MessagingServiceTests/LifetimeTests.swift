@@ -11,6 +11,34 @@ struct LifetimeTests {
         try await world.item(person, id)?.message?.flags.contains(.released)
     }
 
+    @Test("a phone's lease: kept at once, and when it comes again within a second, the last one at the next tick")
+    func lease() async throws {
+        let world = try await World.open()
+        let alice = try await world.person("alice", devices: [.mobile])
+        let phone = world.connect(alice.devices[0])
+        try await phone.settle()
+        await phone.tick()
+        func kept(_ time: Timestamp) async throws -> Bool {
+            let user = try await world.store.read { try $0.user(phone.identity.account) }
+            return user?.device(phone.identity.device)?.leaseEnds == time
+        }
+        world.clock.advance(milliseconds: 5000)
+        let first = world.clock.now.advanced(by: 100_000)
+        await phone.renew(leaseEnds: first)
+        try await eventually("the first lease") { try await kept(first) }
+        world.clock.advance(milliseconds: 300)
+        for seconds in [200, 300, 600] {
+            await phone.renew(leaseEnds: world.clock.now.advanced(by: Int64(seconds) * 1000))
+        }
+        let last = world.clock.now.advanced(by: 600_000)
+        // A write that follows is behind whatever the leases wrote.
+        try await world.store.write { _ in }
+        #expect(try await kept(first), "three REGISTERs within a second are no three commits")
+        world.clock.advance(milliseconds: 1000)
+        await phone.tick()
+        try await eventually("the last lease") { try await kept(last) }
+    }
+
     @Test("storing off: released once every device decided whole has it, also the one that comes late; they keep it")
     func storingOff() async throws {
         let world = try await World.open()

@@ -171,12 +171,21 @@ extension ClientRoutes {
                 return try download.answer(source, to: call.request)
             }
         }
+        let files: [Route] = [.get, .head].map { method in
+            .open(
+                method,
+                "/f/{token}",
+                Self.downloadOperation(method, "linkedFile", "The bytes of a file of which another provider was told.")
+            ) { call in
+                try download.answer(try await service.openFileLink(call.value("token")), to: call.request)
+            }
+        }
         return [
             .open(
                 .get,
                 "/l/{token}",
                 Operation("linked", "The message that a notification's link stands for.", .json("Envelope"))
             ) { call in try .json(await service.openLink(call.value("token"))) }
-        ] + parts
+        ] + parts + files
     }
 }

@@ -16,12 +16,12 @@ extension Interconnect {
 
     /// Whether a peer takes lines of sessions, as it says when it is asked; nil when it does not answer.
     func keepsLanes(_ peer: Peer) async -> Bool? {
-        if let known = peer.keepsLanes ?? kind(of: peer) { return known }
+        if let known = peer.keepsLanes ?? kind(of: peer)?.keepsLanes { return known }
         let question = Requests.options(to: peer, from: configuration.domains.first ?? "")
         guard let response = await exchange(question, with: peer) else { return nil }
         let types = response.texts(.accept).flatMap { $0.lowercased().split(separator: ",") }
         let isKept = types.contains { $0.trimmed == SessionMapping.lineType }
-        remember(peer, keepsLanes: isKept)
+        remember(peer, PeerKind(keepsLanes: isKept, hasTexts: Requests.Service.session.isNamed(in: response)))
         return isKept
     }
 

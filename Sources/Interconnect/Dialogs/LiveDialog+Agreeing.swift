@@ -35,7 +35,7 @@ extension LiveDialog {
                 try state.dialog?.refreshTarget(from: request.message)
             }
             guard offer.isEmpty else {
-                return try ask(Question(request: request, timer: timer, isFirst: false), offer)
+                return try ask(request, timer, offer, isFirst: false)
             }
             let ours = try state.withLock { state in
                 var media = state.machine.media

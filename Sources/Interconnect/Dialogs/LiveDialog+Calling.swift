@@ -13,25 +13,31 @@ extension LiveDialog {
     /// Asks the other side.
     /// - Returns: `delivered` once anybody over there has answered anything: from then on what becomes of it is known here.
     func call(_ details: SessionDetails) async -> OutboundResult {
-        guard let way = await running.stack.way(nil, to: peer),
-            let offer = try? state.withLock({ try $0.description.invite(.activePassive, keeping: false) })
-        else {
+        let wanted = PeerMedia.kinds(of: details.wanted)
+        if details.invited.count > 1 { focus.withLock { $0 = true } }
+        // A plain telephone takes no offer of texts, and nobody here can offer voice before there is a conversation.
+        let isCall = !wanted.isEmpty && !(interconnect.kind(of: peer)?.hasTexts ?? false)
+        guard let way = await running.stack.way(nil, to: peer), let request = invitation(details, isCall: isCall) else {
             interconnect.missed(peer)
             handle(.unanswered)
             return .temporary
         }
-        let request = invitation(details, offer)
         let first = FirstAnswer<OutboundResult>()
-        return await first.wait(orElse: .temporary) { call(request, on: way, first) }
+        return await first.wait(orElse: .temporary) { call(request, wanted, on: way, first) }
     }
 
-    private func call(_ request: SIPMessage, on way: SIPStack.Target, _ first: FirstAnswer<OutboundResult>) {
+    private func call(
+        _ request: SIPMessage,
+        _ wanted: [MediumKind],
+        on way: SIPStack.Target,
+        _ first: FirstAnswer<OutboundResult>
+    ) {
         let invite = running.stack.call(request, on: way, patience: InterconnectLimits.callTime) { [self] event in
             switch event {
             case .provisional: handle(.provisional)
-            case .accepted(let call): accepted(call)
+            case .accepted(let call): call.acknowledgement == nil ? accepted(call) : offered(call, wanted)
             case .refused(let response):
-                if let longer = Self.longer(request, response) { return call(longer, on: way, first) }
+                if let next = next(request, wanted, response) { return call(next, wanted, on: way, first) }
                 handle(.refused(response.status ?? 500))
             case .unanswered:
                 handle(.unanswered)
@@ -42,6 +48,31 @@ extension LiveDialog {
             first.take(.delivered)
         }
         state.withLock { $0.invite = invite }
+    }
+
+    /// What is tried after a refusal; nil when it stands.
+    private func next(_ request: SIPMessage, _ wanted: [MediumKind], _ response: SIPMessage) -> SIPMessage? {
+        if let longer = Self.longer(request, response) { return longer }
+        let isStillWanted = state.withLock { state in
+            if case .calling(let isWanted, _) = state.machine.phase { isWanted } else { false }
+        }
+        guard isStillWanted, !wanted.isEmpty, let bare = Self.bare(request, response) else { return nil }
+        let isOpen = state.withLock { state in
+            state.description.refused()
+            return state.description.inviteToOffer()
+        }
+        return isOpen ? bare : nil
+    }
+
+    /// The same request without an offer, where that of texts was not acceptable; nil when it was refused for anything else.
+    static func bare(_ request: SIPMessage, _ response: SIPMessage) -> SIPMessage? {
+        guard let status = response.status, [415, 488, 606].contains(status.rawValue), request.body.readableBytes > 0,
+            let number = try? request.cSeq().number
+        else { return nil }
+        var bare = request
+        bare.removeBody()
+        bare.set(.cSeq, "\(number + 1) INVITE")
+        return bare
     }
 
     /// The same request with the time between refreshes that the other side insists on (RFC 4028, section 7.3); nil when it
@@ -58,7 +89,14 @@ extension LiveDialog {
         return longer
     }
 
-    private func invitation(_ details: SessionDetails, _ offer: [UInt8]) -> SIPMessage {
+    /// - Parameter isCall: it is for voice or video: whoever accepts makes the offer.
+    /// - Returns: nil when nothing can be offered.
+    private func invitation(_ details: SessionDetails, isCall: Bool) -> SIPMessage? {
+        let offer: [UInt8]? = state.withLock { state in
+            guard !isCall else { return state.description.inviteToOffer() ? [] : nil }
+            return try? state.description.invite(.activePassive, keeping: false)
+        }
+        guard let offer else { return nil }
         var request = Requests.make(.invite, from: key.own, to: key.other)
         describe(&request)
         Requests.mark(&request, as: .session)
@@ -71,11 +109,9 @@ extension LiveDialog {
             request.append(.subject, String(line.prefix(InterconnectLimits.subjectCharacters)))
         }
         request.append(.sessionExpires, "\(InterconnectLimits.sessionSeconds)")
-        request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
+        if !offer.isEmpty { request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp") }
         return request
     }
-
-    var contact: String { "\(running.contact);\(Requests.Service.session.tag)" }
 
     /// What stands in every INVITE and in the answers to theirs.
     func describe(_ message: inout SIPMessage) {
@@ -104,8 +140,27 @@ extension LiveDialog {
             return
         }
         // Texts cannot flow: they go as messages.
-        hangUp()
+        hangUp(.notAcceptable)
         handle(.refused(488))
+    }
+
+    /// They have accepted, and make the offer: our user's device answers what was wanted of it, in the ACK.
+    private func offered(_ call: OutgoingCall, _ wanted: [MediumKind]) {
+        let media: [SDP.MediaDescription]? = state.withLock { state in
+            state.invite = nil
+            state.dialog = call.dialog
+            state.flow = call.flow
+            state.sessionTimer.agreed(try? call.answer.sessionExpires(), isRequester: true, now: .now())
+            state.question = Question(place: .acknowledgement(call), isFirst: true)
+            return try? state.description.open(Array(call.answer.body.readableBytesView), isAnswer: true)
+        }
+        interconnect.name(self, call.dialog.id)
+        guard let media else {
+            hangUp(.notAcceptable)
+            _ = handle(.refused(488))
+            return
+        }
+        handle(.offered(media, wanted: wanted))
     }
 
     // MARK: Their request
@@ -126,7 +181,7 @@ extension LiveDialog {
         guard let (request, offer) = state.withLock({ $0.invitation.take() }) else { return }
         do {
             let timer = try Self.timer(request.message)
-            guard offer.isEmpty else { return try ask(Question(request: request, timer: timer, isFirst: true), offer) }
+            guard offer.isEmpty else { return try ask(request, timer, offer, isFirst: true) }
             // Their answer comes with the ACK. This side connects: it could not be there any sooner.
             let ours = try state.withLock { try $0.description.invitedToOffer(.active) }
             answered(request, ours, timer)
@@ -149,11 +204,11 @@ extension LiveDialog {
             (state.description, state.dialog, state.flow) = (description, dialog, flow)
             state.machine.media.begin()
             let question = state.question
-            state.question = Question(request: request, timer: timer, isFirst: true)
+            state.question = Question(place: .response(request, timer), isFirst: true)
             return (media, old, question)
         }
         guard let taken else { return false }
-        taken.question?.request.respond(487)
+        if let question = taken.question { refuse(question, 487) }
         interconnect.rename(self, from: taken.old, to: dialog.id)
         await handle(.media(.offered(taken.media, isFirst: true))).value
         return true
@@ -194,19 +249,20 @@ extension LiveDialog {
             _ = handle(.cancelled)
             return
         }
-        question.request.respond(487)
+        refuse(question, 487)
         handle(.media(.withdrawn))
     }
 
     /// BYE came: it is answered once our side knows.
     func hungUp(_ request: PeerRequest) {
         guard accept(request) else { return }
+        dismissWatches()
         let isOpen = state.withLock { state in
             state.dialog?.terminate()
             return !state.isOver
         }
         guard isOpen else { return request.respond(200) }
-        let task = handle(.hungUp)
+        let task = handle(.hungUp(isFailure: Parting.isFailure(request.message)))
         Task {
             await task.value
             request.respond(200)

@@ -16,17 +16,21 @@ extension LiveDialog {
         var dialog: KeptDialog
         var description: DialogDescription.Kept
         var media: PeerMedia.Kept?
+        /// Who is in it, where this side is the focus.
+        var participants: [Address]?
     }
 
     /// Keeps what is agreed now.
     func keep() async {
+        let isFocus = isFocus
         let kept: Kept? = state.withLock { state in
             guard !state.isOver, let dialog = state.dialog, let description = state.description.kept else { return nil }
             return Kept(
                 role: state.machine.role,
                 dialog: KeptDialog(dialog),
                 description: description,
-                media: state.machine.media.kept
+                media: state.machine.media.kept,
+                participants: isFocus ? state.machine.participants : nil
             )
         }
         guard let kept else { return }
@@ -61,11 +65,13 @@ extension LiveDialog {
                 now: .now()
             )
             state.dialog = dialog
+            if let participants = record.participants { state.machine.resume(with: participants) }
             if let media = record.media, let (local, remote) = state.description.agreed {
                 state.machine.media.resume(media, local: local, remote: remote)
             }
             return true
         }
         guard isKept else { return nil }
+        if record.participants != nil { focus.withLock { $0 = true } }
     }
 }

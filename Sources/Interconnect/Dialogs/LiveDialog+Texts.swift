@@ -160,6 +160,7 @@ extension LiveDialog {
     func take(_ parcel: SessionParcel) async -> OutboundResult {
         guard let text = parcel.text else {
             await handle(.line(parcel.line)).value
+            if case .fromOwner(.participants) = parcel.line { await convene() }
             return .delivered
         }
         let result = await send(text)
@@ -185,7 +186,11 @@ extension LiveDialog {
         envelope.kind = .immediate
         // A path that broke under the text is followed by another one.
         for _ in 0..<2 {
-            if state.withLock({ $0.machine.phase == .open(.absent) }) {
+            // A path may come of the answer that we owe; what the answer waits for comes after this.
+            let isApart = state.withLock { state in
+                state.machine.phase == .open(.absent) || state.question?.isInAcknowledgement ?? false
+            }
+            if isApart {
                 return await interconnect.deliverApart(PeerText(envelope: envelope, reports: text.reports), key, peer)
             }
             guard let (session, other) = await path() else { return isOver ? .permanent(.unavailable) : .temporary }

@@ -24,12 +24,20 @@ final class LiveDialog: Sendable {
         let other: Address
     }
 
-    /// An INVITE of theirs that is being answered.
+    /// An offer of theirs that is being answered.
     struct Question {
-        let request: PeerRequest
-        let timer: SessionTimer.Offer
+        enum Place {
+            /// In the 2xx to their INVITE.
+            case response(PeerRequest, SessionTimer.Offer)
+            /// In the ACK to their 2xx.
+            case acknowledgement(OutgoingCall)
+        }
+
+        let place: Place
         /// It opens a dialog, so that texts take a path of its own.
         let isFirst: Bool
+
+        var isInAcknowledgement: Bool { if case .acknowledgement = place { true } else { false } }
     }
 
     struct State {
@@ -51,6 +59,8 @@ final class LiveDialog: Sendable {
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
+        /// Who wants to know who is in it.
+        var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()
         var composing = ComposingSender<ContinuousClock.Instant>()
         var timer: Task<Void, Never>?
@@ -65,6 +75,8 @@ final class LiveDialog: Sendable {
     let interconnect: Interconnect
     let running: Interconnect.Running
     let state: Mutex<State>
+    /// Whether this side is the focus of a conversation of several; read while the rest is held.
+    let focus = Mutex(false)
 
     init(
         _ key: Key,
@@ -109,7 +121,7 @@ final class LiveDialog: Sendable {
             let task = Task { [self] in
                 await last?.value
                 for action in actions { await perform(action) }
-                if isOver { end() }
+                if isOver { end() } else { tellWatches() }
             }
             state.last = task
             return task
@@ -126,9 +138,11 @@ final class LiveDialog: Sendable {
             guard !state.isOver else { return }
             let now = NIODeadline.now()
             let composing = state.composing.deadline.map { ContinuousClock.now.duration(to: $0) }
-            let pauses = [state.machine.deadline, state.sessionTimer.deadline].compactMap { deadline in
-                deadline.map { Duration.nanoseconds(($0 - now).nanoseconds) }
-            }
+            let pauses =
+                ([state.machine.deadline, state.sessionTimer.deadline]
+                + state.watches.values.map(\.machine.deadline)).compactMap { deadline in
+                    deadline.map { Duration.nanoseconds(($0 - now).nanoseconds) }
+                }
             guard let pause = (pauses + [composing].compactMap(\.self)).min() else { return }
             state.timer = Task { [weak self] in
                 // A little later rather than a little too early.
@@ -162,7 +176,7 @@ final class LiveDialog: Sendable {
         case .connect: connect()
         case .accept: accept()
         case .refuse(let status): state.withLock { $0.invitation.take() }?.request.respond(status)
-        case .hangUp: hangUp()
+        case .hangUp(let why): hangUp(why)
         case .offer: renegotiate(.path)
         case .media(let action): await perform(action)
         case .lose:
@@ -196,10 +210,12 @@ final class LiveDialog: Sendable {
 
     /// It is over: whoever waits is told, and nothing of it is kept.
     private func end() {
+        dismissWatches()
         interconnect.forget(self)
         let (session, waiters, timer, dialog) = state.withLock { state in
             defer {
                 state.waiters = [:]
+                state.watches = [:]
                 state.isRunning = false
             }
             return (
@@ -209,13 +225,14 @@ final class LiveDialog: Sendable {
         timer?.cancel()
         session?.close()
         state.withLock { $0.invitation.take() }?.request.respond(480)
-        state.withLock { $0.question.take() }?.request.respond(487)
+        settleQuestion()
         for waiter in waiters { waiter.resume() }
         if let dialog { running.stack.forget(callID: dialog.id.callID) }
     }
 
     /// Ends without a word: it came to nothing, or goes on after the next start.
     func abandon() {
+        dismissWatches(.deactivated)
         state.withLock { $0.machine.abandon() }
         end()
     }
@@ -226,9 +243,26 @@ final class LiveDialog: Sendable {
         abandon()
     }
 
+    /// What is still to be answered comes to nothing.
+    private func settleQuestion() {
+        if let question = state.withLock({ $0.question.take() }) { refuse(question, 487) }
+    }
+
+    func refuse(_ question: Question, _ status: SIPStatus) {
+        switch question.place {
+        case .response(let request, _): request.respond(status)
+        case .acknowledgement(let call):
+            let offer = Array(call.answer.body.readableBytesView)
+            running.stack.acknowledge(call, DialogDescription.refusal(of: offer) ?? [])
+        }
+    }
+
     var dialogID: DialogID? { state.withLock { $0.dialog?.id } }
 
-    func hangUp() {
+    func hangUp(_ why: Parting) {
+        dismissWatches()
+        // What accepted our INVITE is acknowledged before it ends (RFC 3261, section 13.2.2.4).
+        if state.withLock({ $0.question?.isInAcknowledgement ?? false }) { settleQuestion() }
         let (bye, flow) = state.withLock { state in
             let bye = try? state.dialog?.makeRequest(.bye)
             state.dialog?.terminate()
@@ -236,6 +270,7 @@ final class LiveDialog: Sendable {
         }
         guard var bye else { return }
         bye.append(.pAssertedIdentity, "<\(key.own)>")
+        bye.append(.reason, why.reason)
         let request = bye
         Task { [running, peer] in
             guard let way = await running.stack.way(flow, to: peer) else { return }

@@ -1,6 +1,7 @@
 import MessagingCore
 import MessagingService
 import NIOCore
+import SDP
 import SIP
 import SessionCore
 
@@ -9,6 +10,7 @@ import SessionCore
 ///
 /// ```
 ///   calling --2xx--------> open --BYE, or a line that ends it--> over
+///   calling --2xx with an offer, of which nothing is taken-----> over
 ///   ringing --accepted---> open --no path for too long---------> over
 ///   calling --refused, unanswered------------------------------> over
 ///   ringing --answered otherwise-------------------------------> over
@@ -37,7 +39,7 @@ struct PeerDialog: Sendable, Hashable {
     enum Path: Sendable, Hashable {
         case connecting(until: NIODeadline)
         case running
-        /// There is none: a call of theirs has voice or video alone, and texts go as messages.
+        /// There is none: a call has voice or video alone, and texts go as messages.
         case absent
         /// A new one is offered at `repair`, or under negotiation if that is nil.
         case lost(repair: NIODeadline?, until: NIODeadline)
@@ -51,9 +53,13 @@ struct PeerDialog: Sendable, Hashable {
         case accepted
         case refused(SIPStatus)
         case unanswered
-        /// CANCEL and BYE of the other side.
+        /// A 2xx to our INVITE that makes the offer; these of our user's wishes can be had of it.
+        case offered([SDP.MediaDescription], wanted: [MediumKind])
+        /// Nothing of that offer was taken.
+        case fruitless
+        /// CANCEL and BYE of the other side; a BYE may say that something went wrong.
         case cancelled
-        case hungUp
+        case hungUp(isFailure: Bool)
         /// The ACK to our 2xx never came, or the session timer ran out.
         case vanished
         /// The MSRP session; `connects` is whether it is this side that connects.
@@ -76,7 +82,7 @@ struct PeerDialog: Sendable, Hashable {
         /// Answers the other side's INVITE, and connects as the answer has it.
         case accept
         case refuse(SIPStatus)
-        case hangUp
+        case hangUp(Parting)
         /// A re-INVITE for a new path.
         case offer
         /// Our side is told that the other one is gone.
@@ -95,6 +101,8 @@ struct PeerDialog: Sendable, Hashable {
     private(set) var phase: Phase
     /// Voice and video, while it is open.
     var media: PeerMedia
+    /// Who is in the conversation, as its owner here has told.
+    private(set) var participants: [Address] = []
 
     /// - Parameter name: makes the names of changes that the other side proposes.
     init(_ role: Role, of own: Address, with other: Address, name: String) {
@@ -113,17 +121,24 @@ struct PeerDialog: Sendable, Hashable {
 
     /// Takes one input.
     mutating func take(_ input: Input, now: NIODeadline, clock: Timestamp) -> [Action] {
+        let at = PeerMedia.Moment(now: now, clock: clock)
         switch phase {
-        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, now)
+        case .calling(let isWanted, let isHeard): return calling(input, isWanted, isHeard, at)
         case .ringing(let isWithdrawn): return ringing(input, isWithdrawn, now)
         case .open(let path):
-            let actions = open(input, path, PeerMedia.Moment(now: now, clock: clock))
+            let actions = open(input, path, at)
             guard case .open(.absent) = phase, media.isOver else { return actions }
             phase = .over
-            return actions.filter { $0 != .media(.invite) } + [.hangUp, .say(.fromOwner(.ended(.left)))]
+            return actions.filter { $0 != .media(.invite) } + [.hangUp(.left), .say(farewell)]
         case .over: return []
         }
     }
+
+    /// What the other side's user may know of a conversation of several.
+    var conference: ConferenceState { ConferenceState(users: participants, media: media.board.media) }
+
+    /// Takes up who was in it before a restart.
+    mutating func resume(with participants: [Address]) { self.participants = participants }
 
     /// It comes to nothing before anybody heard of it.
     mutating func abandon() { phase = .over }
@@ -143,16 +158,20 @@ struct PeerDialog: Sendable, Hashable {
         _ input: Input,
         _ isWanted: Bool,
         _ isHeard: Bool,
-        _ now: NIODeadline
+        _ at: PeerMedia.Moment
     ) -> [Action] {
         switch input {
         case .provisional:
             phase = .calling(isWanted: isWanted, isHeard: true)
             return []
         case .accepted:
-            phase = .open(.connecting(until: now + Self.grace))
+            phase = .open(.connecting(until: at.now + Self.grace))
             // Taken back too late: the owner ends it at once, and no medium starts.
             return [.say(.toOwner(.answered(.accepted)))] + (isWanted ? [.connect] : [])
+        case .offered(let offer, let wanted):
+            phase = .open(.connecting(until: at.now + Self.grace))
+            let next = isWanted ? media.take(.accepted(offer, wanted: wanted), at) : []
+            return [.say(.toOwner(.answered(.accepted)))] + next.map(Action.media)
         case .refused(let status):
             phase = .over
             return [.say(.toOwner(.answered(Self.answer(status))))]
@@ -165,10 +184,13 @@ struct PeerDialog: Sendable, Hashable {
             phase = .calling(isWanted: false, isHeard: isHeard)
             return [.cancel]
         case .line, .cancelled, .hungUp, .vanished, .connected, .disconnected, .offerRefused,
-            .withoutTexts, .media, .clock:
+            .withoutTexts, .fruitless, .media, .clock:
             return []
         }
     }
+
+    /// How our side hears that the other one ends it.
+    private var farewell: SessionLine { role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)) }
 
     /// What a refusal of an INVITE means: somebody said no, or nobody could.
     static func answer(_ status: SIPStatus) -> InvitationAnswer {
@@ -201,7 +223,7 @@ struct PeerDialog: Sendable, Hashable {
             phase = .over
             return [.refuse(isWithdrawn ? 487 : 480)]
         case .line, .provisional, .accepted, .refused, .unanswered, .hungUp, .vanished, .connected, .disconnected,
-            .offerRefused, .withoutTexts, .media, .clock:
+            .offerRefused, .withoutTexts, .offered, .fruitless, .media, .clock:
             return []
         }
     }
@@ -211,10 +233,13 @@ struct PeerDialog: Sendable, Hashable {
         switch input {
         case .line(let line): return open(line, at)
         case .media(let input): return media.take(input, at).map(Action.media)
-        case .hungUp:
+        case .hungUp(let isFailure):
             phase = .over
-            return [.say(role == .host ? .toOwner(.leave) : .fromOwner(.ended(.left)))]
+            return [isFailure ? .lose : .say(farewell)]
         case .vanished: return lose()
+        case .fruitless:
+            phase = .over
+            return [.hangUp(.notAcceptable), .say(farewell)]
         case .connected:
             phase = .open(.running)
             return []
@@ -240,18 +265,25 @@ struct PeerDialog: Sendable, Hashable {
         case .clock:
             let actions = clock(now)
             return phase == .over ? actions : actions + media.take(.clock, at).map(Action.media)
-        case .provisional, .accepted, .refused, .unanswered, .cancelled: return []
+        case .provisional, .accepted, .offered, .refused, .unanswered, .cancelled: return []
         }
     }
 
     private mutating func open(_ line: SessionLine, _ at: PeerMedia.Moment) -> [Action] {
         switch line {
-        case .fromOwner(.ended), .fromOwner(.cancelled):
+        case .fromOwner(.ended(let end)):
             phase = .over
-            return [.hangUp]
+            return [.hangUp(Parting(end))]
+        case .fromOwner(.cancelled):
+            phase = .over
+            return [.hangUp(.takenBack)]
         case .toOwner(.leave):
             phase = .over
-            return [.hangUp, .say(.fromOwner(.ended(.left)))]
+            return [.hangUp(.left), .say(.fromOwner(.ended(.left)))]
+        case .fromOwner(.admitted(_, let all)), .fromOwner(.participants(let all)):
+            participants = all
+            guard case .fromOwner(let message) = line else { return [] }
+            return media.hear(message, at).map(Action.media)
         case .fromOwner(let message): return media.hear(message, at).map(Action.media)
         case .toOwner(let message): return media.hear(message, at).map(Action.media)
         case .request: return []
@@ -271,6 +303,6 @@ struct PeerDialog: Sendable, Hashable {
 
     private mutating func lose() -> [Action] {
         phase = .over
-        return [.hangUp, .lose]
+        return [.hangUp(.lost), .lose]
     }
 }

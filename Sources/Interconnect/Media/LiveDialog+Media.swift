@@ -50,15 +50,15 @@ extension LiveDialog {
 
     /// Opens an INVITE of theirs. Its answer may have to wait for our user, or for a device.
     /// - Throws: ``DialogDescription/Problem``.
-    func ask(_ question: Question, _ offer: [UInt8]) throws {
+    func ask(_ request: PeerRequest, _ timer: SessionTimer.Offer, _ offer: [UInt8], isFirst: Bool) throws {
         let media = try state.withLock { state in
             let media = try state.description.open(offer)
-            state.question = question
+            state.question = Question(place: .response(request, timer), isFirst: isFirst)
             return media
         }
-        handle(.media(.offered(media, isFirst: question.isFirst)))
+        handle(.media(.offered(media, isFirst: isFirst)))
         let waits = state.withLock { $0.machine.media.phase == .theirs }
-        if waits { question.request.respond(180, headers: [(.contact, contact)]) }
+        if waits { request.respond(180, headers: [(.contact, contact)]) }
     }
 
     /// The answer to it is complete.
@@ -72,7 +72,11 @@ extension LiveDialog {
         }
         guard let (question, bytes, isMoved) = answered else { return }
         guard let bytes else {
-            question.request.respond(488)
+            refuse(question, 488)
+            guard !question.isInAcknowledgement else {
+                _ = handle(.fruitless)
+                return
+            }
             // There is nobody to hang up on.
             if question.isFirst { state.withLock { $0.dialog?.terminate() } }
             handle(question.isFirst ? .vanished : .media(.withdrawn))
@@ -84,7 +88,10 @@ extension LiveDialog {
         let isOther = !isCall && (isMoved || question.isFirst)
         // Whoever is connected to has to be there when the answer arrives; whoever connects must not come before it.
         if isOther, !connects { connect() }
-        self.answered(question.request, bytes, question.timer)
+        switch question.place {
+        case .response(let request, let timer): self.answered(request, bytes, timer)
+        case .acknowledgement(let call): running.stack.acknowledge(call, bytes)
+        }
         if isOther, connects { connect() }
         letGo()
         if isCall { handle(.withoutTexts) }

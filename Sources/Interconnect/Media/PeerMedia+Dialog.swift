@@ -13,6 +13,7 @@ extension PeerMedia {
         switch input {
         case .signal(let medium, let end, let payload): actions = take(payload, of: medium, from: end, at)
         case .offered(let media, let isFirst): actions = offered(media, isFirst: isFirst, at)
+        case .accepted(let media, let wanted): accepted(media, wanted, at)
         case .settled: if phase == .answering { phase = .idle }
         case .withdrawn: actions = withdraw(at)
         case .answered(let media): actions = answered(media, at)
@@ -26,8 +27,9 @@ extension PeerMedia {
     mutating func advance() -> [Action] {
         switch phase {
         case .theirs:
-            guard !lines.contains(where: \.isOwed) else { return [] }
+            guard unclaimed.isEmpty, !lines.contains(where: \.isOwed) else { return [] }
             phase = .answering
+            answerBy = nil
             return [.answer]
         case .idle:
             guard lines.contains(where: needsInvite) else { return [] }
@@ -203,6 +205,18 @@ extension PeerMedia {
         return actions
     }
 
+    /// They accept, and make the offer: what our user has asked for is theirs by the consent that this is. The rest is
+    /// refused in its place.
+    private mutating func accepted(_ media: [SDP.MediaDescription], _ wanted: [MediumKind], _ at: Moment) {
+        phase = .theirs
+        answerBy = at.now + Self.acknowledgementTime
+        unclaimed = Self.kinds(of: wanted).compactMap { kind in
+            media.firstIndex { $0.type == kind.rawValue && !$0.isRejected }.map { slot in
+                Unclaimed(kind: kind, slot: slot, theirs: media[slot])
+            }
+        }
+    }
+
     private mutating func proposed(
         _ kind: MediumKind,
         _ theirs: SDP.MediaDescription,
@@ -291,6 +305,7 @@ extension PeerMedia {
     /// Their INVITE was taken back, or could not be answered.
     private mutating func withdraw(_ at: Moment) -> [Action] {
         phase = .idle
+        (unclaimed, answerBy) = ([], nil)
         var actions: [Action] = []
         for index in lines.indices.reversed() {
             let line = lines[index]
@@ -319,8 +334,11 @@ extension PeerMedia {
     static func wanted(_ offer: [UInt8]) -> [MediumKind] {
         guard let offer = try? SessionDescription(parsing: offer) else { return [] }
         let kinds = offer.media.filter { !$0.isRejected }.compactMap { MediumKind(rawValue: $0.type) }
-        return [.audio, .video].filter(kinds.contains)
+        return Self.kinds(of: kinds)
     }
+
+    /// Those that a dialog carries, each once.
+    static func kinds(of all: [MediumKind]) -> [MediumKind] { [.audio, .video].filter(all.contains) }
 
     /// What is kept of it, beside the descriptions.
     struct Kept: Sendable, Hashable, Codable {
@@ -379,6 +397,7 @@ extension PeerMedia {
     /// The other side has lost the dialog: nothing has a place until its next offer is taken.
     mutating func begin() {
         phase = .idle
+        (unclaimed, answerBy) = ([], nil)
         for index in lines.indices.reversed() {
             if lines[index].agreed == nil {
                 lines.remove(at: index)

@@ -40,7 +40,8 @@ extension PeerMedia {
         _ at: Moment
     ) -> [Action] {
         if let before = lines[index].agreed?.theirs, theirs.isOtherConnection(than: before) { lines[index].epoch += 1 }
-        lines[index].stage = .pressing(end, theirs, again: at.now + Self.sayAgain, until: at.now + Self.pressTime)
+        let until = answerBy ?? at.now + Self.pressTime
+        lines[index].stage = .pressing(end, theirs, again: at.now + Self.sayAgain, until: until)
         return signal(lines[index].press(theirs, medium, of: own), end, medium)
     }
 
@@ -172,7 +173,7 @@ extension PeerMedia {
         let agreed = MediaLine.Agreed(end: end, own: MediaLine.outward(answer), theirs: theirs)
         guard phase != .theirs else {
             lines[index].stage = .pressed(agreed)
-            return []
+            return consent(index, at)
         }
         lines[index].agreed?.theirs = theirs
         // It says the same of itself as before: nobody need be told.
@@ -183,6 +184,16 @@ extension PeerMedia {
             lines[index].stage = .waiting(offer)
         }
         return []
+    }
+
+    /// What our user proposed and they offered themselves is agreed to once the device has answered.
+    private mutating func consent(_ index: Int, _ at: Moment) -> [Action] {
+        let line = lines[index]
+        guard let id = line.proposal, !line.isConsented,
+            board.pending.contains(where: { $0.proposal.id == id && $0.awaited.contains(other) })
+        else { return [] }
+        lines[index].isConsented = true
+        return tell(.consent(id, on: line.number), at)
     }
 
     /// A device did not answer what the other side has: where something was agreed on before, it is said again.
@@ -199,6 +210,8 @@ extension PeerMedia {
     mutating func clock(_ at: Moment) -> [Action] {
         var actions = boardClock(at)
         if case .blocked(let until) = phase, until <= at.now { phase = .idle }
+        // Nobody here has come for it.
+        if let answerBy, answerBy <= at.now { unclaimed = [] }
         for index in lines.indices.reversed() {
             let line = lines[index]
             guard let deadline = line.deadline, deadline <= at.now else { continue }

@@ -25,7 +25,7 @@ struct PeerMedia: Sendable, Hashable {
         /// One of ours is wanted, or open.
         case due
         case ours
-        /// Theirs, until its answer is complete, and until it is sent.
+        /// Theirs, or their offer to ours, until its answer is complete, and until it is sent.
         case theirs
         case answering
         case blocked(until: NIODeadline)
@@ -36,6 +36,8 @@ struct PeerMedia: Sendable, Hashable {
         case signal(MediumID, MediaLine.End, MediaPayload)
         /// They offer these media, each self-contained; `isFirst` while the conversation begins.
         case offered([SDP.MediaDescription], isFirst: Bool)
+        /// They accept our INVITE and offer these media, of which our user has asked for these kinds.
+        case accepted([SDP.MediaDescription], wanted: [MediumKind])
         /// Their INVITE is answered; or it came to nothing.
         case settled
         case withdrawn
@@ -61,6 +63,9 @@ struct PeerMedia: Sendable, Hashable {
     /// first one waits only for what was accepted with the conversation.
     static let askTime = TimeAmount.seconds(30)
     static let firstAskTime = TimeAmount.seconds(5)
+    /// How long our user's device has for the answer to what they offer when they accept. They wait for the ACK for 64*T1,
+    /// which are 32 s (RFC 3261, section 13.3.1.4), and hang up.
+    static let acknowledgementTime = TimeAmount.seconds(25)
     /// How long a device may take to answer an offer, and to make one: a phone rings first.
     static let pressTime = TimeAmount.seconds(10)
     static let summonTime = TimeAmount.seconds(50)
@@ -80,6 +85,16 @@ struct PeerMedia: Sendable, Hashable {
     private var given: Set<MediumID> = []
     private var withdrawn: Set<MessageID> = []
     private var boardDue: NIODeadline?
+    /// What they offered when they accepted, until our side proposes it: our user has asked for it already.
+    var unclaimed: [Unclaimed] = []
+    /// Until when the answer to that has to be complete.
+    var answerBy: NIODeadline?
+
+    struct Unclaimed: Sendable, Hashable {
+        let kind: MediumKind
+        let slot: Int
+        let theirs: SDP.MediaDescription
+    }
 
     init(own: Address, other: Address, name: String, board: MediaBoard) {
         self.own = own
@@ -231,6 +246,11 @@ struct PeerMedia: Sendable, Hashable {
                     continue
                 }
                 var line = MediaLine(number: next(), kind: kind, stage: .asked)
+                if let answerBy, let index = unclaimed.firstIndex(where: { $0.kind == kind }) {
+                    let claimed = unclaimed.remove(at: index)
+                    line.stage = .asking(claimed.theirs, until: answerBy)
+                    line.slot = claimed.slot
+                }
                 line.proposal = id
                 lines.append(line)
                 actions += tell(.prepare(id, on: line.number), at)
@@ -311,7 +331,7 @@ struct PeerMedia: Sendable, Hashable {
     }
 
     var deadline: NIODeadline? {
-        var times = lines.compactMap(\.deadline) + [boardDue].compactMap(\.self)
+        var times = lines.compactMap(\.deadline) + [boardDue, unclaimed.isEmpty ? nil : answerBy].compactMap(\.self)
         if case .blocked(let until) = phase { times.append(until) }
         return times.min()
     }

@@ -12,6 +12,12 @@ public enum PartSource: Sendable {
     case peer(PeerFile)
 }
 
+/// A file of a message, for whoever has the link, and until when.
+public struct FileLink: Sendable, Hashable {
+    public let url: String
+    public let until: Timestamp
+}
+
 /// One request at a time may write to an upload.
 final class UploadLocks: Sendable {
     private let held = Mutex<Set<String>>([])
@@ -243,6 +249,35 @@ extension MessagingService {
     /// A part of such a message.
     public func openLink(_ token: String, part: Int) async throws -> PartSource {
         try Self.source(try await openLink(token), part)
+    }
+
+    /// A link to one file of a message that its sender keeps, for somebody who has no account here.
+    /// - Returns: nil when no such link would hold: the sender keeps no copy, or devices reach this server without TLS.
+    public func fileLink(to part: Int, of message: MessageID, account: AccountID) async -> FileLink? {
+        guard links.base.hasPrefix("https://"), let kept = try? await envelope(account, message),
+            kept.parts.indices.contains(part), kept.parts[part].sha256 != nil
+        else { return nil }
+        let end = clock().advanced(by: configuration.linkLifeMilliseconds)
+        let until = kept.expires.map { min($0, end) } ?? end
+        return FileLink(
+            url: links.fileLink(account: account, message: message, part: part, expires: until),
+            until: until
+        )
+    }
+
+    /// The file that such a link stands for.
+    /// - Throws: ``Refusal`` `forbidden` for a forged or expired link, `not-found` once the sender has deleted the message,
+    ///   `no-longer-stored` once it has expired.
+    public func openFileLink(_ token: String) async throws -> PartSource {
+        let (account, message, part) = try links.openFile(token, now: clock())
+        let kept = try await envelope(account, message)
+        guard kept.expires.map({ $0 > clock() }) ?? true else {
+            throw Refusal(.noLongerStored, "the message has expired")
+        }
+        guard kept.parts.indices.contains(part), kept.parts[part].sha256 != nil else {
+            throw Refusal(.notFound, "no such file")
+        }
+        return try Self.source(kept, part)
     }
 
     private func envelope(_ account: AccountID, _ id: MessageID) async throws -> Envelope {

@@ -3,7 +3,8 @@ import Crypto
 import FoundationEssentials
 import MessagingCore
 
-/// Links that stand for one message of one account, signed and expiring: `ACCOUNT.EXPIRY.SIGNATURE.MESSAGE-ID`.
+/// Links that stand for one message of one account, signed and expiring: `ACCOUNT.EXPIRY.SIGNATURE.MESSAGE-ID`; and for one
+/// file of it alone: `ACCOUNT.EXPIRY.PART.SIGNATURE.MESSAGE-ID`.
 struct LinkSigner: Sendable {
     private let key: SymmetricKey
     let base: String
@@ -37,6 +38,29 @@ struct LinkSigner: Sendable {
         guard Timestamp(rawValue: expiry) > now else { throw Refusal(.forbidden, "the link has expired") }
         return (AccountID(rawValue: account), message)
     }
+
+    func fileLink(account: AccountID, message: MessageID, part: Int, expires: Timestamp) -> String {
+        let claim = "\(account.rawValue).\(expires.rawValue).\(part)"
+        return "\(base)/f/\(claim).\(hexadecimal(signature(Self.file + claim, message))).\(message)"
+    }
+
+    /// - Throws: ``Refusal`` `forbidden` for a token that is forged or past its time.
+    func openFile(_ token: String, now: Timestamp) throws(Refusal) -> (AccountID, MessageID, part: Int) {
+        let fields = token.split(separator: ".", maxSplits: 4, omittingEmptySubsequences: false).map(String.init)
+        guard fields.count == 5, let account = Int64(fields[0]), let expiry = Int64(fields[1]),
+            let part = Int(fields[2]),
+            let given = Array(hexadecimal: fields[3])
+        else { throw Refusal(.forbidden, "the link is not valid") }
+        let message = MessageID(stored: fields[4])
+        guard constantTimeEqual(given, signature("\(Self.file)\(account).\(expiry).\(part)", message)) else {
+            throw Refusal(.forbidden, "the link is not valid")
+        }
+        guard Timestamp(rawValue: expiry) > now else { throw Refusal(.forbidden, "the link has expired") }
+        return (AccountID(rawValue: account), message, part)
+    }
+
+    /// Neither kind of link is ever taken for the other.
+    private static let file = "file:"
 
     private func signature(_ claim: String, _ message: MessageID) -> [UInt8] {
         let code = HMAC<SHA256>.authenticationCode(for: Data("\(claim).\(message)".utf8), using: key)

@@ -26,16 +26,25 @@ final class ForeignPhone: Sendable {
 
     /// - Parameters:
     ///   - proxy: where it sends its calls, by TCP.
+    ///   - port: where it listens.
     ///   - tone: what it says, in hertz.
-    init(_ address: String, through proxy: Int, tone: Int) async throws {
+    convenience init(_ address: String, through proxy: Int, port: Int = 0, tone: Int) async throws {
+        let account = "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0"
+        try await self.init(account: account, port: port, tone: tone)
+    }
+
+    /// One with any account.
+    init(account: String, port: Int = 0, tone: Int) async throws {
         let control = try freePort()
-        settings = BaresipSettings(
+        var settings = BaresipSettings(
             FileManager.default.temporaryDirectory.appendingPathComponent("foreign-phone-\(UUID())"),
-            account: "<\(address);transport=tcp>;outbound=\"sip:127.0.0.1:\(proxy);transport=tcp\";regint=0",
+            account: account,
             tone: tone,
             control: control
         )
+        settings.port = port
         try settings.write()
+        self.settings = settings
         let program = Process()
         program.executableURL = URL(fileURLWithPath: BaresipSettings.program)
         program.arguments = settings.arguments
@@ -54,7 +63,7 @@ final class ForeignPhone: Sendable {
         }
     }
 
-    /// A command of its menu: `dial`, `hangup`, `hold`, `resume`.
+    /// A command of its menu: `dial`, `accept`, `hangup`, `hold`, `resume`.
     func command(_ name: String, _ parameters: String = "") async throws {
         let text = "{\"command\":\"\(name)\",\"params\":\"\(parameters)\",\"token\":\"1\"}"
         try await channel.writeAndFlush(ByteBuffer(string: "\(text.utf8.count):\(text),")).get()
@@ -75,8 +84,15 @@ final class ForeignPhone: Sendable {
     // Also when a test fails: it would play its tone for ever.
     deinit { _ = kill(process, SIGKILL) }
 
-    /// How much of what it heard in the last second is at a frequency, from 0 to 1.
-    func hears(_ frequency: Int) -> Double { settings.hears(frequency) }
+    /// Waits until nearly all that it heard in the last second is at a frequency. It looks now and then: to listen costs more
+    /// than to wait.
+    func hears(_ frequency: Int, _ place: SourceLocation = #_sourceLocation) async throws {
+        _ = try await eventually("\(frequency) Hz at baresip", place) {
+            if settings.hears(frequency) > 0.8 { return true }
+            try await Task.sleep(for: .milliseconds(200))
+            return nil as Bool?
+        }
+    }
 }
 
 /// The media of a device of ours: RTP with G.711 on a socket of its own.

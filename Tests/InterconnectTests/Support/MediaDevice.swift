@@ -107,6 +107,11 @@ final class MediaDevice: DeviceLink, Inbox {
         return try #require(answer.media.first)
     }
 
+    /// Waits for an offer, and says nothing.
+    func pressed(_ place: SourceLocation = #_sourceLocation) async throws -> MediaSignal {
+        try await hears("an offer", place) { payload in if case .press = payload { true } else { nil } }.0
+    }
+
     /// Waits for an offer, and answers it.
     @discardableResult
     func takes(_ line: String, _ place: SourceLocation = #_sourceLocation) async throws -> SDP.MediaDescription {

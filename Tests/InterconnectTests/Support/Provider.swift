@@ -87,7 +87,8 @@ final class Provider: Sendable {
         messages: (host: String?, port: Int) = (nil, 0),
         peers: [Peer] = [],
         folder: String? = nil,
-        certificate: (certificate: String, key: String)? = nil
+        certificate: (certificate: String, key: String)? = nil,
+        sip: SIPAccess? = nil
     ) async throws {
         self.domain = domain
         self.folder =
@@ -115,7 +116,7 @@ final class Provider: Sendable {
         let service = try await MessagingService(
             store: store,
             blobs: try BlobStore(folder: self.folder + "/files"),
-            configuration: ServiceConfiguration(domains: [domain], passwordCost: 4),
+            configuration: ServiceConfiguration(domains: [domain], passwordCost: 4, sip: sip),
             logger: logger,
             router: interconnect
         )
@@ -225,7 +226,7 @@ func peer(_ domain: String, _ port: Int, host: String = "127.0.0.1") -> Peer {
 /// Waits until something is there.
 func eventually<T>(
     _ what: String,
-    seconds: Double = 30,
+    seconds: Double = 60,
     _ place: SourceLocation = #_sourceLocation,
     _ look: () async throws -> T?
 ) async throws -> T {

@@ -80,14 +80,20 @@ struct RawSIP {
     }
 
     /// A request within the dialog that a request of its own has made.
-    func send(_ method: String, _ number: Int, after answer: String, body: String = "") throws {
+    func send(
+        _ method: String,
+        _ number: Int,
+        after answer: String,
+        _ headers: [String] = [],
+        body: String = ""
+    ) throws {
         try send(
             [
                 "\(method) \(target(answer)) SIP/2.0",
                 "Via: SIP/2.0/TLS 127.0.0.1:\(foreign.door.port);branch=z9hG4bK\(UUID().uuidString)",
             ] + ["From", "To", "Call-ID"].map { "\($0): \(answer.header($0) ?? "")" } + [
                 "CSeq: \(number) \(method)", "Max-Forwards: 70", contact,
-            ],
+            ] + headers,
             body
         )
     }

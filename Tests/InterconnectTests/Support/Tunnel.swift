@@ -19,14 +19,25 @@ final class Tunnel: Sendable {
     var port: Int { channel.localAddress?.port ?? 0 }
 
     /// Takes TLS connections with these certificates, and carries each on to a port.
+    /// - Parameter proxy: the port by which calls that came in come back, as by a proxy that stays in their way
+    ///   (Record-Route).
     static func inward(
         _ files: (certificate: String, key: String),
         to port: Int,
-        capturing kind: Capture.Kind = .sip
+        capturing kind: Capture.Kind = .sip,
+        proxy: Int? = nil
     ) async throws -> Tunnel {
         let context = try await context(files, isServer: true)
-        return try await start(kind) { channel in
+        return try await start(kind, proxy: { _ in proxy }) { channel in
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+        } onward: { loop in
+            ClientBootstrap(group: loop).connect(host: "127.0.0.1", port: port)
+        }
+    }
+
+    /// Carries plain connections on to a port as they are: only to have what goes through.
+    static func plain(to port: Int) async throws -> Tunnel {
+        try await start(.sip, proxy: { _ in nil }) { _ in
         } onward: { loop in
             ClientBootstrap(group: loop).connect(host: "127.0.0.1", port: port)
         }
@@ -42,7 +53,7 @@ final class Tunnel: Sendable {
         isProxy: Bool = false
     ) async throws -> Tunnel {
         let context = try await context(files, isServer: false)
-        return try await start(.sip, isProxy: isProxy) { _ in
+        return try await start(.sip, proxy: { isProxy ? $0.localAddress?.port : nil }) { _ in
         } onward: { loop in
             ClientBootstrap(group: loop).channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -73,7 +84,7 @@ final class Tunnel: Sendable {
 
     private static func start(
         _ kind: Capture.Kind,
-        isProxy: Bool = false,
+        proxy: @escaping @Sendable (any Channel) -> Int?,
         secure: @escaping @Sendable (any Channel) throws -> Void,
         onward: @escaping @Sendable (any EventLoop) -> EventLoopFuture<any Channel>
     ) async throws -> Tunnel {
@@ -91,7 +102,7 @@ final class Tunnel: Sendable {
                                 to: other,
                                 capture,
                                 isFromClient: true,
-                                proxy: isProxy ? channel.localAddress?.port : nil
+                                proxy: proxy(channel)
                             ),
                             Glue(to: channel, capture, isFromClient: false)
                         )

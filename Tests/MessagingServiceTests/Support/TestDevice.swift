@@ -95,6 +95,9 @@ final class TestDevice: DeviceLink, Inbox {
 
     func tick() async { await onQueue { $0?.tick() } }
 
+    /// A phone registers again.
+    func renew(leaseEnds time: Timestamp) async { await onQueue { $0?.renew(leaseEnds: time) } }
+
     /// The network takes bytes again, or no more.
     func take(_ writable: Bool) async {
         state.withLock { $0.writable = writable }

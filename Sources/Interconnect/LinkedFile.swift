@@ -1,15 +1,31 @@
+import CPIM
 import MessagingCore
+import MessagingService
 import XMLBodies
 
-/// A file that another provider keeps, as RCS describes it (`application/vnd.gsma.rcs-ft-http+xml`): a text with the link.
+/// A file that a provider keeps and describes with its link, as RCS has it (`application/vnd.gsma.rcs-ft-http+xml`).
 ///
-/// It is not fetched here: whoever writes such a document would choose what this host asks for, and when. The person sees
-/// where the link leads, and decides.
-enum FileLink {
+/// What another one keeps is not fetched here: whoever writes such a document would choose what this host asks for, and
+/// when. The person sees where the link leads, and decides.
+enum LinkedFile {
     static let longestURL = 2048
     private static let scheme = "https://"
 
-    /// What stands in its place.
+    /// What goes out in the place of a file of ours.
+    static func description(of part: Part, _ link: FileLink) -> Part {
+        var file = FileTransferInfo.File(
+            kind: .file,
+            size: UInt64(max(0, part.bytes)),
+            contentType: part.type,
+            url: link.url,
+            until: MessageMapping.timestamp(link.until).text
+        )
+        file.name = part.name
+        let document = String(decoding: FileTransferInfo(files: [file]).bytes, as: UTF8.self)
+        return Part(type: FileTransferInfo.contentType, text: document)
+    }
+
+    /// What stands in the place of one of theirs.
     /// - Throws: ``Refusal`` `invalid-message` when it is no such document, or leads anywhere but to HTTPS.
     static func part(_ bytes: [UInt8]) throws(Refusal) -> Part {
         guard let file = (try? FileTransferInfo(parsing: bytes))?.file else {
