@@ -37,8 +37,9 @@ final class KamailioUnderTest {
         try configuration(modules).write(to: file, atomically: true, encoding: .utf8)
         if Self.stores { try makeDatabase() }
         process.executableURL = URL(fileURLWithPath: Self.program)
+        // Transactions stay for five seconds: with less shared memory it runs out, and some requests are never answered.
         process.arguments = [
-            "-DD", "-E", "-m", "256", "-M", "16", "-f", file.path, "-w", folder.path, "-Y", folder.path,
+            "-DD", "-E", "-m", "1024", "-M", "16", "-f", file.path, "-w", folder.path, "-Y", folder.path,
         ]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice

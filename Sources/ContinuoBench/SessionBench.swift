@@ -27,7 +27,7 @@ public struct SessionBench: Sendable {
     static let handOvers = 100
     static let history = 100
     static let withdrawals = 200
-    static let manySessions = 500
+    static let manySessions = 1000
 
     /// Runs everything; the names of figures are stable.
     public func run() async throws -> [Figure] {
@@ -235,7 +235,8 @@ public struct SessionBench: Sendable {
         defer { server.stop() }
         let load = try Workload(server)
         let users = try await load.makeUsers(Self.manySessions * 2, devices: 1, prefix: "m")
-        let warm = try await load.makeUsers(40, devices: 1, prefix: "w")
+        let warm = try await load.makeUsers(400, devices: 1, prefix: "w")
+        // Enough before, that what is measured is not how the allocator and the caches come to their sizes.
         var devices: [LoadDevice] = []
         for user in users + warm { devices.append(try await load.connect(user.tokens[0])) }
         for index in stride(from: 0, to: warm.count, by: 2) {

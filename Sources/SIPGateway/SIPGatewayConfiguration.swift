@@ -117,6 +117,8 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var textsInHand = 8
     /// How long a conversation over MSRP may be without its connection.
     public var textPathSeconds: Int64 = 20
+    /// Connections over which nothing went, one after another, before the texts go as messages.
+    public var fruitlessPaths = 4
     /// Before a new one is offered, a phone has this long to come back by itself.
     public var textPatienceSeconds: Int64 = 2
     /// How long a text that accepts a conversation waits for another provider's word.

@@ -59,12 +59,16 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     }
 
     override func user(_ id: AccountID) throws -> UserState? {
-        if let account = state.numbers.removeValue(forKey: id) { try update(account) }
+        if let account = state.numbers[id] {
+            // What fails here is not the job's own: the batch may not go on without it.
+            try writing { try update(account) }
+            state.numbers[id] = nil
+        }
         return try super.user(id)
     }
 
     override func accounts(after: AccountID, limit: Int) throws -> [Account] {
-        try flushNumbers()
+        try writing { try flushNumbers() }
         return try super.accounts(after: after, limit: limit)
     }
 

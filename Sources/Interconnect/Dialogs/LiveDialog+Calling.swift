@@ -52,11 +52,12 @@ extension LiveDialog {
 
     /// What is tried after a refusal; nil when it stands.
     private func next(_ request: SIPMessage, _ wanted: [MediumKind], _ response: SIPMessage) -> SIPMessage? {
-        if let longer = Self.longer(request, response) { return longer }
         let isStillWanted = state.withLock { state in
             if case .calling(let isWanted, _) = state.machine.phase { isWanted } else { false }
         }
-        guard isStillWanted, !wanted.isEmpty, let bare = Self.bare(request, response) else { return nil }
+        guard isStillWanted else { return nil }
+        if let longer = Self.longer(request, response) { return longer }
+        guard !wanted.isEmpty, let bare = Self.bare(request, response) else { return nil }
         let isOpen = state.withLock { state in
             state.description.refused()
             return state.description.inviteToOffer()

@@ -162,6 +162,8 @@ final class LiveDialog: Sendable {
         case .refresh: renegotiate(.refresh)
         case .end: handle(.vanished)
         }
+        // At once, not behind what is being done: else what is due would be due again and again meanwhile.
+        tellWatches()
         handle(.clock)
     }
 

@@ -115,7 +115,10 @@ struct PeerMedia: Sendable, Hashable {
     mutating func hear(_ message: FromOwner, _ at: Moment) -> [Action] {
         board.hear(message)
         switch message {
-        case .admitted(_, let all), .participants(let all): participants = all.count
+        case .admitted(_, let all), .participants(let all):
+            participants = all.count
+            // Nobody will ask for what was offered: media are among two. The ACK need not wait for it.
+            if participants > 2 { unclaimed = [] }
         case .settled(let id, let outcome): settled(id, outcome)
         // The state that it is proposed on is on its way.
         case .refused(let id, .stale): return proceed(at, again(id, at))
@@ -242,6 +245,7 @@ struct PeerMedia: Sendable, Hashable {
                 guard !lines.contains(where: { $0.proposal == id }) else { continue }
                 guard Self.carries(kind), participants <= 2, lines.count < Self.linesMaximum else {
                     withdrawn.insert(id)
+                    unclaimed.removeAll { $0.kind == kind }
                     actions += tell(.consent(id, on: nil), at)
                     continue
                 }

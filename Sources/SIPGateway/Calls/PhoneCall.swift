@@ -53,6 +53,8 @@ final class PhoneCall: @unchecked Sendable {
     var crowdedUntil: NIODeadline?
     /// The phone's INVITE with Replaces waits for the server's word. Taken back meanwhile, nothing that changes concerns it.
     var isTaking = false
+    /// Something was to be done while its INVITE, which was taken back, had no answer yet.
+    private(set) var wasCancelled = false
     /// A leg that is being handed over to the phone together with media: it is ready when they are there.
     var waitingLeg: Generation?
     /// What the phone's INVITE is answered when nothing comes of it.
@@ -98,6 +100,11 @@ final class PhoneCall: @unchecked Sendable {
 
     func take(_ document: SessionDocument) {
         if isTaking, control.state == .leaving { return }
+        // The answer to an INVITE that was taken back would be taken for that to the next one: that comes in a call anew.
+        if case .cancelled = link {
+            wasCancelled = true
+            return
+        }
         let share = CallShare(document, on: phone.identity.device, can: phone.abilities, rings: talks.rings)
         perform(control.take(share))
         if share.crowded.isEmpty { crowdedUntil = nil }

@@ -73,6 +73,10 @@ extension Talks {
         guard let session = call.session, calls[session] === call else { return }
         calls[session] = nil
         if documents[session]?.hasLeg(identity.device) ?? false { quiet.insert(session) }
+        // The phone hung up its texts while it had the call: with that the leg has nothing left.
+        if let chat = chats[session], chat.control.state == .leaving { leave(session) }
+        // What is asked of the phone anew while it had not answered for what was taken back.
+        if call.wasCancelled, let document = documents[session] { self.call(document) }
     }
 
     /// The phone calls somebody, or says something in a call.

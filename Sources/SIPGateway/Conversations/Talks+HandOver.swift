@@ -29,13 +29,18 @@ extension Talks {
     func replay(_ session: SessionID, _ generation: Generation, _ after: Ordinal, _ upTo: Ordinal?) {
         let few = phone.takesTexts ? context.limits.replayTexts : context.limits.historyTexts
         replaying[session] = replaying[session] ?? 0
-        command("a phone's history") { [self] service in
+        command("a phone's history") { [self, phone, stream] service in
+            // Whatever becomes of the phone meanwhile, what asks for it here finds it.
+            defer { withExtendedLifetime(phone) {} }
             do {
                 let head = try await service.texts(identity, session, after: .max, limit: 1).head
                 var position = max(after, head - Ordinal(few))
-                while try await replayPage(session, &position, service) {}
+                while try await replayPage(session, &position, stream, service) {}
                 let reached = position
-                self.post { self.replayed(session, upTo == nil ? generation : nil, reached) }
+                self.post {
+                    guard stream == self.stream else { return }
+                    self.replayed(session, upTo == nil ? generation : nil, reached)
+                }
             } catch {
                 // What comes next shows what is missing.
                 self.post { self.replaying[session] = nil }
@@ -48,6 +53,7 @@ extension Talks {
     private func replayPage(
         _ session: SessionID,
         _ position: inout Ordinal,
+        _ stream: Int,
         _ service: MessagingService
     ) async throws -> Bool {
         let page = try await service.texts(identity, session, after: position, limit: Self.pageTexts)
@@ -55,6 +61,7 @@ extension Talks {
         position = page.texts.compactMap { $0.message?.session?.ordinal }.max() ?? page.head
         let reached = position
         return try await context.eventLoop.submit {
+            guard !self.isClosed, stream == self.stream else { return false }
             self.hand(page.texts)
             guard reached < max(page.head, self.replaying[session] ?? 0), !page.texts.isEmpty else {
                 // From here on the stream brings them.

@@ -30,10 +30,14 @@ final class Talks: @unchecked Sendable {
     var admitted: [MessageID: Bool] = [:]
     var early: [MediaSignal] = []
     /// The phone is gone from the gateway.
-    private var isClosed = false
+    private(set) var isClosed = false
     var awaySince: NIODeadline?
     /// How far the phone was given what was said, by session; no text comes twice, and none before an earlier one.
     var given: [SessionID: Ordinal] = [:]
+    /// How far the phone took it. What it was given and had not taken when its stream ended comes again in the next one.
+    private var taken: [SessionID: Ordinal] = [:]
+    /// Which stream it is: a history that was on its way when one ended is read anew.
+    private(set) var stream = 0
     /// Sessions whose history is on its way to the phone, and the last text that was said meanwhile: it comes behind that.
     var replaying: [SessionID: Ordinal] = [:]
     /// What the phone itself said.
@@ -66,10 +70,19 @@ final class Talks: @unchecked Sendable {
         context.inbox.post { if !self.isClosed { work() } }
     }
 
+    /// The phone took a text.
+    func took(_ message: PhoneMessage) {
+        guard let place = message.session, documents[place.id] != nil else { return }
+        taken[place.id] = max(place.ordinal, taken[place.id] ?? 0)
+    }
+
     // MARK: What the stream says
 
     /// The stream begins: it tells what changes, not what has been so for long.
     func begin() {
+        stream += 1
+        given = taken
+        replaying = [:]
         Task { [service = context.service, identity, self] in
             guard let known = try? await service.liveSessions(identity), !known.isEmpty else { return }
             self.post {
@@ -136,7 +149,10 @@ final class Talks: @unchecked Sendable {
             saying.remove(document.id)
             replaying[document.id] = nil
         }
-        if isOver { given[document.id] = nil }
+        if isOver {
+            given[document.id] = nil
+            taken[document.id] = nil
+        }
         texts[document.id] = isOver ? nil : text
         documents[document.id] = isOver ? nil : document
         return actions

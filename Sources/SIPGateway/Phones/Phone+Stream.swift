@@ -97,7 +97,9 @@ extension Phone {
             case .acknowledge(let number, let level): session?.acknowledge(upTo: number, level: level)
             case .reached(let session, let generation, let ordinal):
                 talks.step(session, LegStep(generation, .progress, position: ordinal))
-            case .took(let message): if !message.isOwn { session?.took(created: message.created) }
+            case .took(let message):
+                talks.took(message)
+                if !message.isOwn { session?.took(created: message.created) }
             case .passedOver(let step):
                 context.logger.notice("a phone takes this in no form", metadata: ["what": "\(step.name)"])
             case .wait(let seconds): wait(seconds)

@@ -16,6 +16,7 @@ extension PhoneTexts {
 
     /// Rings the phone, with an offer of texts.
     func ring() {
+        link = .none
         description.renew()
         guard let document = talks.documents[session], let (binding, flow) = phone.target(now: .now()),
             let stack = context.stack,
@@ -28,8 +29,8 @@ extension PhoneTexts {
         request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
         dialogs = DialogSet(request: request)
         acknowledgement = nil
-        link = .none
-        let transaction = stack.send(request, to: .flow(flow)) { [weak self] _, event in self?.rung(event) }
+        // It stays until the phone has said what becomes of it, also when another one has taken its place.
+        let transaction = stack.send(request, to: .flow(flow)) { _, event in self.rung(event) }
         // It may have failed at once.
         if case .none = link { link = .outgoing(transaction) }
     }

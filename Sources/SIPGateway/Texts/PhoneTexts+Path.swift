@@ -21,6 +21,8 @@ extension PhoneTexts {
         guard let agreed = description.path, let media = context.texts else { return }
         path?.close()
         isRunning = false
+        fruitlessPaths += 1
+        guard fruitlessPaths <= context.limits.fruitlessPaths else { return lose() }
         pathDue = pathDue ?? .now() + .seconds(context.limits.textPathSeconds)
         offerDue = nil
         let events = SessionEvents(maxUnreadBytes: context.limits.textBytes)
@@ -53,7 +55,9 @@ extension PhoneTexts {
                     path.settle(id, .stopSending)
                     continue
                 }
-                path.settle(id, await commit(arrival.bytes, type: arrival.type, named: id))
+                let status = await commit(arrival.bytes, type: arrival.type, named: id)
+                if status == .ok { talks.post { self.fruitlessPaths = 0 } }
+                path.settle(id, status)
             case .aborted(let id): arrivals[id] = nil
             case .result: break
             }
@@ -76,7 +80,9 @@ extension PhoneTexts {
         isRunning = false
         let now = NIODeadline.now()
         pathDue = pathDue ?? now + .seconds(context.limits.textPathSeconds)
-        offerDue = offerDue ?? now + (isClosed ? .zero : .seconds(context.limits.textPatienceSeconds))
+        // The first time at once: it ended on purpose. One that ends whatever is said on it has time.
+        let isNew = isClosed && fruitlessPaths <= 1
+        offerDue = offerDue ?? now + (isNew ? .zero : .seconds(context.limits.textPatienceSeconds))
         if isClosed { self.path = nil }
         arm()
     }
@@ -141,7 +147,10 @@ extension PhoneTexts {
             } catch {
                 outcome = .notNow(retryAfterSeconds: nil)
             }
-            talks.post { done.value(outcome) }
+            talks.post {
+                if case .taken = outcome { self.fruitlessPaths = 0 }
+                done.value(outcome)
+            }
         }
     }
 

@@ -60,6 +60,8 @@ final class PhoneTexts: @unchecked Sendable {
     var isRunning = false
     /// Without a path until then the texts go as messages.
     var pathDue: NIODeadline?
+    /// Paths since something went over one: a phone that takes them and nothing on them is offered no more.
+    var fruitlessPaths = 0
     /// When another path is offered.
     var offerDue: NIODeadline?
     /// A leg that is being handed over to the phone: it is ready when its path is there.
@@ -100,6 +102,14 @@ final class PhoneTexts: @unchecked Sendable {
         }
     }
 
+    /// Counts towards what a phone may have: one that it took back does until the session has ended too.
+    var isUnderWay: Bool {
+        switch control.state {
+        case .declined, .plain: holdsDialog
+        case .idle, .placing, .taking, .ringing, .joining, .answering, .standing, .leaving: true
+        }
+    }
+
     /// Its INVITE is taken back, and the phone has not said yet what became of that: what is next comes in a dialog of its own.
     var isEnding: Bool { if case .cancelled = link { true } else { false } }
 
@@ -109,8 +119,8 @@ final class PhoneTexts: @unchecked Sendable {
         case .idle, .declined, .plain: .message
         case .placing, .taking, .ringing, .joining, .answering: .later
         case .standing: description.isHeld ? .message : isRunning ? .path(self) : .later
-        // Its call goes on, or nothing does.
-        case .leaving: talks.calls[session] == nil ? .later : .message
+        // Its call goes on, or what is said now is the last that it is told: nothing may wait behind it.
+        case .leaving: .message
         }
     }
 

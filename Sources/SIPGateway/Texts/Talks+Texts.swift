@@ -76,7 +76,7 @@ extension Talks {
             transaction.respond(400)
             return
         }
-        guard chats.values.count(where: \.holdsDialog) < context.limits.textsPerPhone else {
+        guard chats.values.count(where: \.isUnderWay) < context.limits.textsPerPhone else {
             transaction.respond(486)
             return
         }
@@ -95,9 +95,16 @@ extension Talks {
     func move(_ chat: PhoneTexts, to session: SessionID) {
         if chats[chat.session] === chat { chats[chat.session] = nil }
         // The phone rang for it: it need not any more.
-        chats[session]?.cancel(reason: nil)
+        replace(session)
         chat.session = session
         chats[session] = chat
+    }
+
+    /// Ends the dialog that a session has with the phone, for another one.
+    private func replace(_ session: SessionID) {
+        guard let old = chats.removeValue(forKey: session) else { return }
+        old.cancel(reason: nil)
+        settle(old)
     }
 
     /// The phone takes over another device's leg.
@@ -112,7 +119,7 @@ extension Talks {
             transaction.respond(488)
             return
         }
-        chats[document.id]?.cancel(reason: nil)
+        replace(document.id)
         chats[document.id] = chat
         let texts = context.limits.replayTexts
         Task { [service = context.service, identity, self] in
@@ -139,6 +146,8 @@ extension Talks {
                     chat.refuse((error as? Refusal ?? Refusal(.internalError, "")).handOverStatus)
                     chat.control = TextControl()
                 case .success(let handOver):
+                    // Taken back meanwhile: it would be nowhere.
+                    if chat.control.state == .leaving { self.leave(document.id) }
                     chat.take(self.documents[document.id] ?? handOver.session)
                 }
                 self.settle(chat)
