@@ -270,6 +270,35 @@ struct TextSessionTests {
         try await chat.stop()
     }
 
+    @Test("A text that the phone was given and had not taken when it went comes again when it is back")
+    func returned() async throws {
+        let chat = try await Chat.start()
+        let (provider, alice, bob) = (chat.provider, chat.alice, chat.bob)
+        let id = try await provider.ask(bob, alice)
+        #expect(try await chat.isOnPhone(id))
+        try await provider.say("one", bob, id)
+        #expect(try await chat.hears(["one"]))
+        chat.texts.settles(false)
+        try await provider.say("two", bob, id)
+        #expect(try await chat.hears(["one", "two"]))
+        #expect(try await chat.phone.register(expires: 0).status == 200)
+        chat.texts.settles(true)
+        #expect(try await chat.phone.register().status == 200)
+        try await provider.say("three", bob, id)
+        // By its path or by MESSAGE, whichever there is by then.
+        #expect(
+            try await eventually {
+                try await chat.texts.texts.count + chat.phone.received().count >= 4
+            },
+            "\(chat.texts.texts)"
+        )
+        let said = try await chat.texts.texts + chat.phone.received().map { String(buffer: $0.body) }
+        #expect(said.count { $0.contains("two") } == 2, "\(said)")
+        #expect(said.count { $0.contains("one") } == 1)
+        #expect(said.count { $0.contains("three") } == 1)
+        try await chat.stop()
+    }
+
     @Test("The phone that asked offers another path itself")
     func renewed() async throws {
         let chat = try await Chat.start { $0.textPatienceSeconds = 15 }
