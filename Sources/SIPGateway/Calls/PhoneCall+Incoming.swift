@@ -44,18 +44,10 @@ extension PhoneCall {
             if document.id != session { talks.move(self, to: document.id) }
             // Taken back meanwhile.
             if control.state == .leaving { perform([CallControl.Action.leave]) }
-            if case .incoming(let transaction) = link, document.state == .calling { ringing(transaction) }
+            if case .incoming(let transaction) = link, document.state == .calling { context.ringing(transaction) }
             take(talks.documents[document.id] ?? document)
         }
         talks.settle(self)
-    }
-
-    private func ringing(_ transaction: ServerTransaction) {
-        guard !transaction.isAnswered else { return }
-        var response = transaction.makeResponse(180)
-        response.copyRecordRoute(from: transaction.request)
-        response.append(.contact, context.contact(transaction.flow))
-        transaction.respond(response)
     }
 
     /// The answer to whatever the phone offered.
@@ -72,29 +64,14 @@ extension PhoneCall {
 
     /// A 2xx, said again until its ACK comes.
     private func succeed(_ transaction: ServerTransaction, _ description: SessionDescription?) {
-        let request = transaction.request
-        var response = transaction.makeResponse(200)
-        response.copyRecordRoute(from: request)
-        response.append(.contact, context.contact(transaction.flow))
-        response.append(.allow, UserAgent.methods.map(\.rawValue).joined(separator: ", "))
-        response.append(.supported, "timer, replaces")
-        let seconds = context.limits.sessionTimerSeconds
-        let offer = try? SessionTimer.negotiate(request, minimum: SessionTimer.absoluteMinimum, preferred: seconds)
-        if case .use(let value, let requiresTimer)? = offer {
-            response.append(.sessionExpires, value.description)
-            if requiresTimer { response.append(.require, "timer") }
-            timer.agreed(value, isRequester: false, now: .now())
-        }
+        var response = context.success(transaction, &timer)
         if let description { response.set(description) }
         transaction.respond(response)
-        guard request.method == .invite, let number = try? request.cSeq().number else { return }
-        success = (SuccessRetransmission(sequence: number, now: .now()), transaction, response)
+        success = PendingSuccess(response, to: transaction) ?? success
     }
 
     func acknowledged(_ request: SIPMessage) {
-        guard let number = try? request.cSeq().number else { return }
-        success?.machine.acknowledged(sequence: number)
-        if success?.machine.state == .acknowledged {
+        if success?.isAcknowledged(by: request) ?? false {
             success = nil
             perform(exchange.unblocked(.now()))
         }

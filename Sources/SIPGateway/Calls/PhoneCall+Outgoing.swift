@@ -75,7 +75,7 @@ extension PhoneCall {
         link = .standing
         unacknowledged = (try? response.cSeq().number) ?? 1
         gate.finished(succeeded: true)
-        startTimer(response)
+        context.agree(&timer, response)
         phone.learn(description)
         perform(control.phoneAnswered(description.kinds))
         perform(exchange.phoneOffered(description, isAdmitted: true, now: .now()))
@@ -153,7 +153,7 @@ extension PhoneCall {
             guard unacknowledged != number else { return }
             gate.finished(succeeded: true)
             try? dialog?.refreshTarget(from: response)
-            startTimer(response)
+            context.agree(&timer, response)
             guard let description = Self.description(of: response) else {
                 acknowledge(number, nil)
                 return perform(exchange.phoneRefused())
@@ -192,13 +192,6 @@ extension PhoneCall {
         if let description { request.set(description) }
         acknowledgement = request
         send(acknowledgement: request)
-    }
-
-    func startTimer(_ response: SIPMessage) {
-        // A phone that knows no session timers is asked after all the same.
-        let said = (try? response.sessionExpires()) ?? nil
-        let own = SessionExpires(seconds: context.limits.sessionTimerSeconds, refresher: .uac)
-        timer.agreed(said ?? own, isRequester: true, now: .now())
     }
 
     func bye(reason: String?) {

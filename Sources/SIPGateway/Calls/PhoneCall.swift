@@ -42,7 +42,7 @@ final class PhoneCall: @unchecked Sendable {
     var gate = ModificationGate()
     var timer = SessionTimer()
     /// Our 2xx until its ACK comes, and what it answers.
-    var success: (machine: SuccessRetransmission, transaction: ServerTransaction, response: SIPMessage)?
+    var success: PendingSuccess?
     /// The phone's 2xx with an offer that waits for its ACK: the number of our INVITE.
     var unacknowledged: UInt32?
     /// The last ACK, which a repeated 2xx gets again.
@@ -61,8 +61,7 @@ final class PhoneCall: @unchecked Sendable {
     var refusal = SIPStatus(480)
     /// How many REFERs it sent in the dialog.
     var refers = 0
-    private var alarm: Scheduled<Void>?
-    private var alarmTime: NIODeadline?
+    private var alarm = Alarm()
     let tag = RandomText.token(12)
 
     init(_ phone: Phone, _ talks: Talks, session: SessionID?, user: Address, state: CallControl.State) {
@@ -253,28 +252,17 @@ final class PhoneCall: @unchecked Sendable {
     /// Looks at the earliest of all deadlines.
     func arm() {
         let times = [
-            success?.machine.deadline, timer.deadline, exchange.deadline, blockedUntil, mediaDue, crowdedUntil,
+            success?.deadline, timer.deadline, exchange.deadline, blockedUntil, mediaDue, crowdedUntil,
         ]
-        let next = times.compactMap(\.self).min()
-        guard next != alarmTime else { return }
-        alarm?.cancel()
-        alarmTime = next
-        alarm = next.map { time in
-            context.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in self?.timeReached() }
-        }
+        alarm.set(times, on: context.eventLoop) { [weak self] in self?.timeReached() }
     }
 
     private func timeReached() {
-        alarmTime = nil
+        alarm.rang()
         let now = NIODeadline.now()
-        if var success, success.machine.deadline.map({ $0 <= now }) ?? false {
-            let action = success.machine.timeReached(now)
-            self.success = action == .end ? nil : success
-            switch action {
-            case .resend: success.transaction.respond(success.response)
-            case .end: phoneIsGone()
-            case .none: break
-            }
+        if success?.isLost(at: now) ?? false {
+            success = nil
+            phoneIsGone()
         }
         if timer.deadline.map({ $0 <= now }) ?? false {
             switch timer.timeReached(now) {
@@ -316,8 +304,6 @@ final class PhoneCall: @unchecked Sendable {
 
     func stop() {
         closeBridges(all: true)
-        alarm?.cancel()
-        alarm = nil
-        alarmTime = nil
+        alarm.cancel()
     }
 }

@@ -82,7 +82,7 @@ extension PhoneTexts {
         context.textDialogs[dialog.id] = self
         link = .standing
         acknowledge(response)
-        startTimer(response)
+        context.agree(&timer, response)
         perform(control.phoneAnswered())
         connect()
     }
@@ -105,13 +105,6 @@ extension PhoneTexts {
             phone.send(request, target: dialog.remoteTarget) { _ in }
         }
         dialogs?[id] = dialog
-    }
-
-    private func startTimer(_ response: SIPMessage) {
-        // A phone that knows no session timers is asked after all the same.
-        let said = (try? response.sessionExpires()) ?? nil
-        let own = SessionExpires(seconds: context.limits.sessionTimerSeconds, refresher: .uac)
-        timer.agreed(said ?? own, isRequester: true, now: .now())
     }
 
     /// It rings no more.
@@ -188,7 +181,7 @@ extension PhoneTexts {
         }
         try? dialog?.refreshTarget(from: response)
         acknowledge(response)
-        startTimer(response)
+        context.agree(&timer, response)
         guard let isMoved = try? description.accepted(Array(buffer: response.body)) else { return lose() }
         if isMoved { connect() }
     }

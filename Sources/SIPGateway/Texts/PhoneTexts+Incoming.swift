@@ -42,18 +42,10 @@ extension PhoneTexts {
             if document.id != session { talks.move(self, to: document.id) }
             // Taken back meanwhile.
             if control.state == .leaving { talks.leave(document.id) }
-            if case .incoming(let transaction) = link, document.state == .calling { ringing(transaction) }
+            if case .incoming(let transaction) = link, document.state == .calling { context.ringing(transaction) }
             take(talks.documents[document.id] ?? document)
         }
         talks.settle(self)
-    }
-
-    private func ringing(_ transaction: ServerTransaction) {
-        guard !transaction.isAnswered else { return }
-        var response = transaction.makeResponse(180)
-        response.copyRecordRoute(from: transaction.request)
-        response.append(.contact, context.contact(transaction.flow))
-        transaction.respond(response)
     }
 
     func answerPhone() {
@@ -79,32 +71,14 @@ extension PhoneTexts {
 
     /// A 2xx, said again until its ACK comes.
     private func succeed(_ transaction: ServerTransaction, _ body: [UInt8]?) {
-        let request = transaction.request
-        var response = transaction.makeResponse(200)
-        response.copyRecordRoute(from: request)
-        response.append(.contact, "\(context.contact(transaction.flow));\(CPMService.session.tag)")
-        response.append(.allow, UserAgent.methods.map(\.rawValue).joined(separator: ", "))
-        response.append(.supported, "timer, replaces")
-        let offer = try? SessionTimer.negotiate(
-            request,
-            minimum: SessionTimer.absoluteMinimum,
-            preferred: context.limits.sessionTimerSeconds
-        )
-        if case .use(let value, let requiresTimer)? = offer {
-            response.append(.sessionExpires, value.description)
-            if requiresTimer { response.append(.require, "timer") }
-            timer.agreed(value, isRequester: false, now: .now())
-        }
+        var response = context.success(transaction, &timer, tag: CPMService.session.tag)
         if let body { response.setBody(ByteBuffer(bytes: body), contentType: "application/sdp") }
         transaction.respond(response)
-        guard request.method == .invite, let number = try? request.cSeq().number else { return }
-        success = (SuccessRetransmission(sequence: number, now: .now()), transaction, response)
+        success = PendingSuccess(response, to: transaction) ?? success
     }
 
     func acknowledged(_ request: SIPMessage) {
-        guard let number = try? request.cSeq().number else { return }
-        success?.machine.acknowledged(sequence: number)
-        guard success?.machine.state == .acknowledged else { return }
+        guard success?.isAcknowledged(by: request) ?? false else { return }
         success = nil
         if description.isAnswerOwed {
             switch Result(catching: { try description.acknowledged(Array(buffer: request.body)) }) {

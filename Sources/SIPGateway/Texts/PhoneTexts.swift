@@ -52,7 +52,7 @@ final class PhoneTexts: @unchecked Sendable {
     var description: DialogDescription
     var timer = SessionTimer()
     /// Our 2xx until its ACK comes, and what it answers.
-    var success: (machine: SuccessRetransmission, transaction: ServerTransaction, response: SIPMessage)?
+    var success: PendingSuccess?
     /// The last ACK, which a repeated 2xx gets again.
     var acknowledgement: SIPMessage?
     /// The MSRP session, and whether it works.
@@ -67,8 +67,7 @@ final class PhoneTexts: @unchecked Sendable {
     /// A leg that is being handed over to the phone: it is ready when its path is there.
     var waitingLeg: Generation?
     var composing = ComposingSender<ContinuousClock.Instant>()
-    private var alarm: Scheduled<Void>?
-    private var alarmTime: NIODeadline?
+    private var alarm = Alarm()
     let tag = RandomText.token(12)
 
     init?(_ phone: Phone, _ talks: Talks, session: SessionID, state: TextControl.State) {
@@ -197,27 +196,16 @@ final class PhoneTexts: @unchecked Sendable {
     /// Looks at the earliest of all deadlines.
     func arm() {
         let idle = composing.deadline.map { NIODeadline.now() + TimeAmount(ContinuousClock.now.duration(to: $0)) }
-        let times = [success?.machine.deadline, timer.deadline, pathDue, offerDue, idle]
-        let next = times.compactMap(\.self).min()
-        guard next != alarmTime else { return }
-        alarm?.cancel()
-        alarmTime = next
-        alarm = next.map { time in
-            context.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in self?.timeReached() }
-        }
+        let times = [success?.deadline, timer.deadline, pathDue, offerDue, idle]
+        alarm.set(times, on: context.eventLoop) { [weak self] in self?.timeReached() }
     }
 
     private func timeReached() {
-        alarmTime = nil
+        alarm.rang()
         let now = NIODeadline.now()
-        if var success, success.machine.deadline.map({ $0 <= now }) ?? false {
-            let action = success.machine.timeReached(now)
-            self.success = action == .end ? nil : success
-            switch action {
-            case .resend: success.transaction.respond(success.response)
-            case .end: lose()
-            case .none: break
-            }
+        if success?.isLost(at: now) ?? false {
+            success = nil
+            lose()
         }
         if timer.deadline.map({ $0 <= now }) ?? false {
             switch timer.timeReached(now) {
@@ -250,8 +238,6 @@ final class PhoneTexts: @unchecked Sendable {
         path?.close()
         path = nil
         isRunning = false
-        alarm?.cancel()
-        alarm = nil
-        alarmTime = nil
+        alarm.cancel()
     }
 }
