@@ -279,6 +279,16 @@ struct MediaMachineTests {
         #expect(silent.answers(to: SessionDescription(origin: origin, media: [Self.line("198.51.100.7")])).isEmpty)
     }
 
+    @Test("asked together with others, what they accept with can be nobody's: answered at once")
+    func crowded() throws {
+        var media = PeerMedia(own: Self.alice, other: Self.bob, name: "theirs", board: .told(0, [], []))
+        let carol = try Address("sip:carol@a.example")
+        _ = media.take(.accepted([Self.line("198.51.100.7")], wanted: [.audio]), Self.at)
+        let heard = media.hear(.participants([Self.alice, Self.bob, carol]), Self.at)
+        #expect(heard + media.take(.clock, Self.later(PeerMedia.pressTime)) == [.answer])
+        #expect(media.lines.isEmpty)
+    }
+
     @Test("what they accept with holds nothing of what was wanted: answered at once")
     func unwanted() throws {
         var media = PeerMedia(own: Self.alice, other: Self.bob, name: "theirs", board: .told(0, [], []))
