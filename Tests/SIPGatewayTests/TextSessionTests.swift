@@ -299,6 +299,19 @@ struct TextSessionTests {
         try await chat.stop()
     }
 
+    @Test("A phone that takes paths and nothing on them is offered a few, and has its texts as messages then")
+    func fruitless() async throws {
+        let chat = try await Chat.start { $0.textPatienceSeconds = 1 }
+        let id = try await chat.provider.ask(chat.bob, chat.alice)
+        #expect(try await chat.isOnPhone(id))
+        chat.texts.answers(.noSuchSession)
+        try await chat.provider.say("one", chat.bob, id)
+        #expect(try await eventually { try await chat.phone.received().count == 1 })
+        #expect(chat.texts.paths <= SIPGatewayLimits().fruitlessPaths + 1)
+        #expect(try await chat.document(id).state == .open)
+        try await chat.stop()
+    }
+
     @Test("The phone that asked offers another path itself")
     func renewed() async throws {
         let chat = try await Chat.start { $0.textPatienceSeconds = 15 }

@@ -19,6 +19,7 @@ final class TextEnd: MSRPSessionHandler, Sendable {
         var composing = 0
         var established = 0
         var settles = true
+        var answer = MSRPStatus.ok
     }
 
     private let endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton)
@@ -89,6 +90,9 @@ final class TextEnd: MSRPSessionHandler, Sendable {
     /// What comes is not answered, or is again.
     func settles(_ settles: Bool) { state.withLock { $0.settles = settles } }
 
+    /// What comes is answered so.
+    func answers(_ status: MSRPStatus) { state.withLock { $0.answer = status } }
+
     /// - Throws: the status with which it was refused.
     func say(
         _ text: String,
@@ -148,7 +152,7 @@ final class TextEnd: MSRPSessionHandler, Sendable {
             }
             return nil
         }
-        if let settled { session.settle(settled) }
+        if let settled { session.settle(settled, state.withLock { $0.answer }) }
     }
 
     var heard: [CPIMMessage] { state.withLock { $0.heard } }
