@@ -86,6 +86,27 @@ struct RawInviteTests {
         await pair.end()
     }
 
+    @Test("taken back while they insist on a longer time between refreshes: it is not asked once more")
+    func takenBackLonger() async throws {
+        let pair = try await Pair()
+        let id = try await pair.a.ask(pair.alice, Self.bob)
+        let sip = try await pair.accept()
+        let invite = try await sip.request("INVITE")
+        try sip.respond(invite, "180 Ringing")
+        _ = try await pair.a.service.leave(pair.alice.who, id)
+        let cancel = try await sip.request("CANCEL")
+        try sip.respond(cancel, "200 OK")
+        try sip.respond(invite, "422 Session Interval Too Small", ["Min-SE: 3600"])
+        _ = try await sip.request("ACK")
+        _ = try await pair.a.session(pair.alice, id, "over") { $0.state == .over }
+        // What comes next is the next request.
+        let second = try await pair.a.ask(pair.alice, Self.bob)
+        let next = try await sip.request("INVITE")
+        #expect(next.header("Contribution-ID") == second.description)
+        #expect(next.header("Call-ID") != invite.header("Call-ID"))
+        await pair.end()
+    }
+
     @Test("both ask, and theirs is the one: the CANCEL of ours says that the call was completed elsewhere")
     func elsewhere() async throws {
         let pair = try await Pair()

@@ -4,6 +4,7 @@ import MSRP
 import MessagingCore
 import MessagingService
 import NIOCore
+import NIOSSL
 import SDP
 import SIP
 import SessionCore
@@ -14,7 +15,7 @@ import XMLBodies
 @testable import SIPGateway
 
 /// Alice with a phone that takes conversations over MSRP, and Bob with a laptop.
-private struct Chat {
+struct Chat {
     let provider: Provider
     let (alice, bob): (Person, Person)
     let account: PhoneAnswer
@@ -25,10 +26,22 @@ private struct Chat {
         _ transport: SIPTransportKind = .tcp,
         _ adjust: (inout SIPGatewayLimits) -> Void = { _ in }
     ) async throws -> Chat {
-        let provider = try await Provider.start { adjust(&$0) }
+        let files = transport.isSecure ? try await SelfSigned.make() : nil
+        let provider = try await Provider.start(
+            transports: files == nil ? [.udp, .tcp, .ws] : [.tcp, .tls],
+            certificate: files
+        ) {
+            adjust(&$0)
+        }
         let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
         let account = try await provider.phone(of: alice)
-        let phone = try await TestPhone.make(account, at: provider, transport)
+        let tls = try files.map { files in
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.trustRoots = .file(files.chain)
+            configuration.certificateVerification = .noHostnameVerification
+            return try NIOSSLContext(configuration: configuration)
+        }
+        let phone = try await TestPhone.make(account, at: provider, transport, tls: tls)
         let texts = try await phone.registerWithTexts()
         #expect(
             try await eventually {

@@ -37,9 +37,9 @@ extension Talks {
                 var position = max(after, head - Ordinal(few))
                 while try await replayPage(session, &position, stream, service) {}
                 let reached = position
-                self.post {
+                self.post { [phone] in
                     guard stream == self.stream else { return }
-                    self.replayed(session, upTo == nil ? generation : nil, reached)
+                    withExtendedLifetime(phone) { self.replayed(session, upTo == nil ? generation : nil, reached) }
                 }
             } catch {
                 // What comes next shows what is missing.

@@ -96,6 +96,19 @@ final class Provider: Sendable {
         try store.close()
     }
 
+    /// Whoever writes waits from now on; it can still be read.
+    func holdCommits() async throws -> HeldCommits {
+        let held = HeldCommits()
+        let isHeld = Signalled<Bool>()
+        store.write { _ in
+            isHeld.set(true)
+            held.wait()
+        } completion: { _ in
+        }
+        _ = try await isHeld.value()
+        return held
+    }
+
     func port(_ transport: SIPTransportKind) -> Int { addresses[transport]?.port ?? 0 }
 
     // MARK: People
@@ -176,6 +189,15 @@ final class Provider: Sendable {
         try await service.devices(person.identity.account, asking: nil).devices
             .first { $0.device.id == phone.device.id }
     }
+}
+
+/// A database whose writer is busy until it is let go.
+final class HeldCommits: Sendable {
+    private let isOver = DispatchSemaphore(value: 0)
+
+    fileprivate func wait() { isOver.wait() }
+
+    func end() { isOver.signal() }
 }
 
 struct Person: Sendable {

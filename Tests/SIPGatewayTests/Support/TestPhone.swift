@@ -1,3 +1,4 @@
+import CPIM
 import ClientWire
 import NIOCore
 import NIOPosix
@@ -24,11 +25,15 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private var letsRing = false
     /// Takes a call that is cancelled: its answer and the CANCEL have crossed.
     private var takesLate = false
+    /// Says nothing to a CANCEL, and keeps what it should have answered.
+    private var keepsCancelled = false
+    private var cancelledCalls: [ServerTransaction] = []
     private var asked: ClientTransaction?
     /// Where it wants its media.
     private var mediaPort = 40000
     /// Its MSRP, if it can that; set before it registers.
     private(set) var texts: TextEnd?
+    private let tls: NIOSSLContext?
     private let callID = RandomText.token(16)
     private let tag = RandomText.token(8)
 
@@ -48,7 +53,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             address: try SocketAddress(ipAddress: "127.0.0.1", port: port ?? provider.port(transport)),
             serverName: "localhost"
         )
-        let phone = TestPhone(loop, transport, destination, account, password, user)
+        let phone = TestPhone(loop, transport, destination, account, password, user, tls)
         var configuration = SIPStackConfiguration()
         configuration.clientTLS = tls
         let settings = configuration
@@ -71,8 +76,10 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
         _ server: Destination,
         _ account: PhoneAnswer,
         _ password: String?,
-        _ user: String?
+        _ user: String?,
+        _ tls: NIOSSLContext?
     ) {
+        self.tls = tls
         self.loop = loop
         self.transport = transport
         self.server = server
@@ -116,7 +123,13 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
         requests.append(cancel)
         ringing.removeAll { $0 === transaction }
-        if takesLate { take(transaction) } else { transaction.respond(487) }
+        if keepsCancelled {
+            cancelledCalls.append(transaction)
+        } else if takesLate {
+            take(transaction)
+        } else {
+            transaction.respond(487)
+        }
     }
 
     private func take(_ transaction: ServerTransaction) {
@@ -130,7 +143,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
 
     /// Takes conversations over MSRP, and says so when it registers.
     func registerWithTexts() async throws -> TextEnd {
-        let end = TextEnd()
+        let end = TextEnd(tls: transport.isSecure ? tls : nil)
         try await loop.submit { self.texts = end }.get()
         try await register(parameters: ";+g.oma.sip-im;audio=\"FALSE\"")
         return end
@@ -171,6 +184,16 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
 
     func takesCancelledCalls() async throws { try await loop.submit { self.takesLate = true }.get() }
 
+    /// Calls that are taken back have no answer from now on; or have it, those before too.
+    func keepsCancelled(_ keeps: Bool) async throws {
+        try await loop.submit {
+            self.keepsCancelled = keeps
+            guard !keeps else { return }
+            for transaction in self.cancelledCalls { transaction.respond(487) }
+            self.cancelledCalls = []
+        }.get()
+    }
+
     /// Takes its last request back.
     func takeBack() async throws { try await loop.submit { self.asked?.cancel(reason: nil) }.get() }
 
@@ -187,6 +210,17 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     /// The bodies of the MESSAGEs so far.
     func texts() async throws -> [String] {
         try await received().map { String(buffer: $0.body) }
+    }
+
+    /// What the MESSAGEs so far say, without their envelopes, and without reports.
+    func words() async throws -> [String] {
+        try await received().compactMap { request in
+            guard request.text(.contentType)?.hasPrefix("message/cpim") ?? false else {
+                return String(buffer: request.body)
+            }
+            let message = try CPIMMessage(parsing: Array(buffer: request.body))
+            return message.isNotification ? nil : String(decoding: message.content.body, as: UTF8.self)
+        }
     }
 
     /// Waits for so many MESSAGEs.
@@ -312,6 +346,23 @@ extension TestPhone {
         }
         if answer.status?.isSuccess ?? false { try await acknowledge(answer) }
         return answer
+    }
+
+    /// Calls, and takes it back as soon as that has begun.
+    func callBriefly(
+        _ target: String,
+        offer: String? = TestPhone.offer(40000),
+        _ adjust: @escaping @Sendable (inout SIPMessage) -> Void = { _ in }
+    ) async throws -> SIPStatus? {
+        async let answer = call(target, offer: offer, adjust)
+        let taking = Task {
+            while true {
+                try await Task.sleep(for: .milliseconds(20))
+                try await self.takeBack()
+            }
+        }
+        defer { taking.cancel() }
+        return try await answer.status
     }
 
     /// A request in the dialog that an answer to this phone's INVITE made.

@@ -3,6 +3,7 @@ import MSRP
 import MSRPTransport
 import NIOCore
 import NIOPosix
+import NIOSSL
 import SDP
 import SIP
 import Synchronization
@@ -22,14 +23,23 @@ final class TextEnd: MSRPSessionHandler, Sendable {
         var answer = MSRPStatus.ok
     }
 
-    private let endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton)
+    private let endpoint: MSRPEndpoint
+    private let isSecure: Bool
     private let state = Mutex(State())
+
+    /// - Parameter tls: what it connects with; none for the clear.
+    init(tls: NIOSSLContext? = nil) {
+        var configuration = MSRPEndpoint.Configuration()
+        configuration.clientTLS = tls
+        isSecure = tls != nil
+        endpoint = MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
+    }
 
     // MARK: Descriptions
 
     /// An offer of texts; this end connects.
     func offer() throws -> String {
-        let local = try MSRPURI(secure: false, host: "127.0.0.1", port: 9, sessionID: MSRPEndpoint.makeSessionID())
+        let local = try MSRPURI(secure: isSecure, host: "127.0.0.1", port: 9, sessionID: MSRPEndpoint.makeSessionID())
         state.withLock { $0.local = local }
         return Self.description(local)
     }
@@ -47,7 +57,20 @@ final class TextEnd: MSRPSessionHandler, Sendable {
         guard let medium = description.media.first(where: { $0.isMSRP && !$0.isRejected }) else { throw NotInTime() }
         let path = try MSRPAttributes(of: medium).path.map { try MSRPURI(parsing: $0) }
         guard let local = state.withLock({ $0.local }) else { throw NotInTime() }
-        let session = try endpoint.makeSession(local: local, remotePath: path, role: .active, handler: self) {
+        var address: ConnectionAddress?
+        if isSecure, let first = path.first {
+            // It must meet the certificate that signalling names (RFC 4975, section 14.4).
+            guard let named = medium.fingerprints.first else { throw NotInTime() }
+            address = ConnectionAddress(first)
+            address?.fingerprint = try CertificateFingerprint(parsing: named.text)
+        }
+        let session = try endpoint.makeSession(
+            local: local,
+            remotePath: path,
+            role: .active,
+            address: address,
+            handler: self
+        ) {
             $0.acceptance = .explicit
         }
         state.withLock { $0.waiting = session }
@@ -71,7 +94,7 @@ final class TextEnd: MSRPSessionHandler, Sendable {
         s=-\r
         c=IN IP4 127.0.0.1\r
         t=0 0\r
-        m=message 9 TCP/MSRP *\r
+        m=message 9 \(local.isSecure ? "TCP/TLS/MSRP" : "TCP/MSRP") *\r
         a=accept-types:message/cpim application/im-iscomposing+xml\r
         a=accept-wrapped-types:*\r
         a=path:\(local.text)\r
