@@ -14,6 +14,40 @@ import Testing
 /// Phones that take conversations over MSRP, where something does not go as they said it would.
 @Suite("Conversations over MSRP that go otherwise", .timeLimit(.minutes(3)))
 struct TextOtherwiseTests {
+    @Test(
+        "A phone that cannot what it said when it is asked is asked in words, and its answer accepts",
+        arguments: [488, 415, 606] as [SIPStatus]
+    )
+    func words(status: SIPStatus) async throws {
+        let chat = try await Chat.start()
+        let (provider, alice, bob) = (chat.provider, chat.alice, chat.bob)
+        try await chat.phone.answer([status])
+        let id = try await provider.ask(bob, alice, subject: "Lunch?", text: "Pizza?")
+        let asked = "bob@example.org asks for a conversation: Lunch? Answer to accept.\nPizza?"
+        #expect(try await eventually { try await chat.phone.words() == [asked] })
+        #expect(try await chat.document(id).request?.alerting.contains(chat.account.device.id) ?? false)
+        #expect(try await chat.phone.write("Gladly", to: "sip:bob@example.org").status == 202)
+        #expect(try await chat.isOnPhone(id))
+        #expect(try await provider.said(bob, id) == ["Pizza?", "Gladly"])
+        try await provider.say("At noon", bob, id)
+        #expect(try await eventually { try await chat.phone.words() == [asked, "Pizza?", "At noon"] })
+        _ = try await provider.service.leave(bob.identity, id)
+        let end = "The conversation with bob@example.org is over."
+        #expect(try await eventually { try await chat.phone.words().last == end })
+        #expect(try await chat.phone.received(.invite).count == 1)
+        #expect(chat.texts.heard.isEmpty)
+        // The next one rings again; taken back, it is an ordinary message that is written then.
+        try await chat.phone.answer([status])
+        let second = try await provider.ask(bob, alice)
+        #expect(try await eventually { try await chat.phone.received(.invite).count == 2 })
+        #expect(try await eventually { try await chat.phone.words().count == 5 })
+        _ = try await provider.service.leave(bob.identity, second)
+        #expect(try await eventually { try await chat.document(second).state == .over })
+        #expect(try await chat.phone.write("Yes?", to: "sip:bob@example.org").status == 202)
+        #expect(try await provider.inbox(bob).last?.message?.session == nil)
+        try await chat.stop()
+    }
+
     @Test("Over TLS the phone meets the certificate that its description names, and texts go both ways")
     func overTLS() async throws {
         let chat = try await Chat.start(.tls)

@@ -516,16 +516,39 @@ struct TextControlTests {
     )
     func refused(code: Int) throws {
         let status = try #require(SIPStatus(rawValue: UInt16(code)))
+        let isOfAbility = [488, 415, 606].contains(code)
         var control = TextControl(state: .ringing)
-        #expect(control.phoneRefused(status) == [[600, 603].contains(code) ? .reject : .ignore])
-        #expect(control.state == .declined)
+        #expect(
+            control.phoneRefused(status) == [
+                isOfAbility ? .askInWords : [600, 603].contains(code) ? .reject : .ignore
+            ]
+        )
+        #expect(control.state == (isOfAbility ? .inWords : .declined))
         #expect(control.take(try Self.share(asked: true, .alerting)).isEmpty)
         control = TextControl(state: .joining(Generation(rawValue: 3)))
-        let isOfAbility = [488, 415, 606].contains(code)
         #expect(control.phoneRefused(status) == (isOfAbility ? [] : [.fail(Generation(rawValue: 3))]))
         #expect(control.state == .plain)
         #expect(control.take(try Self.share(leg: (3, true))).isEmpty)
         #expect(control.take(try Self.share()).isEmpty)
+        #expect(control.state == .idle)
+    }
+
+    @Test("Asked in words it is in as messages once it has answered, and out of it when another device was faster")
+    func inWords() throws {
+        var control = TextControl(state: .inWords)
+        #expect(control.take(try Self.share(asked: true, .alerting)).isEmpty)
+        control.phoneReturned()
+        #expect(control.phoneAnswered().isEmpty && control.phoneLeft().isEmpty && control.pathFailed().isEmpty)
+        // Its acceptance is on its way to another provider.
+        #expect(control.take(try Self.share(.joining)).isEmpty)
+        #expect(control.state == .inWords)
+        #expect(control.take(try Self.share(leg: (1, true))).isEmpty)
+        #expect(control.state == .plain)
+        control = TextControl(state: .inWords)
+        #expect(control.take(try Self.share(elsewhere: .answered)).isEmpty)
+        #expect(control.state == .idle)
+        control = TextControl(state: .inWords)
+        #expect(control.take(try Self.share(leg: (1, true), .over)).isEmpty)
         #expect(control.state == .idle)
     }
 

@@ -140,8 +140,9 @@ final class Talks: @unchecked Sendable {
         let actions = text.take(
             document,
             on: identity.device,
-            asksInWords: asksInWords(document),
-            isSilent: calls[document.id] != nil || chats[document.id] != nil || quiet.contains(document.id)
+            asksInWords: wording.asks(document),
+            isSilent: calls[document.id] != nil || chats[document.id].map { !$0.isInWords } ?? false
+                || quiet.contains(document.id)
         )
         let isOver = document.state == .over
         if !document.hasLeg(identity.device) {
@@ -158,26 +159,43 @@ final class Talks: @unchecked Sendable {
         return actions
     }
 
-    /// A request that wants nothing that the phone rings for.
-    func asksInWords(_ document: SessionDocument) -> Bool { Self.asksInWords(document, phone.rings) }
+    /// Which requests the phone is told of by a text: those that want nothing that it rings for, and those that it could not
+    /// be rung for.
+    struct Wording: Sendable {
+        fileprivate let rings: Set<MediumKind>
+        fileprivate let sessions: Set<SessionID>
 
-    private static func asksInWords(_ document: SessionDocument, _ rings: Set<MediumKind>) -> Bool {
-        !(document.wanted + [.text]).contains(where: rings.contains)
+        func asks(_ document: SessionDocument) -> Bool {
+            sessions.contains(document.id) || !(document.wanted + [.text]).contains(where: rings.contains)
+        }
+    }
+
+    var wording: Wording {
+        Wording(rings: phone.rings, sessions: Set(chats.filter { $0.value.control.state == .inWords }.keys))
+    }
+
+    /// The phone was rung, and cannot be asked so.
+    func askInWords(_ session: SessionID) {
+        guard let document = documents[session] else { return }
+        let words = talk(document).compactMap {
+            if case .tell(let word) = $0 { PhoneQueue.Step.word(word) } else { nil }
+        }
+        phone.hand(words)
     }
 
     // MARK: What the phone writes
 
     /// Sends what the phone wrote: into the session that it is in with that user, or as a message.
     ///
-    /// - Parameter rings: what the phone rings for, beside being told in words.
-    func send(_ request: SendRequest, rings: Set<MediumKind>) async throws -> SendAnswer {
+    /// - Parameter wording: what the phone was told of in words.
+    func send(_ request: SendRequest, _ wording: Wording) async throws -> SendAnswer {
         let service = context.service
         post { self.wrote(request.id) }
         let known = request.to.count == 1 ? try await service.liveSessions(identity) : []
         guard let receiver = request.to.first, !known.isEmpty else {
             return try await service.sendFromPhone(identity, request, in: nil)
         }
-        let place = ReplyPlace(known, to: receiver, on: identity.device) { Self.asksInWords($0, rings) }
+        let place = ReplyPlace(known, to: receiver, on: identity.device, asksInWords: wording.asks)
         do {
             switch place {
             case .apart: break

@@ -76,13 +76,12 @@ extension UserAgent {
             done(false)
             context.markRead(identity, ids)
         case .send(let request, let isCPIM):
-            let talks = phones[identity]?.talks
-            let rings = phones[identity]?.rings ?? []
+            let conversation = phones[identity].map { ($0.talks, $0.talks.wording) }
             Task { [service = context.service] in
                 let result: Result<SendAnswer, any Error>
                 do {
-                    if let talks {
-                        result = .success(try await talks.send(request, rings: rings))
+                    if let (talks, wording) = conversation {
+                        result = .success(try await talks.send(request, wording))
                     } else {
                         result = .success(try await service.sendFromPhone(identity, request, in: nil))
                     }

@@ -104,7 +104,7 @@ final class PhoneTexts: @unchecked Sendable {
     /// Counts towards what a phone may have: one that it took back does until the session has ended too.
     var isUnderWay: Bool {
         switch control.state {
-        case .declined, .plain: holdsDialog
+        case .declined, .inWords, .plain: holdsDialog
         case .idle, .placing, .taking, .ringing, .joining, .answering, .standing, .leaving: true
         }
     }
@@ -115,7 +115,7 @@ final class PhoneTexts: @unchecked Sendable {
     var way: Way {
         if isEnding { return .later }
         return switch control.state {
-        case .idle, .declined, .plain: .message
+        case .idle, .declined, .inWords, .plain: .message
         case .placing, .taking, .ringing, .joining, .answering: .later
         case .standing: description.isHeld ? .message : isRunning ? .path(self) : .later
         // Its call goes on, or what is said now is the last that it is told: nothing may wait behind it.
@@ -129,7 +129,15 @@ final class PhoneTexts: @unchecked Sendable {
         return switch control.state {
         case .joining, .taking: true
         case .standing: !isRunning
-        case .idle, .placing, .ringing, .answering, .leaving, .declined, .plain: false
+        case .idle, .placing, .ringing, .answering, .leaving, .declined, .inWords, .plain: false
+        }
+    }
+
+    /// Whether the phone is told in words what becomes of the conversation: it has no dialog that says so.
+    var isInWords: Bool {
+        switch control.state {
+        case .inWords, .plain: true
+        case .idle, .placing, .taking, .ringing, .joining, .answering, .standing, .leaving, .declined: false
         }
     }
 
@@ -164,6 +172,7 @@ final class PhoneTexts: @unchecked Sendable {
         case .accept: ask { try await $0.accept(identity, $1, AcceptRequest()) }
         case .reject: ask { try await $0.reject(identity, $1) }
         case .ignore: ask { try await $0.ignore(identity, $1) }
+        case .askInWords: talks.askInWords(session)
         case .fail(let generation):
             waitingLeg = nil
             talks.step(session, LegStep(generation, .failed))

@@ -36,7 +36,8 @@ struct TextShare: Hashable, Sendable {
 /// ```
 ///   idle --asked--> ringing --2xx--> answering --leg live--> standing --leg gone: BYE--> idle
 ///     |               | \--over, answered elsewhere: CANCEL--> idle       \--phone's BYE--> leaving --> idle
-///     |               \--refused--> declined
+///     |               |--refused--> declined
+///     |               \--cannot--> inWords --leg on this phone--> plain
 ///     |--leg on this phone--> joining --2xx--> standing
 ///     |                          \--refused, or no path--> plain --leg gone--> idle
 ///     |--phone's INVITE--> placing --leg live: 200--> standing
@@ -61,6 +62,8 @@ struct TextControl: Hashable, Sendable {
         case leaving
         /// The phone does not want this: it is not rung for it again.
         case declined
+        /// The phone cannot be asked by INVITE: it was asked by a text, and what it writes back accepts.
+        case inWords
         /// The phone has a leg and takes no MSRP for it: its texts go as MESSAGE.
         case plain
     }
@@ -75,6 +78,8 @@ struct TextControl: Hashable, Sendable {
         case accept
         case reject
         case ignore
+        /// Asks by a text what the phone could not be asked by INVITE.
+        case askInWords
         /// The leg that is being brought cannot be had.
         case fail(Generation)
         case leave
@@ -127,6 +132,13 @@ struct TextControl: Hashable, Sendable {
             guard share.leg != nil || !share.isAsked else { return [] }
             state = .idle
             return take(share)
+        case .inWords:
+            if share.leg != nil, share.state != .over {
+                state = .plain
+            } else if !share.isAsked, share.state != .joining {
+                state = .idle
+            }
+            return []
         case .plain:
             if share.leg == nil || share.state == .over { state = .idle }
             return []
@@ -147,21 +159,25 @@ struct TextControl: Hashable, Sendable {
         case .joining:
             state = .standing
             return []
-        case .idle, .placing, .taking, .answering, .standing, .leaving, .declined, .plain: return []
+        case .idle, .placing, .taking, .answering, .standing, .leaving, .declined, .inWords, .plain: return []
         }
     }
 
-    /// The phone did not take it. 6xx speaks for its user; anything else for this phone alone.
+    /// The phone did not take it. What says that it cannot is no word on what it was asked; 6xx speaks for its user, and
+    /// anything else for this phone alone.
     mutating func phoneRefused(_ status: SIPStatus) -> [Action] {
         switch state {
+        case .ringing where status.isOfAbility:
+            state = .inWords
+            return [.askInWords]
         case .ringing:
             state = .declined
-            return [status.family == 6 && status != 606 ? .reject : .ignore]
+            return [status.family == 6 ? .reject : .ignore]
         case .joining(let generation):
             state = .plain
             // Who cannot have it this way has it as messages; who does not want it has it not.
             return status.isOfAbility ? [] : [.fail(generation)]
-        case .idle, .placing, .taking, .answering, .standing, .leaving, .declined, .plain: return []
+        case .idle, .placing, .taking, .answering, .standing, .leaving, .declined, .inWords, .plain: return []
         }
     }
 
@@ -171,7 +187,7 @@ struct TextControl: Hashable, Sendable {
         case .placing, .taking, .answering, .standing:
             state = .leaving
             return [.leave]
-        case .idle, .ringing, .joining, .leaving, .declined, .plain: return []
+        case .idle, .ringing, .joining, .leaving, .declined, .inWords, .plain: return []
         }
     }
 
@@ -190,7 +206,7 @@ struct TextControl: Hashable, Sendable {
         case .answering, .standing:
             state = .plain
             return [.bye(reason: nil)]
-        case .idle, .placing, .taking, .ringing, .joining, .leaving, .declined, .plain: return []
+        case .idle, .placing, .taking, .ringing, .joining, .leaving, .declined, .inWords, .plain: return []
         }
     }
 }
