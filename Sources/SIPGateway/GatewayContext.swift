@@ -63,19 +63,4 @@ final class GatewayContext {
         let port = flow.local.port.map { ":\($0)" } ?? ""
         return "<sip:\(host)\(port);transport=\(flow.transport.rawValue.lowercased())>"
     }
-
-    /// One by one: a message that is gone keeps none of the others from being marked.
-    func markRead(_ identity: DeviceIdentity, _ ids: [MessageID]) {
-        Task { [service, logger] in
-            for id in ids {
-                do {
-                    _ = try await service.markRead(identity, ReadRequest(ids: [id]))
-                } catch let refusal as Refusal where refusal.code == .notFound {
-                    continue
-                } catch {
-                    logger.error("marking as read failed", metadata: ["error": "\(type(of: error))"])
-                }
-            }
-        }
-    }
 }

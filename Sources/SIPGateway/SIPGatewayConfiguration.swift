@@ -71,7 +71,7 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var phones = 50_000
     /// Flows of one phone (RFC 5626).
     public var bindingsPerPhone = 4
-    /// Messages of one phone that wait for their commit.
+    /// Messages and reports of one phone that wait for their commit.
     public var messagesInHand = 16
     /// Credentials that are being looked up.
     public var lookupsInHand = 1024

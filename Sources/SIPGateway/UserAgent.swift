@@ -17,6 +17,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     /// Phones that registered over a connection of their own: what comes on it needs no further proof.
     private var onConnection: [UInt64: Set<DeviceIdentity>] = [:]
     private var lookups = 0
+    /// Messages and reports that wait for their commit, of phones that are registered and of others.
+    var messagesInHand: [DeviceIdentity: Int] = [:]
     /// Registered phones as they were read, by user name.
     private var records: [String: (record: PhoneRecord, until: NIODeadline)] = [:]
     static let methods: [SIPMethod] = [

@@ -11,12 +11,13 @@ import Store
 extension UserAgent {
     /// - Parameter phone: nil when it is not registered, which writing does not need.
     func message(_ transaction: ServerTransaction, _ identity: DeviceIdentity, user: String, phone: Phone?) {
-        guard let phone else { return message(transaction, identity, user: user) }
-        guard phone.messagesInHand < context.limits.messagesInHand else { return busy(transaction) }
-        phone.messagesInHand += 1
-        message(transaction, identity, user: user) { isCPIM in
-            phone.messagesInHand -= 1
-            if isCPIM { phone.learn(takesCPIM: true) }
+        let count = messagesInHand[identity] ?? 0
+        guard count < context.limits.messagesInHand else { return busy(transaction) }
+        messagesInHand[identity] = count + 1
+        message(transaction, identity, user: user) { [self] isCPIM in
+            let left = (messagesInHand[identity] ?? 1) - 1
+            messagesInHand[identity] = left > 0 ? left : nil
+            if isCPIM { phone?.learn(takesCPIM: true) }
         }
     }
 
@@ -24,7 +25,7 @@ extension UserAgent {
         _ transaction: ServerTransaction,
         _ identity: DeviceIdentity,
         user: String,
-        done: @escaping (_ isCPIM: Bool) -> Void = { _ in }
+        done: @escaping (_ isCPIM: Bool) -> Void
     ) {
         let bound = NIOLoopBound((transaction: transaction, done: done), eventLoop: context.eventLoop)
         if let known = known(user, now: .now()) {
@@ -71,10 +72,17 @@ extension UserAgent {
             done(false)
             transaction.respond(200)
         case .displayed(let ids):
-            // The phone needs no word of what became of its report: it is marked before long, or it was before.
-            transaction.respond(200)
-            done(false)
-            context.markRead(identity, ids)
+            Task { [service = context.service] in
+                let result: Result<Void, any Error>
+                do { result = .success(try await service.markShown(identity, ids)) } catch { result = .failure(error) }
+                self.post {
+                    inHand.value.done(false)
+                    switch result {
+                    case .success: inHand.value.transaction.respond(200)
+                    case .failure(let error): self.refuse(inHand.value.transaction, error)
+                    }
+                }
+            }
         case .send(let request, let isCPIM):
             let conversation = phones[identity].map { ($0.talks, $0.talks.wording) }
             Task { [service = context.service] in
@@ -119,5 +127,18 @@ extension UserAgent {
             response.append(.acceptEncoding, "deflate, identity")
         }
         transaction.respond(response)
+    }
+}
+
+extension MessagingService {
+    /// Marks what a phone showed as read: in one commit, or one by one where a message is gone, which keeps none of the others
+    /// from being marked.
+    func markShown(_ who: DeviceIdentity, _ ids: [MessageID]) async throws {
+        do {
+            _ = try await markRead(who, ReadRequest(ids: ids))
+        } catch let refusal as Refusal where refusal.code == .notFound {
+            guard ids.count > 1 else { return }
+            for id in ids { try await markShown(who, [id]) }
+        }
     }
 }

@@ -25,8 +25,6 @@ final class Phone: DeviceLink, @unchecked Sendable {
     private(set) var kind: DeviceKind
     /// What each binding's REGISTER came over, by the name that the bindings have of it.
     private(set) var flows: [String: Flow] = [:]
-    /// Messages of this phone that wait for their commit.
-    var messagesInHand = 0
     let subscriptions: Subscriptions
     /// The phones of its account on this gateway.
     let directory: PhoneDirectory

@@ -104,7 +104,7 @@ extension PhoneTexts {
             case .nothing: break
             case .composing(let isActive):
                 if isActive { context.service.typingOnPhone(phone.identity, in: document.id) }
-            case .displayed(let ids): talks.post { self.context.markRead(self.phone.identity, ids) }
+            case .displayed(let ids): try await context.service.markShown(phone.identity, ids)
             case .send(let request, _): try await say(request, in: document.id)
             }
             return .ok
