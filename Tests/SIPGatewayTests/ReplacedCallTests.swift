@@ -11,6 +11,36 @@ import Testing
 /// Calls that another dialog of the phone takes the place of.
 @Suite("Calls that are replaced", .timeLimit(.minutes(3)))
 struct ReplacedCallTests {
+    @Test("Both called at once: the phone's own INVITE is the call, and what rang there is ended, however it answers")
+    func crossed() async throws {
+        let provider = try await Provider.start()
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
+        let bobs = try await TestPhone.make(try await provider.phone(of: bob), at: provider, .tcp)
+        try await bobs.hears(at: 42000)
+        for phone in [phone, bobs] { try await phone.register() }
+        try await provider.isAble(alice, bob)
+        try await phone.rings(true)
+        // Its 200 crosses the CANCEL.
+        try await phone.takesCancelledCalls()
+        async let theirs = bobs.call("sip:alice@example.org")
+        #expect(try await eventually { try await phone.received(.invite).count == 1 })
+        let rung = try #require(try await phone.received(.invite).first)
+        async let own = phone.call("sip:bob@example.org")
+        #expect(
+            try await eventually {
+                let callIDs = try await phone.received(.bye).map { $0.text(.callID) }
+                return callIDs.contains(rung.text(.callID))
+            }
+        )
+        #expect(try await phone.received(.cancel).count == 1)
+        #expect(try await phone.received(.ack).contains { $0.text(.callID) == rung.text(.callID) })
+        #expect(try await own.status == 200)
+        #expect(try await theirs.status == 200)
+        for phone in [phone, bobs] { try await phone.close() }
+        try await provider.stop()
+    }
+
     @Test(
         "Proposed anew before the phone has said what became of an INVITE that was taken back: asked anew behind that"
     )

@@ -26,7 +26,8 @@ extension PhoneCall {
         dialogs = DialogSet(request: request)
         acknowledgement = nil
         link = .none
-        let transaction = stack.send(request, to: .flow(flow)) { [weak self] _, event in self?.rung(event) }
+        // It stays until the phone has said what becomes of it, also when another one has taken its place.
+        let transaction = stack.send(request, to: .flow(flow)) { _, event in self.rung(event) }
         // It may have failed at once.
         if case .none = link { link = .outgoing(transaction) }
     }

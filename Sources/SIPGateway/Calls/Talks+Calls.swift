@@ -151,9 +151,18 @@ extension Talks {
     func move(_ call: PhoneCall, to session: SessionID) {
         if let old = call.session, calls[old] === call { calls[old] = nil }
         // The phone rang for it: it need not any more.
-        calls[session]?.cancel(reason: nil)
+        replaceCall(session)
         call.session = session
         calls[session] = call
+    }
+
+    /// Ends the dialog that a session's call has with the phone, for another one.
+    func replaceCall(_ session: SessionID) {
+        guard let old = calls.removeValue(forKey: session) else { return }
+        // What the phone says to it is no word on the session any more.
+        old.control = CallControl()
+        old.cancel(reason: nil)
+        settle(old)
     }
 
     /// About once a second: calls of a phone that is away do not go on for ever.

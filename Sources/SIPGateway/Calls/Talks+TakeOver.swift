@@ -103,7 +103,7 @@ extension Talks {
         let call = PhoneCall(phone, self, session: document.id, user: document.user, state: .taking)
         guard hasRoom(beside: call) else { return refuse(486) }
         call.begin(transaction, dialog, offer)
-        calls[document.id]?.cancel(reason: nil)
+        replaceCall(document.id)
         calls[document.id] = call
         call.take(document.id, from: source, kinds, learning: phone.learnt(offer))
     }

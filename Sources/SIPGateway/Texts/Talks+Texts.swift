@@ -103,6 +103,8 @@ extension Talks {
     /// Ends the dialog that a session has with the phone, for another one.
     private func replace(_ session: SessionID) {
         guard let old = chats.removeValue(forKey: session) else { return }
+        // What the phone says to it is no word on the session any more.
+        old.control = TextControl()
         old.cancel(reason: nil)
         settle(old)
     }
