@@ -125,6 +125,8 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var joinSeconds: Int64 = 10
     /// Calls of one phone at one time.
     public var callsPerPhone = 4
+    /// Conversations that one phone is taking over at one time, until the server's word on each.
+    public var takeOversPerPhone = 4
     /// How long media may take to come once a phone took a call.
     public var mediaSeconds: Int64 = 20
     /// How long the calls of a phone go on that lost its connection.

@@ -96,4 +96,63 @@ struct PhoneBoundTests {
         #expect(try await chat.provider.inbox(chat.alice).last?.read ?? false)
         try await chat.stop()
     }
+
+    @Test(
+        "Calls that are taken back at once, without end: what is still to be undone counts, and then the phone is busy"
+    )
+    func calls() async throws {
+        let provider = try await Provider.start()
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
+        try await phone.register()
+        try await provider.isAble(alice)
+        let held = try await provider.holdCommits()
+        var statuses: [SIPStatus?] = []
+        for _ in 1...7 { statuses.append(try await phone.callBriefly("sip:bob@example.org")) }
+        #expect(statuses == [487, 487, 487, 487, 486, 486, 486])
+        held.end()
+        #expect(try await eventually { try await phone.callBriefly("sip:bob@example.org") == 487 })
+        #expect(try await eventually { try await provider.service.sessions(bob.identity).sessions.isEmpty })
+        try await phone.close()
+        try await provider.stop()
+    }
+
+    @Test("Conversations that are taken over and let go at once, without end: one at a time for each, and then busy")
+    func takeOvers() async throws {
+        let chat = try await Chat.start()
+        let provider = chat.provider
+        try await chat.phone.rings(true)
+        var names: [DialogID] = []
+        var sessions: [SessionID] = []
+        for number in 1...5 {
+            let other = try await provider.person("other\(number)")
+            let id = try await provider.ask(other, chat.alice)
+            _ = try await provider.service.accept(chat.alice.identity, id, AcceptRequest())
+            #expect(try await eventually { try await chat.phone.received(.cancel).count == number })
+            let leg = try #require(try await chat.document(id).legs.first)
+            names.append(SessionDialogID(id, .leg(leg.generation)).dialog)
+            sessions.append(id)
+        }
+        let held = try await provider.holdCommits()
+        func take(_ name: DialogID) async throws -> SIPStatus? {
+            try await chat.phone.callBriefly("sip:bob@example.org", offer: try chat.texts.offer()) { request in
+                request.append(.replaces, "\(name.callID);to-tag=\(name.localTag);from-tag=\(name.remoteTag)")
+            }
+        }
+        var statuses: [SIPStatus?] = []
+        for _ in 1...3 { statuses.append(try await take(names[0])) }
+        for name in names[1...] { statuses.append(try await take(name)) }
+        #expect(statuses == [487, 491, 491, 487, 487, 487, 486])
+        held.end()
+        // Where they were they are.
+        for id in sessions {
+            #expect(
+                try await eventually {
+                    let document = try await chat.document(id)
+                    return document.state == .open && document.legs.map(\.device) == [chat.alice.identity.device]
+                }
+            )
+        }
+        try await chat.stop()
+    }
 }

@@ -95,6 +95,14 @@ final class PhoneCall: @unchecked Sendable {
         }
     }
 
+    /// Counts towards what a phone may begin: one that it took back, or ended, does until the session's word of it.
+    var isUnderWay: Bool {
+        switch control.state {
+        case .idle, .declined: holdsDialog
+        case .placing, .taking, .ringing, .answering, .standing, .leaving: true
+        }
+    }
+
     // MARK: What the session says
 
     func take(_ document: SessionDocument) {

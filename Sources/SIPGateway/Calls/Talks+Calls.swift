@@ -57,6 +57,9 @@ extension Talks {
         calls.values.count { $0 !== call && $0.holdsDialog } < context.limits.callsPerPhone
     }
 
+    /// Whether the phone may begin another call.
+    var mayBegin: Bool { calls.values.count(where: \.isUnderWay) < context.limits.callsPerPhone }
+
     var holdsCalls: Bool {
         calls.values.contains(where: \.holdsDialog) || chats.values.contains(where: \.holdsDialog) || !referrals.isEmpty
     }
@@ -126,11 +129,11 @@ extension Talks {
             transaction.respond(400)
             return
         }
-        let call = PhoneCall(phone, self, session: session, user: own, state: .placing(offer.kinds))
-        guard hasRoom(beside: call) else {
+        guard mayBegin else {
             transaction.respond(486)
             return
         }
+        let call = PhoneCall(phone, self, session: session, user: own, state: .placing(offer.kinds))
         call.begin(transaction, dialog, offer)
         calls[session] = call
         // Its texts come by a dialog of their own, as soon as there is a conversation.

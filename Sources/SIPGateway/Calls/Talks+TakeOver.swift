@@ -27,11 +27,22 @@ extension Talks {
             return
         case .device(_, let id), .leg(_, let id, _): session = id
         }
+        // One that the phone took back is on its way until the server has said so.
+        guard !takingOver.contains(session) else {
+            transaction.respond(491)
+            return
+        }
+        guard takingOver.count < context.limits.takeOversPerPhone else {
+            transaction.respond(486)
+            return
+        }
+        takingOver.insert(session)
         let bound = NIOLoopBound((transaction, target), eventLoop: context.eventLoop)
         Task { [service = context.service, identity, self] in
             let document = try? await service.session(identity, session)
             self.post {
                 let (transaction, target) = bound.value
+                self.takingOver.remove(session)
                 // Taken back meanwhile.
                 guard !transaction.isAnswered else { return }
                 self.takeOver(transaction, target, document)
@@ -100,8 +111,8 @@ extension Talks {
         guard !kinds.isEmpty else { return refuse(488, "It has nothing that this phone offers") }
         guard let dialog = try? Dialog(server: transaction.request, localTag: transaction.localTag, state: .early)
         else { return refuse(400) }
+        guard mayBegin else { return refuse(486) }
         let call = PhoneCall(phone, self, session: document.id, user: document.user, state: .taking)
-        guard hasRoom(beside: call) else { return refuse(486) }
         call.begin(transaction, dialog, offer)
         replaceCall(document.id)
         calls[document.id] = call
@@ -118,6 +129,7 @@ extension PhoneCall {
         learning change: DeviceChange?
     ) {
         isTaking = true
+        talks.takingOver.insert(session)
         mediaDue = .now() + .seconds(context.limits.mediaSeconds)
         arm()
         let identity = phone.identity
@@ -139,7 +151,10 @@ extension PhoneCall {
             } catch {
                 result = .failure(error)
             }
-            inbox.post { self.taken(result) }
+            inbox.post {
+                self.talks.takingOver.remove(session)
+                self.taken(result)
+            }
         }
     }
 

@@ -22,6 +22,8 @@ final class Talks: @unchecked Sendable {
     var chats: [SessionID: PhoneTexts] = [:]
     /// Sessions with a call in which something was said: their texts need a dialog too.
     var saying: Set<SessionID> = []
+    /// Sessions that the phone takes over, until the server's word on that.
+    var takingOver: Set<SessionID> = []
     /// REFERs of the phone that are being followed, one for each conversation.
     var referrals: [SessionID: PhoneReferral] = [:]
     /// Where the phone's call ended while it had a leg: that the leg ends too is no news.

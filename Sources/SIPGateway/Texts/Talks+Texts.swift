@@ -76,7 +76,7 @@ extension Talks {
             transaction.respond(400)
             return
         }
-        guard chats.values.count(where: \.isUnderWay) < context.limits.textsPerPhone else {
+        guard mayBeginTexts else {
             transaction.respond(486)
             return
         }
@@ -90,6 +90,9 @@ extension Talks {
         wish.from = own
         chat.request(wish)
     }
+
+    /// Whether the phone may begin another dialog of texts.
+    private var mayBeginTexts: Bool { chats.values.count(where: \.isUnderWay) < context.limits.textsPerPhone }
 
     /// The session that the phone's request is in: another one than it asked for, when both asked at once.
     func move(_ chat: PhoneTexts, to session: SessionID) {
@@ -116,6 +119,10 @@ extension Talks {
             transaction.respond(400)
             return
         }
+        guard mayBeginTexts else {
+            transaction.respond(486)
+            return
+        }
         guard let chat = PhoneTexts(phone, self, session: document.id, state: .taking), chat.begin(transaction, dialog)
         else {
             transaction.respond(488)
@@ -123,6 +130,7 @@ extension Talks {
         }
         replace(document.id)
         chats[document.id] = chat
+        takingOver.insert(document.id)
         let texts = context.limits.replayTexts
         Task { [service = context.service, identity, self] in
             let result: Result<HandOver, any Error>
@@ -141,6 +149,7 @@ extension Talks {
                 result = .failure(error)
             }
             self.post {
+                self.takingOver.remove(document.id)
                 switch result {
                 // It was on its way here already.
                 case .failure where chat.control.state == .standing: break
