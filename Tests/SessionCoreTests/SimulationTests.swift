@@ -28,7 +28,7 @@ struct SimulationTests {
             var scenario = Scenario(seed: seed, isTold: Self.again != nil)
             let violations = scenario.run()
             #expect(violations.isEmpty, "seed \(seed): \(violations.prefix(3).joined(separator: "; "))")
-            scenario.world.journal?.forEach { print($0) }
+            for line in scenario.world.journal ?? [] { print(line) }
             if !violations.isEmpty { return }
         }
     }
