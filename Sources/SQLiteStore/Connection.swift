@@ -45,6 +45,8 @@ struct Connection {
     func rows<T>(_ sql: String, _ values: Value..., map: (Query) throws -> T) throws -> [T] {
         var query = try prepare(sql)
         for value in values { query.bind(value) }
+        // Also when a row cannot be read: a statement under way would keep the connection from its next transaction.
+        defer { query.end() }
         var rows: [T] = []
         while try query.next() { rows.append(try map(query)) }
         return rows

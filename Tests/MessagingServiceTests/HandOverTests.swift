@@ -325,6 +325,13 @@ struct SessionMediaTests {
         #expect(try await seen()?.devices?.first?.media == [MediumID(rawValue: 1)])
         _ = try await world.service.putSettings(alice.who, AccountSettings(tellDevices: .nothing))
         #expect(try await seen() == CounterpartDocument(user: alice.address))
+
+        // Whoever has left sees nothing any more, however long the conversation is kept.
+        _ = try await world.service.putSettings(alice.who, AccountSettings(tellDevices: .devices))
+        #expect(try await seen()?.devices?.count == 3)
+        _ = try await world.service.leave(bob.who, id)
+        #expect(try await seen()?.devices == nil)
+        #expect(try await seen()?.features ?? [] == [])
     }
 
     @Test("a stored video plays from the proposer's personal area, and all are told where it stands")

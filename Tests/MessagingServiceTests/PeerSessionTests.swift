@@ -237,6 +237,9 @@ struct PeerSessionTests {
         _ = try await a.change(.remove, medium, alice.who, id)
         try await providers.settle()
         #expect(try await b.session(bob, id).media == [])
+        _ = try await a.service.leave(alice.who, id)
+        try await providers.settle()
+        #expect(try await a.service.counterparts(alice.who, id).users.allSatisfy { $0.devices == nil })
         try await providers.expectSound()
     }
 
