@@ -65,6 +65,8 @@ enum InterconnectLimits {
     static let transfers = 256
     /// Live conversations with users whose providers keep no lanes.
     static let dialogs = 1024
+    /// Calls whose ACK is kept for when a 2xx comes again: all that may be, and those that have just ended.
+    static let acknowledgements = 4096
     /// Subscriptions to one conversation by one of its users.
     static let watches = 4
     /// How long an INVITE may go without an answer.

@@ -74,8 +74,8 @@ enum PeerNotice: Sendable {
 final class PeerStack: SIPStackHandler, Sendable {
     let stack: NIOLoopBoundBox<SIPStack?>
     let loop: any EventLoop
-    /// Calls made, with what acknowledges them.
-    let calls: NIOLoopBoundBox<[String: (SIPMessage, Flow)]>
+    /// Calls made, with what acknowledged them.
+    let calls: NIOLoopBoundBox<Acknowledgements>
     /// Calls taken, until they are acknowledged.
     let accepted: NIOLoopBoundBox<[DialogID: AcceptedCall]>
     private let peers: PeerTable
@@ -100,7 +100,7 @@ final class PeerStack: SIPStackHandler, Sendable {
         self.resolver = resolver
         self.take = take
         stack = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
-        calls = NIOLoopBoundBox.makeBoxSendingValue([:], eventLoop: loop)
+        calls = NIOLoopBoundBox.makeBoxSendingValue(Acknowledgements(), eventLoop: loop)
         accepted = NIOLoopBoundBox.makeBoxSendingValue([:], eventLoop: loop)
         try await loop.submit { [self] in
             var settings = SIPStackConfiguration()

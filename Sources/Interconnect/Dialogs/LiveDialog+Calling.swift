@@ -210,6 +210,8 @@ extension LiveDialog {
         }
         guard let taken else { return false }
         if let question = taken.question { refuse(question, 487) }
+        // Their server does not know that dialog any more: nothing in it comes again.
+        if let old = taken.old { running.stack.forget(callID: old.callID) }
         interconnect.rename(self, from: taken.old, to: dialog.id)
         await handle(.media(.offered(taken.media, isFirst: true))).value
         return true
