@@ -158,21 +158,21 @@ final class PeerStack: SIPStackHandler, Sendable {
     }
 
     /// Sends a request within a dialog, in order with others that go on the same connection; from anywhere.
-    /// - Parameter onAnswer: hears of the final answer, which is 408 when there is none.
+    /// - Parameter onAnswer: hears of the final answer; nil when there is none.
     func post(
         _ request: SIPMessage,
         on flow: Flow?,
         to peer: Peer,
-        onAnswer: @escaping @Sendable (SIPStatus) -> Void
+        onAnswer: @escaping @Sendable (SIPMessage?) -> Void
     ) {
         loop.execute { [self] in
             guard let stack = stack.value, let flow, stack.isOpen(flow) else {
-                Task { onAnswer(await send(request, to: peer)?.status ?? 408) }
+                Task { onAnswer(await send(request, to: peer)) }
                 return
             }
             stack.send(request, to: .flow(flow)) { _, event in
-                guard case .response(let response) = event else { return onAnswer(408) }
-                if let status = response.status, status.isFinal { onAnswer(status) }
+                guard case .response(let response) = event else { return onAnswer(nil) }
+                if response.status?.isFinal ?? false { onAnswer(response) }
             }
         }
     }

@@ -160,10 +160,11 @@ extension LiveDialog {
     }
 
     private func send(_ request: SIPMessage, on flow: Flow?, of key: WatchKey) {
-        running.stack.post(request, on: flow, to: peer) { [self] status in
+        running.stack.post(request, on: flow, to: peer) { [self] response in
+            let seconds = (try? response?.value(.retryAfter, as: RetryAfter.self))?.seconds
             let goesOn = state.withLock { state in
                 guard var watch = state.watches[key] else { return false }
-                watch.machine.answered(status)
+                watch.machine.answered(response?.status, retryAfter: seconds, now: .now())
                 state.watches[key] = watch.machine.isOver ? nil : watch
                 return true
             }
