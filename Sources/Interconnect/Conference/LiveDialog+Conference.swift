@@ -187,6 +187,11 @@ extension Answering {
 }
 
 extension Interconnect {
+    /// The conversation of that name, with one of its users.
+    func dialog(of session: SessionID, with user: Address) -> LiveDialog? {
+        dialogs(of: session).first { $0.key.other == user }
+    }
+
     /// The conversation of that name, as far as it has a user at another provider and three in all.
     func focus(of session: SessionID, for user: Address) -> LiveDialog? {
         dialogs(of: session).first { $0.key.other == user && $0.isFocus }

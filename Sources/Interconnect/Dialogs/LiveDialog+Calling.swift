@@ -265,7 +265,17 @@ extension LiveDialog {
             return !state.isOver
         }
         guard isOpen else { return request.respond(200) }
-        let task = handle(.hungUp(isFailure: Parting.isFailure(request.message)))
+        let isFailure = Parting.isFailure(request.message)
+        if let following = state.withLock({ $0.referral?.following }) {
+            // Whoever hands a call on may hang up at once: what is said at this end waits for the one who is to come.
+            request.respond(200)
+            Task {
+                await following.value
+                handle(.hungUp(isFailure: isFailure))
+            }
+            return
+        }
+        let task = handle(.hungUp(isFailure: isFailure))
         Task {
             await task.value
             request.respond(200)

@@ -59,6 +59,8 @@ final class LiveDialog: Sendable {
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
+        /// Whom the other side has asked into it, while it is open how that comes out.
+        var referral: PeerReferral?
         /// Who wants to know who is in it.
         var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()

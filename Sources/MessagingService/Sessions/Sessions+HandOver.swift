@@ -53,20 +53,32 @@ extension MessagingService {
     ) async throws -> InvitationState? {
         try await read { view in
             let part = try Self.part(view, who.account, id)
-            guard let owner = try view.account(holding: part.details.creator),
-                let record = try view.session(owner, id, .owner)
-            else { return nil }
-            return switch try Documents.decode(HostSide.self, record.state).machine.seats[address] {
-            case .called: .waiting
-            case .present: .present
-            case .gone(let end): .gone(end)
-            case nil: nil
-            }
+            guard let owner = try view.account(holding: part.details.creator) else { return nil }
+            return try Self.invitation(view, of: address, to: id, at: owner)
+        }
+    }
+
+    /// As the owner's side has it.
+    static func invitation(
+        _ view: any ReadView,
+        of address: Address,
+        to id: SessionID,
+        at owner: AccountID
+    ) throws -> InvitationState? {
+        guard let record = try view.session(owner, id, .owner) else { return nil }
+        return switch try Documents.decode(HostSide.self, record.state).machine.seats[address] {
+        case .called: .waiting
+        case .present: .present
+        case .gone(let end): .gone(end)
+        case nil: nil
         }
     }
 
     /// Whether addresses of this domain are this provider's.
     public func serves(_ domain: String) -> Bool { configuration.domains.contains(domain) }
+
+    /// Whether there is a way to the users of another provider.
+    public func reaches(_ domain: String) -> Bool { router.reaches(domain) }
 }
 
 extension SessionTurn {

@@ -73,7 +73,7 @@ final class PhoneReferral: @unchecked Sendable {
             withdraw()
             return finish(referral?.timedOut ?? .failed(480))
         }
-        guard case .user(let address)? = referral?.goal, !isAsking else { return }
+        guard let address = referral?.user, !isAsking else { return }
         isAsking = true
         let identity = talks.identity
         Task { [service = context.service, inbox = context.inbox, session, self] in
@@ -102,8 +102,8 @@ final class PhoneReferral: @unchecked Sendable {
         talks.referrals[session] = nil
         context.joins[session] = nil
         let hasHungUp = call.control.state == .leaving
-        switch (outcome, referral?.goal) {
-        case (.done, .user):
+        switch (outcome, referral?.user) {
+        case (.done, .some):
             talks.command("a transfer") { [identity = talks.identity, session] service in
                 _ = try await service.leave(identity, session)
             }

@@ -93,7 +93,9 @@ extension Talks {
         guard let address = try? Address(uri.description), let domain = address.domain else {
             return .refused(404, nil)
         }
-        guard context.service.serves(domain) else { return .refused(403, "Only addresses of this provider") }
+        guard context.service.serves(domain) else {
+            return context.service.reaches(domain) ? .user(address) : .refused(403, "No way to that provider")
+        }
         guard phone.addresses.contains(address) else { return .user(address) }
         guard uri.gruu != nil else { return .refused(403, "Name one of your devices") }
         guard let device = DeviceGRUU.device(uri) else { return .phone(uri) }
@@ -141,8 +143,9 @@ extension Talks {
                 }
             }
         case .user(let address):
+            let isOurs = address.domain.map(context.service.serves) ?? false
             run(referral) { [identity] service, session in
-                (.user(address), try await service.invite(identity, session, address))
+                (isOurs ? .user(address) : .guest(address), try await service.invite(identity, session, address))
             }
         }
     }
