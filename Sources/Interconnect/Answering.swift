@@ -10,7 +10,7 @@ struct Answering: Sendable {
     let running: Interconnect.Running
     let interconnect: Interconnect
 
-    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE, SUBSCRIBE, REFER"
+    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE, SUBSCRIBE, REFER, NOTIFY"
     private static let types = [
         CPIMMessage.contentType, "text/plain", SessionMapping.lineType, SessionMapping.hintType,
     ]
@@ -27,6 +27,7 @@ struct Answering: Sendable {
             case .bye: bye(request)
             case .subscribe: try await subscribe(request)
             case .refer: try await refer(request)
+            case .notify: try notified(request)
             default: request.respond(405, headers: [(.allow, Self.methods)])
             }
         } catch let refusal as Refusal {

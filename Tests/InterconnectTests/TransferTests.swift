@@ -167,10 +167,19 @@ struct TransferTests {
         _ = try await pair.a.session(anna, id, "ringing") { $0.state == .alerting }
         _ = try await pair.a.service.accept(anna.who, id, AcceptRequest())
         // It is a conference now: the re-INVITE that says so and the NOTIFY come in either order.
-        let again = try await sip.request("INVITE")
+        var (again, told) = ("", "")
+        while again.isEmpty || told.isEmpty {
+            let message = try #require(try await sip.socket.message(), "the connection was closed")
+            if message.hasPrefix("INVITE ") {
+                again = message
+                try sip.respond(message, "200 OK", body: sip.description(1))
+            } else if message.hasPrefix("NOTIFY ") {
+                told = message
+                try sip.respond(message, "200 OK")
+            }
+        }
         #expect(again.header("Contact")?.contains(";isfocus") == true)
-        try sip.respond(again, "200 OK", body: sip.description(1))
-        #expect(try await Self.progress(sip).status == "SIP/2.0 200")
+        #expect(told.contains("\r\n\r\nSIP/2.0 200"))
 
         // Somebody of their own provider, by a REFER to the conversation itself, without news of it.
         let focus = String(again.header("Contact")?.split(separator: ">").first?.dropFirst() ?? "")
@@ -239,6 +248,87 @@ struct TransferTests {
         _ = try await pair.a.session(pair.alice, id, "two have it") {
             Self.isOn([pair.alice.address, carol], $0) && $0.participants.count == 2
         }
+        await mobile.close()
+        await pair.end()
+    }
+
+    // MARK: REFER of ours
+
+    /// A call of theirs, with voice.
+    static func theirs(_ pair: Pair) async throws -> (id: SessionID, sip: RawSIP, answer: String, mobile: MediaDevice) {
+        let mobile = MediaDevice(pair.alice, at: pair.a)
+        let (sip, _) = try await pair.connect()
+        let id = SessionID(stored: "theirs-\(pair.a.newID())")
+        try sip.send(
+            "INVITE",
+            from: bob.description,
+            to: pair.alice.address.description,
+            call: "theirs",
+            ["P-Asserted-Identity: <\(bob)>", "Contribution-ID: \(id)"],
+            body: RawCallTests.head + MediaTests.phone
+        )
+        _ = try await pair.a.session(pair.alice, id, "ringing") { $0.state == .alerting }
+        _ = try await pair.a.service.accept(pair.alice.who, id, AcceptRequest(media: [.audio]))
+        try await mobile.takes(RawCallTests.own)
+        let answer = try await sip.answer(1)
+        try sip.acknowledge(answer)
+        _ = try await pair.a.session(pair.alice, id, "voice") { isOn([pair.alice.address, bob], $0) }
+        return (id, sip, answer, mobile)
+    }
+
+    static func notify(_ sip: RawSIP, _ number: Int, _ answer: String, _ state: String, _ fragment: String) throws {
+        let headers = ["Event: refer", "Subscription-State: \(state)", "Content-Type: message/sipfrag;version=2.0"]
+        try sip.send("NOTIFY", number, after: answer, headers, body: fragment)
+    }
+
+    @Test(
+        "a call that they made is handed on by their server: what its NOTIFYs say is how it came out",
+        arguments: ["SIP/2.0 200 OK", "SIP/2.0 603 Decline", ""]
+    )
+    func byThem(fragment: String) async throws {
+        let pair = try await Pair()
+        let (a, alice) = (pair.a, pair.alice)
+        let (id, sip, answer, mobile) = try await Self.theirs(pair)
+        let anna = try await pair.a.person("anna")
+        async let outcome = a.service.handOn(alice.who, id, to: anna.address)
+        let refer = try await sip.request("REFER")
+        #expect(refer.header("Refer-To") == "<\(anna.address)>")
+        #expect(refer.header("Referred-By") == "<\(pair.alice.address)>")
+        #expect(refer.header("Call-ID") == "theirs")
+        try sip.respond(refer, "202 Accepted")
+        try Self.notify(sip, 2, answer, "active;expires=60", "SIP/2.0 100 Trying")
+        #expect(try await sip.answer(2, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        let other = try await pair.a.service.handOn(pair.alice.who, id, to: anna.address)
+        #expect(other == 491)
+        try Self.notify(sip, 3, answer, "terminated;reason=noresource", fragment)
+        #expect(try await sip.answer(3, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        let status = try await outcome
+        #expect(status == (fragment.isEmpty ? 480 : fragment.contains("200") ? 200 : 603))
+        // Of no REFER.
+        try Self.notify(sip, 4, answer, "terminated;reason=noresource", fragment)
+        #expect(try await sip.answer(4, "NOTIFY").hasPrefix("SIP/2.0 481"))
+        #expect(try await pair.a.session(pair.alice, id).state == .open)
+        await mobile.close()
+        await pair.end()
+    }
+
+    @Test("they will not: the call stays; whom there is no way to is not asked for")
+    func notByThem() async throws {
+        let pair = try await Pair()
+        let (a, alice) = (pair.a, pair.alice)
+        let (id, sip, answer, mobile) = try await Self.theirs(pair)
+        await #expect(throws: Refusal.self) {
+            try await pair.a.service.handOn(pair.alice.who, id, to: Address(stored: "sip:x@elsewhere.example"))
+        }
+        let carol = Address(stored: "sip:carol@b.example")
+        async let outcome = a.service.handOn(alice.who, id, to: carol)
+        let refer = try await sip.request("REFER")
+        try sip.respond(refer, "405 Method Not Allowed")
+        #expect(try await outcome == 405)
+        async let second = a.service.handOn(alice.who, id, to: carol)
+        _ = try await sip.request("REFER")
+        try sip.send("BYE", 2, after: answer)
+        #expect(try await second == 487)
         await mobile.close()
         await pair.end()
     }

@@ -120,8 +120,12 @@ struct PeerMedia: Sendable, Hashable {
     mutating func hear(_ message: FromOwner, _ at: Moment) -> [Action] {
         board.hear(message)
         switch message {
-        case .admitted(_, let all), .participants(let all):
+        // What runs already is said next.
+        case .admitted(_, let all): participants = all
+        case .participants(let all):
             participants = all
+            // Nobody will ask for what was offered: media are among two. The ACK need not wait for it.
+            if participants.count > 2 { unclaimed = [] }
         case .settled(let id, let outcome): settled(id, outcome)
         // The state that it is proposed on is on its way.
         case .refused(let id, .stale): return proceed(at, again(id, at))

@@ -74,6 +74,22 @@ extension MessagingService {
         }
     }
 
+    /// Hands a call on that another provider's user asked for, where that provider's server keeps no lanes: that user is asked to
+    /// call somebody else, by REFER (RFC 5589, section 6). What comes of it is a call of that user's own.
+    /// - Returns: the status of SIP that it came to; nil where others are asked into the conversation instead.
+    /// - Throws: ``Refusal`` `not-found` when there is nobody of that address, or no way to one.
+    public func handOn(_ who: DeviceIdentity, _ id: SessionID, to address: Address) async throws -> UInt16? {
+        let users: (own: Address, other: Address)? = try await perform { work in
+            _ = try self.mayBeAsked(work, address)
+            guard let part = try work.part(who.account, id), part.machine.participants.count == 2,
+                try work.account(holding: part.details.creator) == nil
+            else { return nil }
+            return (part.machine.user, part.details.creator)
+        }
+        guard let users else { return nil }
+        return await router.handOn(id, of: users.own, with: users.other, to: address)
+    }
+
     /// Whether addresses of this domain are this provider's.
     public func serves(_ domain: String) -> Bool { configuration.domains.contains(domain) }
 

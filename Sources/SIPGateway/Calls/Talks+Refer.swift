@@ -143,9 +143,22 @@ extension Talks {
                 }
             }
         case .user(let address):
-            let isOurs = address.domain.map(context.service.serves) ?? false
-            run(referral) { [identity] service, session in
-                (isOurs ? .user(address) : .guest(address), try await service.invite(identity, session, address))
+            handOn(referral, to: address)
+        }
+    }
+
+    /// Where the other end's provider has the call, that is where it is handed on; else the other user is asked into it.
+    private func handOn(_ referral: PhoneReferral, to address: Address) {
+        let isOurs = address.domain.map(context.service.serves) ?? false
+        Task { [service = context.service, identity, self] in
+            let status = try? await service.handOn(identity, referral.session, to: address)
+            self.post {
+                if let status = status.flatMap(SIPStatus.init(rawValue:)) {
+                    return referral.finish(status.isSuccess ? .done : .failed(status), leaves: true)
+                }
+                self.run(referral) { [identity] service, session in
+                    (isOurs ? .user(address) : .guest(address), try await service.invite(identity, session, address))
+                }
             }
         }
     }
