@@ -250,7 +250,7 @@ let serverTests: [Target] = [
             "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
-        exclude: ["Scenarios"]
+        exclude: ["Clients", "Scenarios"]
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),

@@ -1,3 +1,5 @@
+public import MessagingService
+
 /// Every bound of the gateway, in one place; the unit is the last word of each name.
 ///
 /// The values are those of a provider's server; tests and unusual installations change single ones.

@@ -47,7 +47,9 @@ struct Arrivals {
                 await message.giveUp()
                 session.settle(id, status(error))
             }
-        case .aborted(let id): await messages.removeValue(forKey: id)?.giveUp()
+        case .aborted(let id):
+            stopped[id] = nil
+            await messages.removeValue(forKey: id)?.giveUp()
         case .established, .interrupted, .result, .closed: break
         }
     }

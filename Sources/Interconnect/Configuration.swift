@@ -61,6 +61,7 @@ enum InterconnectLimits {
     /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
     static let requestsInHand = 1024
     static let connections = 1024
+    static let connectionsPerAddress = 64
     /// Large messages under way at once, both ways.
     static let transfers = 256
     /// Live conversations with users whose providers keep no lanes.

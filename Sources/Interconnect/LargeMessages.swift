@@ -27,8 +27,10 @@ extension Interconnect {
                 let result = await transfer(outgoing, end.local, call, running)
                 let bye = await running.stack.end(call)
                 // MSRP has a status for few refusals; the other side says at the end which it was.
-                guard case .permanent = result, let code = bye?.text(Problems.header) else { return result }
-                return .permanent(Refusal.Code(rawValue: code))
+                guard case .permanent = result,
+                    let code = bye?.text(Problems.header).flatMap({ Refusal.Code(heard: $0) })
+                else { return result }
+                return .permanent(code)
             }
         } catch {
             logger.error("a large message cannot be sent", metadata: ["error": "\(type(of: error))"])

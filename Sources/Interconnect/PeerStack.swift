@@ -109,6 +109,7 @@ final class PeerStack: SIPStackHandler, Sendable {
             settings.clientTLS = certificates.client
             settings.sentByHost = configuration.name
             settings.maximumConnections = InterconnectLimits.connections
+            settings.maximumConnectionsPerAddress = InterconnectLimits.connectionsPerAddress
             settings.maximumTransactions = InterconnectLimits.transactions
             stack.value = SIPStack(eventLoop: loop, configuration: settings, resolver: resolver, handler: self)
         }.get()

@@ -35,7 +35,7 @@ enum Problems {
     static func result(of response: SIPMessage) -> OutboundResult {
         guard let status = response.status?.rawValue else { return .temporary }
         if (200..<300).contains(status) { return .delivered }
-        let code = response.text(header).map { Refusal.Code(rawValue: $0) }
+        let code = response.text(header).flatMap { Refusal.Code(heard: $0) }
         switch status {
         case 404, 410, 416, 484, 485, 604: return .permanent(code ?? .notFound)
         case 401, 403, 407, 603, 607: return .permanent(code ?? .forbidden)

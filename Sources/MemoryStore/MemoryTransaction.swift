@@ -38,7 +38,7 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
                 try applyToAccounts(change)
             case .item, .content, .removeContent, .key, .removeKeys, .trim, .index, .unindex:
                 try applyToMailboxes(change)
-            case .enqueue, .postpone, .dequeue: applyToOutbox(change)
+            case .enqueue, .postpone, .dequeue, .removeClaims: applyToOutbox(change)
             case .upload, .removeUpload, .blob, .refer, .removeBlob: applyToBlobs(change)
             case .session, .removeSession, .sessionText: try applyToSessions(change)
             }
@@ -153,6 +153,9 @@ final class MemoryTransaction: MemoryView, WriteTransaction {
             rows.outbox[id]?.attempts = attempts
             rows.outbox[id]?.due = due
         case .dequeue(let id): rows.outbox[id] = nil
+        case .removeClaims(let time):
+            let busy = Set(rows.outbox.values.map(\.entry.lane))
+            rows.leases = rows.leases.filter { $0.value.until >= time || busy.contains($0.key) }
         default: break
         }
     }

@@ -7,6 +7,15 @@ public struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
         /// Wraps a code's text.
         public init(rawValue: String) { self.rawValue = rawValue }
 
+        /// A code that another server named: small letters and hyphens, at most 40; nil for anything else.
+        public init?(heard text: String) {
+            guard (1...40).contains(text.utf8.count),
+                text.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || $0 == UInt8(ascii: "-") }
+                )
+            else { return nil }
+            rawValue = text
+        }
+
         public static let invalidID = Code(rawValue: "invalid-id")
         public static let invalidAddress = Code(rawValue: "invalid-address")
         public static let invalidMessage = Code(rawValue: "invalid-message")

@@ -20,12 +20,16 @@ public final class MessagingService: Sendable {
     let passwords: PasswordHasher
     let figures = Figures()
     let tokens = TokenCache()
-    let files = BlockingLanes(label: "blobs", width: 4)
-    let hashing = BlockingLanes(label: "passwords", width: 1)
+    let files = BlockingLanes(label: "blobs", width: 4, limit: 4096)
+    /// Some seconds of work: whoever has to wait longer is told so at once.
+    let hashing = BlockingLanes(label: "passwords", width: 1, limit: 64)
+    /// Requests for conversations, by who asks: a user of this provider, or a domain and whom it asks.
+    let sessionRequests: RateLimiter<String>
     let policy: Mutex<OperatorSettings>
     let started: Timestamp
     let router: any OutboundRouter
     let uploadsInHand = UploadLocks()
+    let claimsSwept = Mutex(Timestamp(rawValue: 0))
     let outboxSignal = Signal()
     let sessionAlarm = SessionAlarm()
     /// Accounts that may be in a conversation: only for them does it matter who connects.
@@ -50,6 +54,7 @@ public final class MessagingService: Sendable {
         self.router = router
         self.configuration = configuration
         passwords = PasswordHasher(cost: configuration.passwordCost)
+        sessionRequests = RateLimiter(configuration.sessionRequests, capacity: configuration.cachedUsers)
         users = UserCache(capacity: configuration.cachedUsers)
         hub = Hub()
         started = clock()
@@ -103,6 +108,8 @@ public struct ServiceConfiguration: Sendable {
     public var window: WindowLimits
     /// How long a user may be away from a conversation with every device before it counts as leaving.
     public var sessionGraceMilliseconds: Int64
+    /// How often one user, or a peer of one user, may ask for a conversation: each is kept for a week.
+    public var sessionRequests: Rate
     /// What devices may use to reach each other.
     public var mediaRelays: MediaRelays
     /// Lanes to one other provider that are worked at once.
@@ -121,6 +128,7 @@ public struct ServiceConfiguration: Sendable {
         linkLifeMilliseconds: Int64 = 7 * 86_400_000,
         window: WindowLimits = WindowLimits(),
         sessionGraceMilliseconds: Int64 = 120_000,
+        sessionRequests: Rate = Rate(burst: 120, perSecond: 2),
         mediaRelays: MediaRelays = MediaRelays(),
         lanesInHand: Int = 8,
         sip: SIPAccess? = nil,
@@ -133,6 +141,7 @@ public struct ServiceConfiguration: Sendable {
         self.linkLifeMilliseconds = linkLifeMilliseconds
         self.window = window
         self.sessionGraceMilliseconds = sessionGraceMilliseconds
+        self.sessionRequests = sessionRequests
         self.mediaRelays = mediaRelays
         self.lanesInHand = lanesInHand
         self.sip = sip

@@ -196,6 +196,11 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
             )
         case .removeKeys(let time):
             try connection.run("DELETE FROM submission WHERE time < ?", .integer(time.rawValue))
+        case .removeClaims(let time):
+            try connection.run(
+                "DELETE FROM claim WHERE until < ? AND lane NOT IN (SELECT lane FROM outbox)",
+                .integer(time.rawValue)
+            )
         case .ledger(let line): try write(line)
         case .setting(let name, let value):
             try connection.run("INSERT OR REPLACE INTO setting VALUES(?, ?)", .text(name), .blob(value))

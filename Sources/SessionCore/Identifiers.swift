@@ -14,7 +14,8 @@ public struct Generation: RawRepresentable, Hashable, Comparable, Sendable, Coda
 
     public static let first = Generation(rawValue: 1)
 
-    public var next: Generation { Generation(rawValue: rawValue + 1) }
+    /// The one after it; the last there can be stays what it is.
+    public var next: Generation { Generation(rawValue: rawValue < .max ? rawValue + 1 : rawValue) }
 
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }
@@ -64,6 +65,8 @@ public enum SessionLimits {
     /// Media among several users are a mesh: every device sends to every other.
     public static let meshParticipants = 4
     public static let media = 16
+    /// Changes of one session that wait: a medium that is added, and a move behind another one of each.
+    public static let changes = 64
     public static let legs = 32
     /// Texts of one user that wait for their ordinal.
     public static let pendingTexts = 1000

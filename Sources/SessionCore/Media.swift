@@ -68,6 +68,9 @@ public struct Playback: Hashable, Sendable, Codable {
         }
     }
 
+    /// From an eighth of the natural speed to eight times it.
+    public static let rates: ClosedRange<Int32> = 125...8000
+
     public var state: Wish
     /// On the owner's clock.
     public var at: Timestamp

@@ -236,7 +236,7 @@ public struct MediaDescription: Hashable, Sendable, Codable {
     /// Plays, pauses or seeks, for all: the last one to arrive counts. It is no change to the description.
     public mutating func play(_ id: MediumID, _ wish: Playback.Wish, now: Timestamp) -> [Action] {
         guard let index = media.firstIndex(where: { $0.id == id && $0.kind == .storedVideo }), wish.position >= 0,
-            (125...8000).contains(wish.rate)
+            Playback.rates.contains(wish.rate)
         else { return [] }
         let revision = (media[index].playback?.revision ?? 0) + 1
         media[index].playback = Playback(state: wish, at: now, revision: revision)

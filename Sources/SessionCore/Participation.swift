@@ -315,7 +315,9 @@ public struct Participation: Hashable, Sendable, Codable {
             let after = Set(media.compactMap { $0.placements[user]?.device })
             return [.changed] + release(before.subtracting(after))
         case (.present, .asked(let change)):
-            guard !changes.contains(where: { $0.proposal.id == change.proposal.id }) else { return [] }
+            guard changes.count < SessionLimits.changes,
+                !changes.contains(where: { $0.proposal.id == change.proposal.id })
+            else { return [] }
             changes.append(change)
             return [.changed]
         case (.present, .settled(let id, _)):

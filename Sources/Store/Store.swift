@@ -139,6 +139,9 @@ public enum Change: Sendable {
     case key(AccountID, MessageID, SubmissionKey)
     /// Forgets keys older than this.
     case removeKeys(before: Timestamp)
+    /// Forgets claims whose lease ended before this, on lanes that hold nothing. A later claim's fence begins anew: what
+    /// was under way has to be over by then.
+    case removeClaims(before: Timestamp)
     /// Inserts; a number that is there is ``StoreError`` `conflict`.
     case ledger(LedgerLine)
     /// Inserts or replaces by name.

@@ -140,6 +140,24 @@ extension StoreConformance {
             let back = try requireValue(try await claim("a", "one", 299), "the old holder, afterwards")
             try require(back.fence > taken.fence, "the fence did not rise with the old holder's return")
             try require(try await holds(elsewhere), "another lane's claim was touched")
+            let entry = OutboxEntry(
+                account: AccountID(rawValue: 1),
+                message: MessageID(stored: "m"),
+                content: .none,
+                lane: "a",
+                task: .message(receiver: Address(stored: "sip:x@y.example")),
+                expires: Timestamp(rawValue: 9),
+                reports: []
+            )
+            try await store.write { transaction in
+                try transaction.apply(.enqueue(entry, due: Timestamp(rawValue: 0)))
+                try transaction.apply(.removeClaims(before: Timestamp(rawValue: 1000)))
+            }
+            try require(try await holds(back), "the claim of a lane that holds something was forgotten")
+            try require(try await !holds(elsewhere), "the claim of an empty lane stays for ever")
+            let anew = try requireValue(try await claim("b", "two", 2000), "a lane that was forgotten")
+            try await store.write { try $0.apply(.removeClaims(before: anew.until)) }
+            try require(try await holds(anew), "a claim was forgotten before its lease ended")
             let unknown = Claim(lane: "never", fence: 0, until: Timestamp(rawValue: 9))
             try require(try await !holds(unknown), "a claim on a lane that nobody ever claimed holds")
             try store.close()

@@ -1,3 +1,4 @@
+import MessagingService
 import NIOCore
 import Testing
 

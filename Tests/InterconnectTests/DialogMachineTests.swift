@@ -11,6 +11,26 @@ import Testing
 
 @testable import Interconnect
 
+@Suite("What another server says was wrong")
+struct ProblemTests {
+    @Test(
+        "a code is a few letters: whatever else stands there is not taken",
+        arguments: ["not-found", "x\"}]},{", "", "A B"]
+    )
+    func reasons(word: String) throws {
+        let header = word.isEmpty ? "" : "Continuo-Reason: \(word)\r\n"
+        let text =
+            "SIP/2.0 403 Forbidden\r\nVia: SIP/2.0/TCP a.example;branch=z9hG4bK1\r\n\(header)Content-Length: 0\r\n\r\n"
+        let response = try SIPMessage(parsing: ByteBuffer(string: text))
+        let expected: Refusal.Code = word == "not-found" ? .notFound : .forbidden
+        guard case .permanent(let code) = Problems.result(of: response) else {
+            Issue.record("not permanent")
+            return
+        }
+        #expect(code == expected)
+    }
+}
+
 @Suite("A conversation in SIP and MSRP, as a machine")
 struct DialogMachineTests {
     typealias Action = PeerDialog.Action

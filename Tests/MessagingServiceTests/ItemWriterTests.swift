@@ -57,7 +57,8 @@ struct ItemWriterTests {
             ReceiverState(address: Self.bob, disposition: $0, since: Timestamp(rawValue: 1_700_000_000_123))
         }
         var failed = ReceiverState(address: Self.alice, disposition: .failed, since: Timestamp(rawValue: 5))
-        failed.failure = .quotaExceeded
+        // Another server named it.
+        failed.failure = Refusal.Code(rawValue: "x\"}]},{\"changed\":1,\"kind\":\"message\"")
         let answer = SendAnswer(
             id: Self.id,
             created: 42,

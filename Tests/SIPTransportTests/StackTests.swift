@@ -363,6 +363,42 @@ struct StackTests {
         try await server.close()
     }
 
+    private static func wait(_ condition: () async throws -> Bool) async throws {
+        for _ in 0..<1000 {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        Issue.record("it did not happen")
+    }
+
+    @Test(
+        "Connections that others open and leave unused, before TLS or after, end soon and keep nobody from opening ours"
+    )
+    func unused() async throws {
+        let contexts = try await TestCertificate.contexts()
+        let server = try await Node.make {
+            $0.serverTLS = contexts.server
+            $0.clientTLS = contexts.client
+            $0.maximumConnections = 2
+            $0.messageTimeout = .seconds(2)
+            $0.idleTimeout = .hours(1)
+        }
+        let other = try await Node.make { $0.serverTLS = contexts.server }
+        let address = try await server.listen(.tls)
+        let elsewhere = try await other.listen(.tls)
+        var idle: [RawPeer] = []
+        for _ in 0..<2 { idle.append(try await RawPeer.connect(address)) }
+        try await Self.wait { try await server.run { server.stack.acceptedConnections } == 2 }
+        try await RawPeer.connect(address).waitForEnd()
+        let stack = server.stack
+        let place = Destination(transport: .tls, address: elsewhere)
+        _ = try await server.loop.flatSubmit { stack.flow(to: place) }.get()
+        for peer in idle { try await peer.waitForEnd() }
+        try await Self.wait { try await server.run { server.stack.acceptedPerAddress } == [:] }
+        try await other.close()
+        try await server.close()
+    }
+
     @Test("A message that trickles in for too long, and a silent connection, are closed")
     func slowPeers() async throws {
         let server = try await Node.make {
@@ -374,6 +410,7 @@ struct StackTests {
         try await slow.send("OPTIONS sip:b@x SIP/2.0\r\n")
         try await slow.waitForEnd()
         let silent = try await RawPeer.connect(address)
+        try await silent.send("\r\n\r\n")
         try await silent.waitForEnd()
         #expect(try await server.run { server.stack.connectionCount } == 0)
         try await server.close()

@@ -154,6 +154,16 @@ struct TidyTests {
         }
     }
 
+    @Test("tests are of one kind: the script that runs them starts no other")
+    func oneKindOfTests() throws {
+        let folder = Self.root.appendingPathComponent("Tests")
+        let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+        for case let file as URL in files where file.pathExtension == "swift" {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            #expect(!text.contains("import XC" + "Test"), "\(file.lastPathComponent) would never run")
+        }
+    }
+
     @Test("files stay short enough to be read")
     func lengths() throws {
         let folder = Self.root.appendingPathComponent("Sources")

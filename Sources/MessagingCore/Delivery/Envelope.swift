@@ -125,12 +125,7 @@ public struct Envelope: Hashable, Sendable, Codable {
         guard parts.count <= Limits.messageParts else {
             throw Refusal(.tooMany, "at most \(Limits.messageParts) parts")
         }
-        guard (subject?.utf8.count ?? 0) <= Limits.subjectBytes else {
-            throw Refusal(.tooLarge, "a subject has at most \(Limits.subjectBytes) bytes")
-        }
-        if let subject, subject.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {
-            throw Refusal(.invalidMessage, "a subject is one line without control characters")
-        }
+        if let subject { try Self.validate(subject: subject) }
         if let expires, expires <= date { throw Refusal(.invalidMessage, "the message expires before it is sent") }
         for part in parts {
             guard canonicalMediaType(part.type) == part.type, !part.type.contains("*") else {
@@ -140,6 +135,17 @@ public struct Envelope: Hashable, Sendable, Codable {
                 throw Refusal(.tooLarge, "text of over \(Limits.inlineTextBytes) bytes goes as an upload")
             }
             if let name = part.name { try Self.validate(fileName: name) }
+        }
+    }
+
+    /// A subject is one line.
+    /// - Throws: ``Refusal`` with code `too-large` or `invalid-message`.
+    public static func validate(subject: String) throws(Refusal) {
+        guard subject.utf8.count <= Limits.subjectBytes else {
+            throw Refusal(.tooLarge, "a subject has at most \(Limits.subjectBytes) bytes")
+        }
+        guard !subject.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
+            throw Refusal(.invalidMessage, "a subject is one line without control characters")
         }
     }
 

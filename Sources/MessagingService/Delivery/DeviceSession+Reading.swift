@@ -8,7 +8,7 @@ extension DeviceSession {
     func open(_ hello: ClientFrame.Hello) {
         service.identify(token: hello.token) { [inbox, self] result in
             inbox.post {
-                guard case .awaitingHello = self.phase else { return }
+                guard case .identifying = self.phase else { return }
                 guard case .success(let identity) = result else {
                     return self.end(CloseCode.unauthenticated, "the token is not valid")
                 }

@@ -10,6 +10,8 @@ import Store
 public final class DeviceSession: @unchecked Sendable {
     enum Phase {
         case awaitingHello
+        /// Its token is looked up: once for each connection, whatever else comes.
+        case identifying
         case opening(DeviceIdentity)
         case open(DeviceIdentity)
         case closed
@@ -17,7 +19,7 @@ public final class DeviceSession: @unchecked Sendable {
         var identity: DeviceIdentity? {
             switch self {
             case .opening(let identity), .open(let identity): identity
-            case .awaitingHello, .closed: nil
+            case .awaitingHello, .identifying, .closed: nil
             }
         }
     }
@@ -70,7 +72,9 @@ public final class DeviceSession: @unchecked Sendable {
         switch phase {
         case .awaitingHello:
             guard let hello = frame.hello else { return end(CloseCode.badFrame, "the first frame is hello") }
+            phase = .identifying
             open(hello)
+        case .identifying: end(CloseCode.badFrame, "nothing is said before the answer to hello")
         case .opening, .open: handle(frame)
         case .closed: break
         }

@@ -193,7 +193,8 @@ struct ItemWriter {
         time(receiver.since)
         if let reason = receiver.reason {
             text(",\"reason\":")
-            safe(reason.rawValue)
+            // Another server's word.
+            string(reason.rawValue)
         }
         text("}")
     }

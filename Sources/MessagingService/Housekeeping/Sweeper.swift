@@ -2,12 +2,16 @@ import ClientWire
 import Logging
 import MessagingCore
 import Store
+import Synchronization
 
 extension MessagingService {
     static let sweepMilliseconds: Int64 = 5000
     static let indexMilliseconds: Int64 = 1000
     static let sweepItems = 200
     static let blobGraceMilliseconds: Int64 = 60000
+    private static let claimSweepMilliseconds: Int64 = 3_600_000
+    /// Far longer than anything that a claim's holder has under way.
+    private static let claimKeptMilliseconds: Int64 = 86_400_000
 
     /// Keeps the house until the task is cancelled: expiry, retention, tombstones, uploads, blobs, keys, index.
     ///
@@ -35,6 +39,7 @@ extension MessagingService {
     public func sweep() async throws {
         let chores = [
             indexNewContent, releaseTransient, applyRetention, expireUploads, buryBlobs, trimTombstones, forgetKeys,
+            forgetClaims,
         ]
         var failure: (any Error)?
         for chore in chores {
@@ -46,6 +51,19 @@ extension MessagingService {
     private func forgetKeys() async throws {
         let horizon = clock().advanced(by: -Limits.keyHorizonMilliseconds - Limits.clockSkewMilliseconds)
         try await perform { work in try work.transaction.apply(.removeKeys(before: horizon)) }
+    }
+
+    /// Now and then: all of them are looked through.
+    private func forgetClaims() async throws {
+        let now = clock()
+        let isDue = claimsSwept.withLock { last in
+            guard now.milliseconds(since: last) >= Self.claimSweepMilliseconds else { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        let horizon = now.advanced(by: -Self.claimKeptMilliseconds)
+        try await perform { work in try work.transaction.apply(.removeClaims(before: horizon)) }
     }
 
     // MARK: Content

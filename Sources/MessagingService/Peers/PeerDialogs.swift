@@ -22,7 +22,7 @@ extension MessagingService {
         with files: [IncomingFile] = []
     ) async throws -> Bool {
         let parcel = SessionParcel(session: session, from: from, to: to, number: 1, line: line, text: text)
-        try Self.check(parcel)
+        try admit(parcel)
         return try await perform { work in
             guard let account = try work.account(holding: to) else { throw Refusal(.notFound, "\(to): no such user") }
             guard let next = try self.next(work, parcel, account) else {

@@ -13,8 +13,14 @@ extension MessagingService {
     ///   missing, `forbidden`, `invalid-message`.
     @discardableResult
     public func take(_ parcel: SessionParcel, with files: [IncomingFile] = []) async throws -> Bool {
-        try Self.check(parcel)
+        try admit(parcel)
         return try await perform { work in try self.take(work, parcel, files) }
+    }
+
+    /// - Throws: ``Refusal`` as ``SessionParcel/validate()``; `rate-limited` when a domain asks a user too often.
+    func admit(_ parcel: SessionParcel) throws(Refusal) {
+        try parcel.validate()
+        if case .request = parcel.line { try admit(requestBy: "\(parcel.from.domain ?? "tel")>\(parcel.to)") }
     }
 
     func take(_ work: Work, _ parcel: SessionParcel, _ files: [IncomingFile]) throws -> Bool {
@@ -32,30 +38,6 @@ extension MessagingService {
             }
         try Self.drop(files, work)
         return isNew
-    }
-
-    static func check(_ parcel: SessionParcel) throws(Refusal) {
-        guard parcel.number > 0 else { throw Refusal(.invalidMessage, "number: lines are counted from 1") }
-        switch parcel.line {
-        case .request(let details):
-            guard details.creator == parcel.from, !details.invited.isEmpty,
-                details.invited.count < SessionLimits.participants
-            else { throw Refusal(.invalidMessage, "whoever asks is the owner, and asks somebody") }
-            if let text = details.firstText { try text.validate() }
-        case .toOwner(.text(let id)): try check(parcel.text, id, from: parcel.from)
-        // One's own text comes back as its place alone.
-        case .fromOwner(.text(_, let id, let sender)) where sender != parcel.to:
-            try check(parcel.text, id, from: sender)
-        case .toOwner, .fromOwner:
-            guard parcel.text == nil else { throw Refusal(.invalidMessage, "a text belongs to no such line") }
-        }
-    }
-
-    private static func check(_ text: PeerText?, _ id: MessageID, from sender: Address) throws(Refusal) {
-        guard let text, text.envelope.id == id, text.envelope.from == sender else {
-            throw Refusal(.invalidMessage, "a text has to come with its place")
-        }
-        try text.envelope.validate()
     }
 
     /// Judges a line's number.
@@ -142,12 +124,26 @@ extension MessagingService {
         guard var part = try work.part(account, parcel.session), part.details.creator == parcel.from else {
             throw Refusal(.notFound, "no such session")
         }
+        if let text = parcel.text { try check(work, text.envelope, part) }
         guard try isNew(parcel, &part.lane) else { return false }
         try work.put(part, account)
         let turn = SessionTurn(self, work, parcel.session, part.details)
-        if let text = parcel.text { turn.arriving[text.envelope.id] = text }
+        turn.expect(parcel.text)
         try turn.hear(message, parcel.to)
         return true
+    }
+
+    /// The owner of a session speaks for who is in it, and in the name of this provider's users only what they wrote.
+    private func check(_ work: Work, _ text: Envelope, _ part: PartSide) throws {
+        guard part.machine.phase != .present || part.machine.participants.contains(text.from) else {
+            throw Refusal(.forbidden, "\(text.from) is not in the session")
+        }
+        switch try resolve(work, text.from) {
+        case .remote: return
+        case .local(let account): if try work.transaction.key(account, text.id) != nil { return }
+        case .unknown: break
+        }
+        throw Refusal(.forbidden, "another provider may not speak for this one's users")
     }
 
     private func take(_ work: Work, _ parcel: SessionParcel, _ message: ToOwner, _ account: AccountID) throws -> Bool {
@@ -157,7 +153,7 @@ extension MessagingService {
         guard try isNew(parcel, &host.lanes[parcel.from, default: PeerLane()]) else { return false }
         try work.put(host, account)
         let turn = SessionTurn(self, work, parcel.session, host.details)
-        if let text = parcel.text { turn.arriving[text.envelope.id] = text }
+        turn.expect(parcel.text)
         try turn.changeHost { $0.machine.take(message, from: parcel.from, now: work.now) }
         try turn.run()
         return true
@@ -237,7 +233,7 @@ extension MessagingService {
             guard let account = try view.account(holding: address), let user = try view.user(account),
                 let part = try view.session(account, session, .participant),
                 case let machine = try Documents.decode(PartSide.self, part.state).machine,
-                machine.participants.contains(asker)
+                machine.phase == .present, machine.participants.contains(asker)
             else { throw Refusal(.notFound, "no such session") }
             return Self.counterpart(address, user, machine.media, now)
         }

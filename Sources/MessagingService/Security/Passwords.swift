@@ -136,15 +136,27 @@ final class TokenCache: Sendable {
     }
 }
 
-/// A few threads for work that blocks: hashing, files. Each lane is serial, so its width bounds the work under way.
+/// A few threads for work that blocks: hashing, files. Each lane is serial, so its width bounds the work under way; what
+/// waits for its turn is bounded too.
 final class BlockingLanes: Sendable {
     private let lanes: [DispatchQueue]
+    private let limit: Int
+    private let waiting = Mutex(0)
 
-    init(label: String, width: Int) {
+    init(label: String, width: Int, limit: Int) {
         lanes = (0..<width).map { DispatchQueue(label: "continuo.\(label).\($0)") }
+        self.limit = limit
     }
 
+    /// - Throws: what the work throws; ``Refusal`` `unavailable` when too much waits already: nothing was begun.
     func run<T: Sendable>(_ key: some Hashable, _ body: @escaping @Sendable () throws -> T) async throws -> T {
+        let isFull = waiting.withLock { waiting in
+            guard waiting < limit else { return true }
+            waiting += 1
+            return false
+        }
+        guard !isFull else { throw Refusal(.unavailable, "the server is busy: try again soon") }
+        defer { waiting.withLock { $0 -= 1 } }
         let lane = lanes[Int(UInt(bitPattern: key.hashValue) % UInt(lanes.count))]
         return try await withCheckedThrowingContinuation { continuation in
             lane.async { continuation.resume(with: Result { try body() }) }

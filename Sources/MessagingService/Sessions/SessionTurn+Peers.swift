@@ -71,6 +71,16 @@ extension SessionTurn {
         work.hasQueued = true
     }
 
+    // MARK: Texts of another provider's server
+
+    /// A text that comes with its place. It is in this conversation, whichever it names: a session may not put texts into
+    /// other ones.
+    func expect(_ text: PeerText?) {
+        guard var text else { return }
+        text.envelope.conversation = details.conversation
+        arriving[text.envelope.id] = text
+    }
+
     // MARK: Texts for an owner elsewhere
 
     /// A text for an owner elsewhere: stored and paid for now, and in the mailbox once it has its place.

@@ -133,12 +133,19 @@ extension MessagingService {
         let now = clock()
         var (user, known) = try await read { view in
             let part = try Self.part(view, who.account, id)
-            let others = part.machine.participants.filter { $0 != part.machine.user }
-            let known = try others.map { address in
-                let user = try view.account(holding: address).flatMap { try view.user($0) }
-                return (address, user.map { Self.counterpart(address, $0, part.machine.media, now) })
+            let own = part.machine.user
+            let others = part.machine.participants.filter { $0 != own }
+            let known = try others.map { address -> (Address, CounterpartDocument?) in
+                guard let account = try view.account(holding: address) else { return (address, nil) }
+                // Who is no longer in it, on either side, sees and shows nothing.
+                guard part.machine.phase == .present, let user = try view.user(account),
+                    let their = try view.session(account, id, .participant),
+                    case let machine = try Documents.decode(PartSide.self, their.state).machine,
+                    machine.phase == .present, machine.participants.contains(own)
+                else { return (address, CounterpartDocument(user: address)) }
+                return (address, Self.counterpart(address, user, machine.media, now))
             }
-            return (part.machine.user, known)
+            return (own, known)
         }
         for index in known.indices where known[index].1 == nil {
             known[index].1 = await router.counterpart(known[index].0, in: id, for: user)

@@ -9,9 +9,10 @@ extension MessagingService {
     ///
     /// Whoever is being asked by the very user they ask accepts that request instead: the answer names that session.
     /// - Throws: ``Refusal`` `not-found` for an address that nobody has, `no-credit`, `not-entitled`, `too-many`,
-    ///   `conflict` when the id was used for another session.
+    ///   `conflict` when the id was used for another session, `rate-limited`.
     public func request(_ who: DeviceIdentity, _ request: SessionRequest) async throws -> SessionDocument {
-        try await perform { work in
+        try admit(requestBy: "\(who.account.rawValue)")
+        return try await perform { work in
             if let known = try work.part(who.account, request.id) {
                 guard known.details.creator == known.machine.user, known.details.invited == request.to else {
                     throw Refusal(.conflict, "this id was used for another conversation")
@@ -26,6 +27,12 @@ extension MessagingService {
             }
             return try self.call(work, who, request)
         }
+    }
+
+    /// What ends at once is limited by nothing else, and kept and shown all the same.
+    func admit(requestBy asker: String) throws(Refusal) {
+        guard let wait = sessionRequests.take(asker, now: clock().rawValue) else { return }
+        throw Refusal(.rateLimited, "too many requests for conversations: the next in \(wait / 1000 + 1) s")
     }
 
     /// A request that alerts here and comes from the very user who is asked now.

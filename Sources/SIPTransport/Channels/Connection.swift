@@ -107,9 +107,12 @@ struct ConnectionClock {
     private var lastRead = NIODeadline.now()
     private var messageStart: NIODeadline?
 
-    init(_ configuration: SIPStackConfiguration) {
+    /// - Parameter isAccepted: Whether the peer opened the connection: whoever does has something to say, and TLS is set
+    ///   up until then.
+    init(_ configuration: SIPStackConfiguration, isAccepted: Bool) {
         self.idleTimeout = configuration.idleTimeout
         self.messageTimeout = configuration.messageTimeout
+        self.messageStart = isAccepted ? self.lastRead : nil
     }
 
     /// How often to look.
@@ -145,7 +148,7 @@ final class StreamHandler: ChannelInboundHandler {
             side: connection.destination == nil ? .server : .client,
             limits: stack.configuration.limits
         )
-        self.clock = ConnectionClock(stack.configuration)
+        self.clock = ConnectionClock(stack.configuration, isAccepted: connection.destination == nil)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -209,7 +212,7 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
         self.connection = connection
         self.isClient = isClient
         self.maximumBytes = stack.configuration.limits.headBytes + stack.configuration.limits.bodyBytes
-        self.clock = ConnectionClock(stack.configuration)
+        self.clock = ConnectionClock(stack.configuration, isAccepted: !isClient)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {

@@ -36,14 +36,14 @@ public struct SIPStackConfiguration: Sendable {
     public var connectTimeout: TimeAmount = .seconds(10)
     /// How long a connection may be silent before it is closed.
     public var idleTimeout: TimeAmount = .minutes(60)
-    /// How long a message may take to arrive once it has begun.
+    /// How long a message may take to arrive once it has begun; the first one of a peer's connection begins with it.
     public var messageTimeout: TimeAmount = .seconds(32)
     /// How long to wait for the answer to a ping (RFC 5626 section 4.4.1).
     public var pongTimeout: TimeAmount = .seconds(10)
     /// How long to wait for the first answer to a STUN request on a flow of datagrams; 7 are sent, each after twice the
     /// time (RFC 5389 section 7.2.1).
     public var stunTimeout: TimeAmount = .milliseconds(500)
-    /// How many connections may be open.
+    /// How many connections others may open, and how many are opened to others.
     public var maximumConnections = 10_000
     /// How many connections one address may open.
     public var maximumConnectionsPerAddress = 1000

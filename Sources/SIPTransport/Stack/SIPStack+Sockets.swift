@@ -80,12 +80,20 @@ extension SIPStack {
         return bootstrap.bind(host: host, port: port)
     }
 
-    /// Sets up a connection that a peer opened, unless there are too many.
+    /// Sets up a connection that a peer opened, unless there are too many: each counts from now on, whether its TLS or its
+    /// WebSocket is ever ready or not.
     private func accept(_ channel: any Channel, _ transport: SIPTransportKind) throws {
         let source = channel.remoteAddress?.ipAddress ?? ""
-        guard !self.isClosed, self.connections.count < self.configuration.maximumConnections,
-            self.connectionsPerAddress[source, default: 0] < self.configuration.maximumConnectionsPerAddress
+        guard !self.isClosed, self.acceptedConnections < self.configuration.maximumConnections,
+            self.acceptedPerAddress[source, default: 0] < self.configuration.maximumConnectionsPerAddress
         else { throw SIPError(.notAllowed, "too many connections") }
+        self.acceptedConnections += 1
+        self.acceptedPerAddress[source, default: 0] += 1
+        channel.closeFuture.assumeIsolated().whenComplete { _ in
+            self.acceptedConnections -= 1
+            let left = self.acceptedPerAddress[source, default: 1] - 1
+            self.acceptedPerAddress[source] = left > 0 ? left : nil
+        }
         if transport.isSecure, let context = self.configuration.serverTLS {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
         }
@@ -141,7 +149,6 @@ extension SIPStack {
             configuration: self.configuration
         )
         self.connections[flow.number] = connection
-        self.connectionsPerAddress[remote.ipAddress ?? "", default: 0] += 1
         if let destination { self.connectionsByDestination[destination] = flow.number }
         return connection
     }
@@ -151,9 +158,6 @@ extension SIPStack {
         let flow = connection.flow
         guard self.connections.removeValue(forKey: flow.number) != nil else { return }
         connection.stop()
-        let source = flow.remote.ipAddress ?? ""
-        let left = self.connectionsPerAddress[source, default: 1] - 1
-        self.connectionsPerAddress[source] = left > 0 ? left : nil
         if let destination = connection.destination, self.connectionsByDestination[destination] == flow.number {
             self.connectionsByDestination[destination] = nil
         }
@@ -202,7 +206,10 @@ extension SIPStack {
             return self.eventLoop.makeSucceededFuture(number)
         }
         if let pending = self.connecting[destination] { return pending }
-        guard !self.isClosed, self.connections.count < self.configuration.maximumConnections else {
+        // Those that others open have a limit of their own: they cannot keep us from opening ours.
+        guard !self.isClosed,
+            self.connectionsByDestination.count + self.connecting.count < self.configuration.maximumConnections
+        else {
             return self.eventLoop.makeFailedFuture(SIPError(.notAllowed, "too many connections"))
         }
         guard !destination.transport.isSecure || self.configuration.clientTLS != nil else {

@@ -24,7 +24,9 @@ public final class SIPStack: @unchecked Sendable {
     var connections: [UInt64: Connection] = [:]
     var connecting: [Destination: EventLoopFuture<UInt64>] = [:]
     var connectionsByDestination: [Destination: UInt64] = [:]
-    var connectionsPerAddress: [String: Int] = [:]
+    /// Connections that others opened, from the moment they did.
+    var acceptedConnections = 0
+    var acceptedPerAddress: [String: Int] = [:]
     var aliases: [Destination: UInt64] = [:]
     var nextNumber: UInt64 = 1
 

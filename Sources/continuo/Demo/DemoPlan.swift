@@ -92,6 +92,8 @@ struct DemoPlan: Sendable {
         configuration.listen.port = ports[ports.startIndex]
         configuration.operatorListen.port = ports[ports.startIndex + 1]
         configuration.logLevel = "warning"
+        // The password is known to everybody: nothing is kept by making it dear, and a debug build would start much later.
+        configuration.passwordCost = 10
         return DemoProvider(domain: domain, people: people, configuration: configuration)
     }
 

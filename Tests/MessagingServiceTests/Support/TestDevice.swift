@@ -84,6 +84,11 @@ final class TestDevice: DeviceLink, Inbox {
         } catch { Issue.record("a frame cannot be written: \(error)") }
     }
 
+    /// These frames, in one turn.
+    func receive(_ frames: [[UInt8]]) async {
+        await onQueue { session in for frame in frames { session?.receive(frame) } }
+    }
+
     func send(raw bytes: [UInt8]) { queue.async { [self] in session.withLock { $0 }?.receive(bytes) } }
 
     func disconnect() async {

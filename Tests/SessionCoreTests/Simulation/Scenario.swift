@@ -8,15 +8,16 @@ struct Scenario {
     private var number = 0
 
     /// Two or three users with three devices each; the seed decides.
-    init(seed: UInt64, sabotage: Sabotage? = nil) {
+    init(seed: UInt64, sabotage: Sabotage? = nil, isTold: Bool = false) {
         var dice = Dice(seed: seed)
-        world = World(seed: seed &+ 1, users: 2 + dice.below(2), devicesEach: 3, sabotage: sabotage)
+        let users = 2 + dice.below(2)
+        world = World(seed: seed &+ 1, users: users, devicesEach: 3, sabotage: sabotage, isTold: isTold)
     }
 
     /// Runs it.
     /// - Returns: what did not hold.
     mutating func run(steps: Int = 120) -> [String] {
-        for key in world.devices.keys.sorted() { world.connect(key) }
+        for key in world.keys { world.connect(key) }
         start()
         // Both ask each other at once.
         if world.dice.chance(30) { start() }
@@ -48,7 +49,7 @@ struct Scenario {
     }
 
     private func device(of user: Address) -> DeviceKey? {
-        world.dice.pick(world.devices.keys.sorted().filter { $0.user == user })
+        world.dice.pick(world.keys.filter { $0.user == user })
     }
 
     private mutating func act() {
@@ -164,7 +165,7 @@ struct Scenario {
     private func calm() {
         world.isCalm = true
         for _ in 0..<24 {
-            for key in world.devices.keys.sorted() { world.connect(key) }
+            for key in world.keys { world.connect(key) }
             world.pump()
             world.run(until: world.milliseconds + 200)
             world.run(until: world.milliseconds + 200)

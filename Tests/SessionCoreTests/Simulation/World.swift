@@ -41,12 +41,19 @@ enum Event {
     case toDevice(DeviceKey, connection: Int, ServerSays)
 }
 
-struct LaneKey: Hashable {
+struct LaneKey: Hashable, Comparable {
     var session: SessionID
     var from: Address
     var to: Address
     /// A user's server talks to itself as owner and as participant: not through a lane.
     var isToOwner: Bool
+
+    static func < (lhs: Self, rhs: Self) -> Bool {
+        if lhs.session != rhs.session { return lhs.session < rhs.session }
+        if lhs.from != rhs.from { return lhs.from < rhs.from }
+        if lhs.to != rhs.to { return lhs.to < rhs.to }
+        return !lhs.isToOwner && rhs.isToOwner
+    }
 }
 
 enum Line: Hashable, Codable {
@@ -101,32 +108,31 @@ final class World {
     private var due: [Int64: [Event]] = [:]
     var servers: [Address: SimServer] = [:]
     var devices: [DeviceKey: SimDevice] = [:]
+    /// Who takes part, in order: nobody comes or goes.
+    let users: [Address]
+    let keys: [DeviceKey]
     var isCalm = false
     /// What must never happen, and did.
     private(set) var violations: [String] = []
-    private(set) var journal: [String] = []
+    /// What happened, when somebody wants to read it: telling it takes longer than playing it.
+    private(set) var journal: [String]?
 
     var now: Timestamp { Timestamp(rawValue: 1_770_000_000_000 + milliseconds) }
 
-    init(seed: UInt64, users: Int, devicesEach: Int, sabotage: Sabotage? = nil) {
+    init(seed: UInt64, users: Int, devicesEach: Int, sabotage: Sabotage? = nil, isTold: Bool = false) {
         dice = Dice(seed: seed)
         self.sabotage = sabotage
-        for user in 0..<users {
-            let address = Address(stored: "sip:u\(user)@p\(user).example")
-            let ids = (1...devicesEach).map { DeviceID(rawValue: Int32($0)) }
-            servers[address] = SimServer(user: address, devices: ids)
-            for id in ids {
-                let key = DeviceKey(user: address, device: id)
-                devices[key] = SimDevice(key: key)
-            }
-        }
+        journal = isTold ? [] : nil
+        let ids = (1...devicesEach).map { DeviceID(rawValue: Int32($0)) }
+        self.users = (0..<users).map { Address(stored: "sip:u\($0)@p\($0).example") }
+        keys = self.users.flatMap { user in ids.map { DeviceKey(user: user, device: $0) } }
+        for user in self.users { servers[user] = SimServer(user: user, devices: ids) }
+        for key in keys { devices[key] = SimDevice(key: key) }
     }
-
-    var users: [Address] { servers.keys.sorted() }
 
     func violate(_ what: String) { violations.append("\(milliseconds) ms: \(what)") }
 
-    func note(_ line: @autoclosure () -> String) { journal.append("\(milliseconds) \(line())") }
+    func note(_ line: @autoclosure () -> String) { journal?.append("\(milliseconds) \(line())") }
 
     /// Puts something on its way.
     func post(_ event: Event) {
@@ -186,7 +192,7 @@ final class World {
     private func crash(_ user: Address) {
         note("crash \(user)")
         if sabotage == .crashLosesLanes { servers[user]?.lanes.removeAll() }
-        for key in devices.keys.sorted() where key.user == user { disconnect(key) }
+        for key in keys where key.user == user { disconnect(key) }
     }
 
     func disconnect(_ key: DeviceKey) { devices[key]?.connection = nil }
@@ -215,7 +221,7 @@ final class World {
     func pump() {
         for user in users {
             guard let server = servers[user] else { continue }
-            for key in server.lanes.keys.sorted(by: { "\($0)" < "\($1)" }) {
+            for key in server.lanes.keys.sorted() {
                 for entry in server.lanes[key]?.waiting ?? [] { post(.lane(key, entry.number, entry.payload)) }
             }
         }

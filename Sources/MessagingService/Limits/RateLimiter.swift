@@ -4,24 +4,24 @@ import Synchronization
 ///
 /// Two generations: when the younger is full the older is dropped, so that a flood of keys costs no search and an
 /// active key is never forgotten before `capacity` others were seen.
-final class RateLimiter<Key: Hashable & Sendable>: Sendable {
+package final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     private struct Tables {
         var young: [Key: TokenBucket] = [:]
         var old: [Key: TokenBucket] = [:]
     }
 
-    let rate: Rate
+    package let rate: Rate
     private let capacity: Int
     private let tables = Mutex(Tables())
 
-    init(_ rate: Rate, capacity: Int) {
+    package init(_ rate: Rate, capacity: Int) {
         self.rate = rate
         self.capacity = capacity
     }
 
     /// Counts an event.
     /// - Returns: nil when it may happen, else the milliseconds to wait.
-    func take(_ key: Key, now: Int64) -> Int64? {
+    package func take(_ key: Key, now: Int64) -> Int64? {
         tables.withLock { tables in
             var bucket = tables.young[key] ?? tables.old[key] ?? TokenBucket(rate, now: now)
             let wait = bucket.take(rate, now: now)
@@ -31,7 +31,7 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Takes the last event of the key back.
-    func giveBack(_ key: Key) {
+    package func giveBack(_ key: Key) {
         tables.withLock { tables in
             guard var bucket = tables.young[key] ?? tables.old[key] else { return }
             bucket.giveBack(rate)
@@ -40,7 +40,7 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Keys remembered now; at most twice the capacity.
-    var count: Int { tables.withLock { $0.young.count + $0.old.count } }
+    package var count: Int { tables.withLock { $0.young.count + $0.old.count } }
 
     private func store(_ bucket: TokenBucket, _ key: Key, _ tables: inout Tables) {
         if tables.young[key] == nil, tables.young.count >= capacity {

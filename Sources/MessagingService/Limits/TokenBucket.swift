@@ -13,19 +13,19 @@ public struct Rate: Sendable, Hashable {
 }
 
 /// One counter of a rate: it fills with time and each event takes one token.
-struct TokenBucket: Hashable, Sendable {
+package struct TokenBucket: Hashable, Sendable {
     private var tokens: Double
     private var filled: Int64
 
     /// A full bucket; times are milliseconds of a clock that never goes back.
-    init(_ rate: Rate, now: Int64) {
+    package init(_ rate: Rate, now: Int64) {
         tokens = rate.burst
         filled = now
     }
 
     /// Takes a token.
     /// - Returns: nil when there was one, else the milliseconds until there is.
-    mutating func take(_ rate: Rate, now: Int64) -> Int64? {
+    package mutating func take(_ rate: Rate, now: Int64) -> Int64? {
         refill(rate, now: now)
         guard tokens >= 1 else { return Int64(((1 - tokens) / rate.perSecond * 1000).rounded(.up)) }
         tokens -= 1
@@ -33,7 +33,7 @@ struct TokenBucket: Hashable, Sendable {
     }
 
     /// Gives a token back: the event did not count after all.
-    mutating func giveBack(_ rate: Rate) { tokens = min(rate.burst, tokens + 1) }
+    package mutating func giveBack(_ rate: Rate) { tokens = min(rate.burst, tokens + 1) }
 
     private mutating func refill(_ rate: Rate, now: Int64) {
         guard now > filled else { return }
