@@ -162,25 +162,4 @@ struct PhoneToPhoneTests {
         try await alices.sees("CALL_CLOSED")
         await both.end([alices, annas])
     }
-
-    @Test("ours hands a call on that theirs has made, to another one of ours: theirs calls that one itself")
-    func handsBack() async throws {
-        let both = try await Providers()
-        let (a, theirs) = (both.a, both.theirs)
-        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
-        let (alices, annas) = (try await both.phone(of: alice, tone: 440), try await both.phone(of: anna, tone: 550))
-        try await theirs.command("dial", "sip:alice@a.example")
-        try await alices.sees("CALL_INCOMING")
-        try await alices.command("accept")
-        try await theirs.hears(440)
-        try await alices.command("transfer", "sip:anna@a.example")
-        try await annas.sees("CALL_INCOMING")
-        try await annas.command("accept")
-        try await alices.sees("CALL_CLOSED")
-        try await theirs.hears(550)
-        try await annas.hears(700)
-        try await annas.command("hangup")
-        try await theirs.sees("CALL_CLOSED")
-        await both.end([alices, annas])
-    }
 }

@@ -42,8 +42,7 @@ extension LiveDialog {
         }
     }
 
-    /// NOTIFY came: how far it is. Some telephones number these apart from the rest of the dialog; the last one is known by what
-    /// it says.
+    /// NOTIFY came: how far it is. Whatever its number: the last one is known by what it says.
     func notified(_ request: PeerRequest) {
         guard let event = try? EventKey(request.message), event.package == "refer" else {
             return request.respond(489, headers: [("Allow-Events", Self.conferencePackage)])
