@@ -10,7 +10,7 @@ struct Answering: Sendable {
     let running: Interconnect.Running
     let interconnect: Interconnect
 
-    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE, SUBSCRIBE"
+    static let methods = "MESSAGE, OPTIONS, INVITE, ACK, CANCEL, BYE, SUBSCRIBE, REFER, NOTIFY"
     private static let types = [
         CPIMMessage.contentType, "text/plain", SessionMapping.lineType, SessionMapping.hintType,
     ]
@@ -26,6 +26,8 @@ struct Answering: Sendable {
             case .invite: try await invite(request)
             case .bye: bye(request)
             case .subscribe: try await subscribe(request)
+            case .refer: try await refer(request)
+            case .notify: try notified(request)
             default: request.respond(405, headers: [(.allow, Self.methods)])
             }
         } catch let refusal as Refusal {

@@ -63,6 +63,46 @@ struct AcceptedCall {
     var machine: SuccessRetransmission
 }
 
+/// What acknowledged the 2xx to INVITEs of ours, by Call-ID, for as long as a 2xx may come again.
+struct Acknowledgements {
+    /// 64*T1 from the 2xx on (RFC 3261, section 13.2.2.4): whoever sent it gives up then.
+    static let time = TransactionTimers().transaction
+
+    private struct Kept {
+        let request: SIPMessage
+        let flow: Flow
+        let number: UInt64
+    }
+
+    private var kept: [String: Kept] = [:]
+    private var last: UInt64 = 0
+    private let maximum: Int
+
+    /// - Parameter maximum: what comes beyond is not kept: a 2xx that is repeated then goes unanswered.
+    init(maximum: Int = InterconnectLimits.acknowledgements) { self.maximum = maximum }
+
+    var count: Int { kept.count }
+
+    subscript(callID: String) -> (request: SIPMessage, flow: Flow)? {
+        kept[callID].map { ($0.request, $0.flow) }
+    }
+
+    /// Keeps one, in place of what the call had before.
+    /// - Returns: names it; nil when there are too many.
+    mutating func keep(_ request: SIPMessage, _ flow: Flow, callID: String) -> UInt64? {
+        guard kept[callID] != nil || kept.count < maximum else { return nil }
+        last += 1
+        kept[callID] = Kept(request: request, flow: flow, number: last)
+        return last
+    }
+
+    /// - Parameter number: forgets no other; nil for whichever there is.
+    mutating func forget(_ callID: String, _ number: UInt64? = nil) {
+        guard number == nil || kept[callID]?.number == number else { return }
+        kept[callID] = nil
+    }
+}
+
 extension PeerStack {
     /// Invites, acknowledges what comes, and waits for the final answer.
     func invite(_ request: SIPMessage, to peer: Peer) async -> InviteOutcome {
@@ -128,7 +168,7 @@ extension PeerStack {
         var acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
         let isOther = answers.isOther(dialog)
         if answers.owesAnswer, !isOther {
-            if let (known, flow) = calls.value[dialog.id.callID] { stack.sendStateless(known, to: .flow(flow)) }
+            acknowledgeAgain(dialog.id.callID)
             guard !answers.isOver else { return nil }
             answers.answered = dialog.id
             let call = OutgoingCall(answer: response, flow: flow, dialog: dialog, acknowledgement: acknowledgement)
@@ -144,7 +184,7 @@ extension PeerStack {
             if let bye = try? late.makeRequest(.bye) { stack.send(bye, to: .flow(flow)) { _, _ in } }
             return nil
         }
-        calls.value[dialog.id.callID] = (acknowledgement, flow)
+        keep(acknowledgement, flow, callID: dialog.id.callID)
         guard !answers.isOver else { return nil }
         answers.answered = dialog.id
         return answers.end(.accepted(OutgoingCall(answer: response, flow: flow, dialog: dialog)))
@@ -156,7 +196,7 @@ extension PeerStack {
         var dialog = call.dialog
         guard let bye = try? dialog.makeRequest(.bye) else { return nil }
         let callID = dialog.id.callID
-        loop.execute { [self] in calls.value[callID] = nil }
+        forget(callID: callID)
         return await send(bye, on: .flow(call.flow))
     }
 
@@ -166,20 +206,31 @@ extension PeerStack {
         acknowledgement.setBody(ByteBuffer(bytes: answer), contentType: "application/sdp")
         let complete = acknowledgement
         loop.execute { [self] in
-            calls.value[call.dialog.id.callID] = (complete, call.flow)
+            keep(complete, call.flow, callID: call.dialog.id.callID)
             stack.value?.sendStateless(complete, to: .flow(call.flow))
         }
     }
 
     /// Nothing of this call is acknowledged any more.
-    func forget(callID: String) { loop.execute { [self] in calls.value[callID] = nil } }
+    func forget(callID: String) { loop.execute { [self] in calls.value.forget(callID) } }
+
+    /// A 2xx that comes again gets this, for as long as it may come (RFC 3261, section 13.2.2.4), whatever becomes of the call.
+    private func keep(_ acknowledgement: SIPMessage, _ flow: Flow, callID: String) {
+        guard let number = calls.value.keep(acknowledgement, flow, callID: callID) else { return }
+        loop.assumeIsolated().scheduleTask(in: Acknowledgements.time) { [weak self] in
+            self?.calls.value.forget(callID, number)
+        }
+    }
+
+    private func acknowledgeAgain(_ callID: String) {
+        guard let (acknowledgement, flow) = calls.value[callID] else { return }
+        stack.value?.sendStateless(acknowledgement, to: .flow(flow))
+    }
 
     /// A 2xx came again: its ACK was lost.
     func received(stray response: SIPMessage, on flow: Flow) {
-        guard response.status?.isSuccess ?? false, let callID = try? response.callID(),
-            let (acknowledgement, flow) = calls.value[callID]
-        else { return }
-        stack.value?.sendStateless(acknowledgement, to: .flow(flow))
+        guard response.status?.isSuccess ?? false, let callID = try? response.callID() else { return }
+        acknowledgeAgain(callID)
     }
 
     // MARK: Calls of peers

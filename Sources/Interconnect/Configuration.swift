@@ -66,8 +66,13 @@ enum InterconnectLimits {
     static let transfers = 256
     /// Live conversations with users whose providers keep no lanes.
     static let dialogs = 1024
+    /// Calls whose ACK is kept for when a 2xx comes again: all that may be, and those that have just ended.
+    static let acknowledgements = 4096
     /// Subscriptions to one conversation by one of its users.
     static let watches = 4
+    /// How long somebody who was asked into a conversation by REFER has to come, and how often that is looked at.
+    static let referralTime = Duration.seconds(70)
+    static let referralPause = Duration.milliseconds(500)
     /// How long an INVITE may go without an answer.
     static let answerTime = TimeAmount.seconds(60)
     /// The same for a conversation: longer than the owner waits for the answer.

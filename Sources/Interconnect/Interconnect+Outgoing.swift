@@ -60,7 +60,9 @@ extension Interconnect {
             return live.composed()
         }
         if case .signal(let signal) = hint, let from = signal.from,
+            // Somebody whom the call was handed on to speaks in the dialog that there is.
             let live = dialog(LiveDialog.Key(session: signal.session, own: from, other: signal.to))
+                ?? dialogs(of: signal.session).first(where: { $0.key.other == signal.to })
         {
             return live.take(signal)
         }

@@ -74,8 +74,8 @@ enum PeerNotice: Sendable {
 final class PeerStack: SIPStackHandler, Sendable {
     let stack: NIOLoopBoundBox<SIPStack?>
     let loop: any EventLoop
-    /// Calls made, with what acknowledges them.
-    let calls: NIOLoopBoundBox<[String: (SIPMessage, Flow)]>
+    /// Calls made, with what acknowledged them.
+    let calls: NIOLoopBoundBox<Acknowledgements>
     /// Calls taken, until they are acknowledged.
     let accepted: NIOLoopBoundBox<[DialogID: AcceptedCall]>
     private let peers: PeerTable
@@ -100,7 +100,7 @@ final class PeerStack: SIPStackHandler, Sendable {
         self.resolver = resolver
         self.take = take
         stack = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
-        calls = NIOLoopBoundBox.makeBoxSendingValue([:], eventLoop: loop)
+        calls = NIOLoopBoundBox.makeBoxSendingValue(Acknowledgements(), eventLoop: loop)
         accepted = NIOLoopBoundBox.makeBoxSendingValue([:], eventLoop: loop)
         try await loop.submit { [self] in
             var settings = SIPStackConfiguration()
@@ -159,21 +159,21 @@ final class PeerStack: SIPStackHandler, Sendable {
     }
 
     /// Sends a request within a dialog, in order with others that go on the same connection; from anywhere.
-    /// - Parameter onAnswer: hears of the final answer, which is 408 when there is none.
+    /// - Parameter onAnswer: hears of the final answer; nil when there is none.
     func post(
         _ request: SIPMessage,
         on flow: Flow?,
         to peer: Peer,
-        onAnswer: @escaping @Sendable (SIPStatus) -> Void
+        onAnswer: @escaping @Sendable (SIPMessage?) -> Void
     ) {
         loop.execute { [self] in
             guard let stack = stack.value, let flow, stack.isOpen(flow) else {
-                Task { onAnswer(await send(request, to: peer)?.status ?? 408) }
+                Task { onAnswer(await send(request, to: peer)) }
                 return
             }
             stack.send(request, to: .flow(flow)) { _, event in
-                guard case .response(let response) = event else { return onAnswer(408) }
-                if let status = response.status, status.isFinal { onAnswer(status) }
+                guard case .response(let response) = event else { return onAnswer(nil) }
+                if response.status?.isFinal ?? false { onAnswer(response) }
             }
         }
     }

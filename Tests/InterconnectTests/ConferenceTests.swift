@@ -4,7 +4,9 @@ import MessagingCore
 import MessagingService
 import NIOCore
 import SIP
+import SIPTransport
 import SessionCore
+import Synchronization
 import Testing
 import XMLBodies
 
@@ -223,15 +225,15 @@ struct ConferenceTests {
         #expect(first?.version == 0 && first?.content == Self.state(3))
         let (same, unanswered) = (told(3, .zero), told(2, .seconds(5)))
         #expect(same == nil && unanswered == nil)
-        watch.answered(200)
+        watch.answered(200, now: Self.now)
         let second = told(2, .seconds(5))
         #expect(second?.version == 1 && second?.content == Self.state(2))
-        watch.answered(200)
+        watch.answered(200, now: Self.now)
         let soon = told(4, .milliseconds(5010))
         #expect(soon == nil && watch.deadline == Self.now + .seconds(6))
         let third = told(4, .seconds(6))
         #expect(third?.content == Self.state(4))
-        watch.answered(200)
+        watch.answered(200, now: Self.now)
         let nothing = told(4, .seconds(60))
         #expect(nothing == nil)
     }
@@ -255,12 +257,69 @@ struct ConferenceTests {
         let isRefreshed = ended.refresh(seconds: 60, now: Self.now)
         #expect(!isRefreshed)
 
-        for (status, isGone) in [(481, true), (408, true), (500, false)] as [(UInt16, Bool)] {
+        for status in [nil, 400, 404, 481, 500, 603] as [SIPStatus?] {
             var silent = ConferenceWatch(seconds: 600, now: Self.now)
             _ = silent.next(Self.state(3), now: Self.now)
-            silent.answered(try #require(SIPStatus(rawValue: status)))
-            #expect(silent.isOver == isGone)
+            silent.answered(status, now: Self.now)
+            #expect(silent.isOver && silent.deadline == nil, "\(String(describing: status))")
         }
+    }
+
+    @Test("whoever asks for time gets it, and then the full state; not for ever, and not beyond the subscription")
+    func putOff() throws {
+        var watch = ConferenceWatch(seconds: 600, now: Self.now)
+        _ = watch.next(Self.state(3), now: Self.now)
+        watch.answered(503, retryAfter: 30, now: Self.now)
+        #expect(!watch.isOver && watch.deadline == Self.now + .seconds(30))
+        let early = watch.next(Self.state(3), now: Self.now + .seconds(29))
+        #expect(early == nil)
+        // Nothing has changed, but what was told was not taken.
+        let again = watch.next(Self.state(3), now: Self.now + .seconds(30))
+        #expect(again?.content == Self.state(3) && again?.version == 1)
+        watch.answered(200, now: Self.now + .seconds(30))
+        let nothing = watch.next(Self.state(3), now: Self.now + .seconds(60))
+        #expect(nothing == nil)
+        // 503 need not say for how long; a SUBSCRIBE is answered with the state at once all the same.
+        _ = watch.next(Self.state(2), now: Self.now + .seconds(70))
+        watch.answered(503, now: Self.now + .seconds(70))
+        #expect(watch.deadline == Self.now + .seconds(72))
+        let isRefreshed = watch.refresh(seconds: 600, now: Self.now + .seconds(71))
+        let fresh = watch.next(Self.state(2), now: Self.now + .seconds(71))
+        #expect(isRefreshed && fresh?.content == Self.state(2))
+
+        var busy = ConferenceWatch(seconds: 600, now: Self.now)
+        var time = Self.now
+        var told = 0
+        while told < 100, let news = busy.next(Self.state(3), now: time), news.content != nil {
+            told += 1
+            busy.answered(500, retryAfter: 0, now: time)
+            time = time + .seconds(1)
+        }
+        #expect(told == ConferenceWatch.failuresMaximum && busy.isOver)
+
+        var long = ConferenceWatch(seconds: 60, now: Self.now)
+        _ = long.next(Self.state(3), now: Self.now)
+        long.answered(503, retryAfter: 4_000_000_000, now: Self.now)
+        #expect(long.deadline == Self.now + .seconds(60))
+        let end = long.next(Self.state(3), now: Self.now + .seconds(60))
+        #expect(end?.state.description == "terminated;reason=timeout" && long.isOver)
+    }
+
+    @Test("a NOTIFY that is put off comes again with the full state; one that is refused is the last")
+    func putOffOnTheWire() async throws {
+        let three = try await Three()
+        try three.subscribe("watch")
+        _ = try await three.sip.answer(1, "SUBSCRIBE")
+        let first = try await three.sip.request("NOTIFY")
+        try three.sip.respond(first, "503 Service Unavailable", ["Retry-After: 1"])
+        let (again, info) = try await three.notified(of: 3)
+        #expect(again.header("Call-ID") == "watch" && info.version == 1)
+        _ = try await three.pair.a.service.leave(three.anna.who, three.id)
+        let last = try await three.sip.request("NOTIFY")
+        try three.sip.respond(last, "403 Forbidden")
+        let live = try #require(three.pair.a.interconnect.focus(of: three.id, for: Self.bob))
+        _ = try await eventually("nobody watches") { live.state.withLock { $0.watches.isEmpty } ? true : nil }
+        await three.pair.end()
     }
 
     @Test(

@@ -20,49 +20,80 @@ import Testing
     .timeLimit(.minutes(4))
 )
 struct PhoneToPhoneTests {
+    /// Our provider with telephones, and a telephone of another one.
+    struct Providers {
+        let a: Provider
+        let running: Task<Void, any Error>
+        let theirs: ForeignPhone
+        private let door: Int
+        private let tunnels: [Tunnel]
+
+        init() async throws {
+            let files = try await Authority.shared.certificate("b.example")
+            let (port, _, home) = (try freePort(), try freePort(), try freePort())
+            let door = try freePort()
+            let back = try await Tunnel.outward(files, to: home, name: "a.example")
+            let front = try await Tunnel.inward(files, to: port, proxy: back.port)
+            let peer = Peer(
+                domain: "b.example",
+                route: Peer.Route(host: "127.0.0.1", port: front.port),
+                keepsLanes: false
+            )
+            let access = SIPAccess(realm: "a.example", servers: ["127.0.0.1:\(door)"], allowsMD5: true)
+            a = try await Provider("a.example", port: home, peers: [peer], sip: access)
+            var logger = Logger(label: "phones")
+            logger.logLevel = .critical
+            let gateway = SIPGateway(
+                service: a.service,
+                configuration: SIPGatewayConfiguration(
+                    doors: [.init(.tcp, host: "127.0.0.1", port: door, algorithms: [.md5])],
+                    realm: "a.example"
+                ),
+                group: MultiThreadedEventLoopGroup.singleton,
+                logger: logger
+            )
+            running = Task { try await gateway.run() }
+            self.door = door
+            tunnels = [front, back]
+            theirs = try await ForeignPhone("sip:bob@b.example", through: back.port, port: port, tone: 700)
+        }
+
+        /// A telephone of ours, registered.
+        func phone(of person: Person, tone: Int) async throws -> ForeignPhone {
+            let answer = try await a.service.addPhone(person.who, PhoneRequest(label: "desk", cpim: nil))
+            let phone = try await ForeignPhone(
+                account: BaresipSettings.account(
+                    "\(answer.address)",
+                    user: answer.user,
+                    password: answer.password,
+                    port: door,
+                    transport: "tcp"
+                ),
+                tone: tone
+            )
+            _ = try await eventually("a phone of ours is registered") {
+                try await a.service.devices(person.who.account, asking: nil).devices.first {
+                    $0.device.id == answer.device.id && $0.isConnected
+                }
+            }
+            return phone
+        }
+
+        func end(_ phones: [ForeignPhone]) async {
+            for phone in phones + [theirs] { phone.end() }
+            running.cancel()
+            _ = await running.result
+            await a.stop()
+            for tunnel in tunnels { await tunnel.close() }
+        }
+    }
+
     @Test("ours calls theirs: each hears the other, and whoever hangs up, it is over", arguments: ["ours", "theirs"])
     func calls(hangsUp: String) async throws {
-        let files = try await Authority.shared.certificate("b.example")
-        let (port, _, home, door) = (try freePort(), try freePort(), try freePort(), try freePort())
-        let back = try await Tunnel.outward(files, to: home, name: "a.example")
-        let front = try await Tunnel.inward(files, to: port, proxy: back.port)
-        let peer = Peer(
-            domain: "b.example",
-            route: Peer.Route(host: "127.0.0.1", port: front.port),
-            keepsLanes: false
-        )
-        let access = SIPAccess(realm: "a.example", servers: ["127.0.0.1:\(door)"], allowsMD5: true)
-        let a = try await Provider("a.example", port: home, peers: [peer], sip: access)
+        let both = try await Providers()
+        let (a, theirs) = (both.a, both.theirs)
         let alice = try await a.person("alice")
-        var logger = Logger(label: "phones")
-        logger.logLevel = .critical
-        let gateway = SIPGateway(
-            service: a.service,
-            configuration: SIPGatewayConfiguration(
-                doors: [.init(.tcp, host: "127.0.0.1", port: door, algorithms: [.md5])],
-                realm: "a.example"
-            ),
-            group: MultiThreadedEventLoopGroup.singleton,
-            logger: logger
-        )
-        let running = Task { try await gateway.run() }
-        let answer = try await a.service.addPhone(alice.who, PhoneRequest(label: "desk", cpim: nil))
-        let ours = try await ForeignPhone(
-            account: BaresipSettings.account(
-                "\(answer.address)",
-                user: answer.user,
-                password: answer.password,
-                port: door,
-                transport: "tcp"
-            ),
-            tone: 440
-        )
-        _ = try await eventually("ours is registered") {
-            try await a.service.devices(alice.who.account, asking: nil).devices.first {
-                $0.device.id == answer.device.id && $0.isConnected
-            }
-        }
-        let theirs = try await ForeignPhone("sip:bob@b.example", through: back.port, port: port, tone: 700)
+        let ours = try await both.phone(of: alice, tone: 440)
 
         try await ours.command("dial", "sip:bob@b.example")
         try await theirs.sees("CALL_INCOMING")
@@ -77,12 +108,58 @@ struct PhoneToPhoneTests {
         _ = try await eventually("it is over") {
             try await a.service.sessions(alice.who).sessions.allSatisfy { $0.state == .over } ? true : nil
         }
-        ours.end()
-        theirs.end()
-        running.cancel()
-        _ = await running.result
-        await a.stop()
-        await front.close()
-        await back.close()
+        await both.end([ours])
+    }
+
+    @Test(
+        "ours hands its call on to theirs, by REFER: the other one of ours and theirs hear each other",
+        arguments: ["the caller", "the called"]
+    )
+    func handsOn(who: String) async throws {
+        let both = try await Providers()
+        let (a, theirs) = (both.a, both.theirs)
+        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
+        let (alices, annas) = (try await both.phone(of: alice, tone: 440), try await both.phone(of: anna, tone: 550))
+        let (caller, called) = who == "the caller" ? (alices, annas) : (annas, alices)
+        try await caller.command("dial", who == "the caller" ? "sip:anna@a.example" : "sip:alice@a.example")
+        try await called.sees("CALL_INCOMING")
+        try await called.command("accept")
+        try await caller.sees("CALL_ESTABLISHED")
+        try await annas.hears(440)
+
+        try await alices.command("transfer", "sip:bob@b.example")
+        try await theirs.sees("CALL_INCOMING")
+        try await theirs.command("accept")
+        try await alices.sees("CALL_CLOSED")
+        try await theirs.hears(550)
+        try await annas.hears(700)
+        let open = try await eventually("two are in it") {
+            try await a.service.sessions(anna.who).sessions.first { $0.participants.count == 2 }
+        }
+        #expect(Set(open.participants) == [anna.address, RawPeerTests.bob])
+        try await theirs.command("hangup")
+        try await annas.sees("CALL_CLOSED")
+        await both.end([alices, annas])
+    }
+
+    @Test("theirs hands its call on to another one of ours, by REFER: these two hear each other")
+    func isHandedOn() async throws {
+        let both = try await Providers()
+        let (a, theirs) = (both.a, both.theirs)
+        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
+        let (alices, annas) = (try await both.phone(of: alice, tone: 440), try await both.phone(of: anna, tone: 550))
+        try await alices.command("dial", "sip:bob@b.example")
+        try await theirs.sees("CALL_INCOMING")
+        try await theirs.command("accept")
+        try await theirs.hears(440)
+        try await theirs.command("transfer", "sip:anna@a.example")
+        try await annas.sees("CALL_INCOMING")
+        try await annas.command("accept")
+        try await theirs.sees("CALL_CLOSED")
+        try await annas.hears(440)
+        try await alices.hears(550)
+        try await annas.command("hangup")
+        try await alices.sees("CALL_CLOSED")
+        await both.end([alices, annas])
     }
 }

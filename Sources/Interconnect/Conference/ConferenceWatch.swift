@@ -18,6 +18,10 @@ struct ConferenceWatch: Sendable, Hashable {
     /// For how long a subscription is granted at most, and at least.
     static let longestSeconds: UInt32 = 3600
     static let shortestSeconds: UInt32 = 60
+    /// How often in a row a NOTIFY may be put off by the other side until it is taken for gone.
+    static let failuresMaximum = 8
+    /// The first pause after one that does not say for how long; the next is twice as long.
+    static let firstBackOff = TimeAmount.seconds(2)
 
     private var machine: NotifierMachine
     private var said: ConferenceState?
@@ -28,6 +32,8 @@ struct ConferenceWatch: Sendable, Hashable {
     private var notBefore = NIODeadline.uptimeNanoseconds(0)
     /// There is something to tell once the pause is over.
     private var isLate = false
+    /// NOTIFYs in a row that were put off.
+    private var failures = 0
 
     /// - Parameter seconds: what is granted; 0 fetches the state once.
     init(seconds: UInt32, now: NIODeadline) {
@@ -65,10 +71,29 @@ struct ConferenceWatch: Sendable, Hashable {
         return Notification(state: subscription, content: state, version: version)
     }
 
-    /// A NOTIFY was answered; without an answer that is 408.
-    mutating func answered(_ status: SIPStatus) {
+    /// A NOTIFY was answered, or not (nil).
+    ///
+    /// Who asks for time gets it, and then the full state, since nobody knows what it has seen. Any other refusal, and silence,
+    /// end the subscription (RFC 6665, section 4.2.2); 503 alone may say nothing of the time.
+    /// - Parameter retryAfter: what Retry-After says, in seconds.
+    mutating func answered(_ status: SIPStatus?, retryAfter: UInt32? = nil, now: NIODeadline) {
         isUnanswered = false
-        if !status.isSuccess { _ = machine.notifyFailed(status == 408 ? 481 : status) }
+        if status?.isSuccess ?? false {
+            failures = 0
+            return
+        }
+        failures += 1
+        let isGone = status.map { [404, 405, 410, 416, 481, 489, 501].contains($0.rawValue) } ?? true
+        guard !isGone, retryAfter != nil || status == 503, failures < Self.failuresMaximum else {
+            _ = machine.end(.giveup)
+            isOwed = false
+            return
+        }
+        let pause = retryAfter.map { TimeAmount.seconds(Int64($0)) } ?? Self.firstBackOff * (1 << (failures - 1))
+        // What is granted ends before that, if it is longer.
+        said = nil
+        notBefore = now + max(Self.pause, pause)
+        isLate = machine.state != .terminated
     }
 
     /// The conversation is over, or its subscriber has left; or this server stops, and a new subscription may be made.

@@ -160,10 +160,11 @@ extension LiveDialog {
     }
 
     private func send(_ request: SIPMessage, on flow: Flow?, of key: WatchKey) {
-        running.stack.post(request, on: flow, to: peer) { [self] status in
+        running.stack.post(request, on: flow, to: peer) { [self] response in
+            let seconds = (try? response?.value(.retryAfter, as: RetryAfter.self))?.seconds
             let goesOn = state.withLock { state in
                 guard var watch = state.watches[key] else { return false }
-                watch.machine.answered(status)
+                watch.machine.answered(response?.status, retryAfter: seconds, now: .now())
                 state.watches[key] = watch.machine.isOver ? nil : watch
                 return true
             }
@@ -186,6 +187,11 @@ extension Answering {
 }
 
 extension Interconnect {
+    /// The conversation of that name, with one of its users.
+    func dialog(of session: SessionID, with user: Address) -> LiveDialog? {
+        dialogs(of: session).first { $0.key.other == user }
+    }
+
     /// The conversation of that name, as far as it has a user at another provider and three in all.
     func focus(of session: SessionID, for user: Address) -> LiveDialog? {
         dialogs(of: session).first { $0.key.other == user && $0.isFocus }

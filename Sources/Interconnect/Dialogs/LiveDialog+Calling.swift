@@ -210,6 +210,8 @@ extension LiveDialog {
         }
         guard let taken else { return false }
         if let question = taken.question { refuse(question, 487) }
+        // Their server does not know that dialog any more: nothing in it comes again.
+        if let old = taken.old { running.stack.forget(callID: old.callID) }
         interconnect.rename(self, from: taken.old, to: dialog.id)
         await handle(.media(.offered(taken.media, isFirst: true))).value
         return true
@@ -263,7 +265,17 @@ extension LiveDialog {
             return !state.isOver
         }
         guard isOpen else { return request.respond(200) }
-        let task = handle(.hungUp(isFailure: Parting.isFailure(request.message)))
+        let isFailure = Parting.isFailure(request.message)
+        if let following = state.withLock({ $0.referral?.following }) {
+            // Whoever hands a call on may hang up at once: what is said at this end waits for the one who is to come.
+            request.respond(200)
+            Task {
+                await following.value
+                handle(.hungUp(isFailure: isFailure))
+            }
+            return
+        }
+        let task = handle(.hungUp(isFailure: isFailure))
         Task {
             await task.value
             request.respond(200)

@@ -59,6 +59,10 @@ final class LiveDialog: Sendable {
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
+        /// Whom the other side has asked into it, while it is open how that comes out.
+        var referral: PeerReferral?
+        /// Waits for what becomes of a REFER of ours.
+        var handingOn: FirstAnswer<SIPStatus>?
         /// Who wants to know who is in it.
         var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()
@@ -228,6 +232,7 @@ final class LiveDialog: Sendable {
         session?.close()
         state.withLock { $0.invitation.take() }?.request.respond(480)
         settleQuestion()
+        state.withLock { $0.handingOn.take() }?.take(487)
         for waiter in waiters { waiter.resume() }
         if let dialog { running.stack.forget(callID: dialog.id.callID) }
     }

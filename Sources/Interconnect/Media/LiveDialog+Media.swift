@@ -15,8 +15,8 @@ extension LiveDialog {
     func take(_ signal: MediaSignal) {
         guard let payload = MediaPayload(signal.payload) else { return }
         let device = state.withLock { state in
-            state.machine.media.lines.first { $0.medium == signal.medium && $0.end?.generation == signal.generation }?
-                .end
+            state.machine.media.lines.compactMap { $0.medium == signal.medium ? $0.end : nil }
+                .first { $0.generation == signal.generation && $0.user ?? key.own == signal.from }
         }
         guard let device else { return }
         handle(.media(.signal(signal.medium, device, payload)))
@@ -30,7 +30,7 @@ extension LiveDialog {
                 session: key.session,
                 medium: medium,
                 generation: generation,
-                to: key.own,
+                to: end.user ?? key.own,
                 toGeneration: end.generation,
                 payload: payload.value
             )

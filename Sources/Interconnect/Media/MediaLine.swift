@@ -20,6 +20,8 @@ struct MediaLine: Sendable, Hashable {
     struct End: Sendable, Hashable, Codable {
         var device: DeviceID
         var generation: Generation
+        /// Whose it is, if it is not the user's whom the dialog is with: who called may have handed the call on.
+        var user: Address?
     }
 
     /// What holds between both ends.
@@ -64,6 +66,8 @@ struct MediaLine: Sendable, Hashable {
     /// Its place in descriptions; nil until it has one.
     var slot: Int?
     var medium: MediumID?
+    /// A medium that runs already, which they are to have a part in.
+    var joining: MediumID?
     /// The proposal that it came with, while it is not agreed to.
     var proposal: MessageID?
     /// The other side has agreed to it; the session has yet to say so.

@@ -48,7 +48,7 @@ extension PeerMedia {
     }
 
     private func wish(_ line: MediaLine) -> MediaDirection {
-        medium(of: line).map { MediaLine.wish($0, of: own) } ?? line.told ?? .sendReceive
+        medium(of: line).map { MediaLine.wish($0, of: partner(in: $0)) } ?? line.told ?? .sendReceive
     }
 
     private func directed(_ own: SDP.MediaDescription, _ wish: MediaDirection) -> SDP.MediaDescription {
@@ -145,7 +145,8 @@ extension PeerMedia {
             actions += tell(.consent(id, on: line.number), at)
         }
         guard let medium = medium(of: line), let there = medium.placements[other],
-            let payload = MediaLine.answer(theirs, to: offer, medium, of: own), let asked = offer.asked
+            let payload = MediaLine.answer(theirs, to: offer, medium, of: partner(in: medium)),
+            let asked = offer.asked
         else { return actions }
         lines[index].reply = MediaLine.Reply(end: offer.end, offer: asked, payload: payload)
         return actions + [.signal(medium.id, offer.end, from: there.generation, payload)]
@@ -239,7 +240,7 @@ extension PeerMedia {
             switch theirs.statedDirection ?? .sendReceive {
             case .sendReceive, .inactive: .both
             case .sendOnly: .from(other)
-            case .receiveOnly: .from(own)
+            case .receiveOnly: .from(partner)
             }
         let change = MediaChange.add(lines[index].kind, direction, source: nil, device: lines[index].number)
         return propose(change, at, id: id)

@@ -42,7 +42,7 @@ extension PeerMedia {
         if let before = lines[index].agreed?.theirs, theirs.isOtherConnection(than: before) { lines[index].epoch += 1 }
         let until = answerBy ?? at.now + Self.pressTime
         lines[index].stage = .pressing(end, theirs, again: at.now + Self.sayAgain, until: until)
-        return signal(lines[index].press(theirs, medium, of: own), end, medium)
+        return signal(lines[index].press(theirs, medium, of: partner(in: medium)), end, medium)
     }
 
     private func signal(_ payload: MediaPayload, _ end: MediaLine.End, _ medium: Medium) -> [Action] {
@@ -79,8 +79,7 @@ extension PeerMedia {
         let line = lines[index]
         let medium = medium(of: line)
         var actions = medium.flatMap { medium in line.end.map { signal(.refused(reason), $0, medium) } } ?? []
-        if let medium, let placed = medium.placements[own], let agreed = line.agreed, let end = line.end,
-            end != agreed.end, agreed.end == MediaLine.End(device: placed.device, generation: placed.generation)
+        if let medium, let agreed = line.agreed, let end = line.end, end != agreed.end, agreed.end == place(of: medium)
         {
             // A move that they would not have: it stays where it is.
             lines[index].stage = .running
@@ -107,7 +106,8 @@ extension PeerMedia {
         switch payload {
         case .ask:
             switch line.stage {
-            case .pressing(_, let theirs, _, _): return signal(line.press(theirs, medium, of: own), end, medium)
+            case .pressing(_, let theirs, _, _):
+                return signal(line.press(theirs, medium, of: partner(in: medium)), end, medium)
             case .summoning: return signal(.summon, end, medium)
             // It has begun anew, and the other side has to learn of it.
             case .running: return summon(index, end, medium, at)
@@ -226,7 +226,7 @@ extension PeerMedia {
                     continue
                 }
                 lines[index].stage = .pressing(end, theirs, again: at.now + Self.sayAgain, until: until)
-                actions += signal(line.press(theirs, medium, of: own), end, medium)
+                actions += signal(line.press(theirs, medium, of: partner(in: medium)), end, medium)
             case .summoning(let end, _, let until):
                 guard until > at.now, let medium = medium(of: line) else {
                     actions += fail(index, "the device does not begin", at)

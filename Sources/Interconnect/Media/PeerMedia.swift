@@ -59,6 +59,8 @@ struct PeerMedia: Sendable, Hashable {
     }
 
     static let sayAgain = TimeAmount.seconds(2)
+    /// How long a medium may have three users before this one's part in it ends: a call that is handed on has for a moment.
+    static let crowdTime = TimeAmount.seconds(5)
     /// How long their INVITE waits for our user: shorter than a conversation may be without a path for its texts. The
     /// first one waits only for what was accepted with the conversation.
     static let askTime = TimeAmount.seconds(30)
@@ -80,7 +82,10 @@ struct PeerMedia: Sendable, Hashable {
     var lines: [MediaLine] = []
     var phase = Phase.idle
     private(set) var last: Int32 = 0
-    private var participants = 2
+    /// Who is in the session, as its owner here tells.
+    private var participants: [Address] = []
+    /// Until when media may have more users than two.
+    private var crowded: [MediumID: NIODeadline] = [:]
     /// Media that failed, and changes that were taken back, until the session has heard of it.
     private var given: Set<MediumID> = []
     private var withdrawn: Set<MessageID> = []
@@ -115,17 +120,43 @@ struct PeerMedia: Sendable, Hashable {
     mutating func hear(_ message: FromOwner, _ at: Moment) -> [Action] {
         board.hear(message)
         switch message {
-        case .admitted(_, let all), .participants(let all):
-            participants = all.count
+        // What runs already is said next.
+        case .admitted(_, let all): participants = all
+        case .participants(let all):
+            participants = all
             // Nobody will ask for what was offered: media are among two. The ACK need not wait for it.
-            if participants > 2 { unclaimed = [] }
+            if participants.count > 2 { unclaimed = [] }
         case .settled(let id, let outcome): settled(id, outcome)
         // The state that it is proposed on is on its way.
         case .refused(let id, .stale): return proceed(at, again(id, at))
         case .refused(let id, _): settled(id, .rejected)
+        case .media where participants.count > 2: return proceed(at, join(at))
         case .cancelled, .text, .asked, .media, .ended: break
         }
         return proceed(at)
+    }
+
+    /// They accept a call that others have already: what they offer has a part in what runs there. Nobody will ask for the
+    /// rest: media are among two, and the ACK need not wait.
+    private mutating func join(_ at: Moment) -> [Action] {
+        defer { unclaimed = [] }
+        guard let answerBy else { return [] }
+        return unclaimed.flatMap { claimed -> [Action] in
+            let medium = board.media.first { $0.kind == claimed.kind && $0.placements[other] == nil }
+            guard let medium, lines.count < Self.linesMaximum else { return [] }
+            let until = min(answerBy, at.now + Self.crowdTime)
+            var line = MediaLine(number: next(), kind: claimed.kind, stage: .asking(claimed.theirs, until: until))
+            line.slot = claimed.slot
+            line.joining = medium.id
+            lines.append(line)
+            return join(lines.count - 1, medium.id, at)
+        }
+    }
+
+    private mutating func join(_ index: Int, _ medium: MediumID, _ at: Moment) -> [Action] {
+        let id = MessageID(stored: "\(name)-\(next().rawValue)")
+        lines[index].proposal = id
+        return propose(.join(medium, on: lines[index].number), at, id: id)
     }
 
     /// As a participant, to the owner whose place this takes.
@@ -182,6 +213,7 @@ struct PeerMedia: Sendable, Hashable {
             lines.remove(at: index)
             return []
         }
+        if let medium = lines[index].joining { return join(index, medium, at) }
         return propose(index, theirs, at)
     }
 
@@ -212,10 +244,15 @@ struct PeerMedia: Sendable, Hashable {
         var actions = settleBoard(at)
         let media = board.media.filter { Self.carries($0.kind) && $0.placements[other] != nil }
         given.formIntersection(media.map(\.id))
+        crowded = crowded.filter { id, _ in media.contains { $0.id == id && $0.placements.count > 2 } }
         for medium in media where !given.contains(medium.id) {
             guard let number = medium.placements[other]?.device else { continue }
             let index = lines.firstIndex { $0.number == number } ?? add(MediaLine(number, medium))
             lines[index].medium = medium.id
+            if medium.placements.count > 2, at.now < crowded[medium.id, default: at.now + Self.crowdTime] {
+                crowded[medium.id] = crowded[medium.id] ?? at.now + Self.crowdTime
+                continue
+            }
             guard medium.placements.count == 2, let end = end(of: medium) else {
                 // Among several each needs a connection with each, and a dialog has one.
                 actions += fail(index, "this provider has media with one other user only", at)
@@ -243,7 +280,7 @@ struct PeerMedia: Sendable, Hashable {
             let id = change.proposal.id
             if change.awaited.contains(other) {
                 guard !lines.contains(where: { $0.proposal == id }) else { continue }
-                guard Self.carries(kind), participants <= 2, lines.count < Self.linesMaximum else {
+                guard Self.carries(kind), participants.count <= 2, lines.count < Self.linesMaximum else {
                     withdrawn.insert(id)
                     unclaimed.removeAll { $0.kind == kind }
                     actions += tell(.consent(id, on: nil), at)
@@ -277,15 +314,34 @@ struct PeerMedia: Sendable, Hashable {
         return tell(.propose(MediaProposal(id: id, change: change, revision: board.revision)), at)
     }
 
-    /// The device of our user that a medium is on, or is being moved to.
-    private func end(of medium: Medium) -> MediaLine.End? {
-        guard let placed = medium.placements[own] else { return nil }
-        for change in board.pending where change.by == own && change.medium == medium.id && change.until != nil {
-            if case .move(_, let device) = change.proposal.change {
-                return MediaLine.End(device: device, generation: placed.generation.next)
-            }
+    /// The user at this end: who the dialog is with, or whom that user has handed the call on to.
+    var partner: Address {
+        participants.count == 2 && !participants.contains(own) ? participants.first { $0 != other } ?? own : own
+    }
+
+    /// The user at this end of a medium.
+    func partner(in medium: Medium) -> Address {
+        medium.placements[own] == nil ? medium.placements.keys.first { $0 != other } ?? own : own
+    }
+
+    /// The device at this end that a medium is on.
+    func place(of medium: Medium) -> MediaLine.End? {
+        let user = partner(in: medium)
+        return medium.placements[user].map { placed in
+            MediaLine.End(device: placed.device, generation: placed.generation, user: user == own ? nil : user)
         }
-        return MediaLine.End(device: placed.device, generation: placed.generation)
+    }
+
+    /// The same, or the device that it is being moved to.
+    private func end(of medium: Medium) -> MediaLine.End? {
+        guard var end = place(of: medium) else { return nil }
+        let user = partner(in: medium)
+        for change in board.pending where change.by == user && change.medium == medium.id && change.until != nil {
+            guard case .move(_, let device) = change.proposal.change else { continue }
+            (end.device, end.generation) = (device, end.generation.next)
+            break
+        }
+        return end
     }
 
     private func isOrphan(_ line: MediaLine) -> Bool {
@@ -335,7 +391,9 @@ struct PeerMedia: Sendable, Hashable {
     }
 
     var deadline: NIODeadline? {
-        var times = lines.compactMap(\.deadline) + [boardDue, unclaimed.isEmpty ? nil : answerBy].compactMap(\.self)
+        var times =
+            lines.compactMap(\.deadline) + crowded.values
+            + [boardDue, unclaimed.isEmpty ? nil : answerBy].compactMap(\.self)
         if case .blocked(let until) = phase { times.append(until) }
         return times.min()
     }

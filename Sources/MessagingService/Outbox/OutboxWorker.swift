@@ -30,6 +30,11 @@ public protocol OutboundRouter: Sendable {
     /// What another provider's user lets those in a session see of the devices; nil when there is no answer.
     func counterpart(_ address: Address, in session: SessionID, for user: Address) async -> CounterpartDocument?
 
+    /// Asks the server of another provider's user, who asked for a session and whose server keeps no lanes, to have that user call
+    /// somebody else.
+    /// - Returns: the status of SIP that it came to; nil when it is no such session.
+    func handOn(_ session: SessionID, of user: Address, with other: Address, to target: Address) async -> UInt16?
+
     /// What another provider's user shows in a session; nil when there is no such file, or no answer.
     func shownFile(_ place: PeerFile.Place) async -> PeerFile?
 
@@ -50,6 +55,15 @@ extension OutboundRouter {
         for user: Address
     ) async
         -> CounterpartDocument?
+    { nil }
+
+    public func handOn(
+        _ session: SessionID,
+        of user: Address,
+        with other: Address,
+        to target: Address
+    ) async
+        -> UInt16?
     { nil }
 
     public func shownFile(_ place: PeerFile.Place) async -> PeerFile? { nil }

@@ -33,6 +33,45 @@ extension MessagingService {
         }
     }
 
+    /// A user of another provider asks somebody else into a conversation that is owned here, as any participant may.
+    /// - Throws: ``Refusal`` `not-found` when there is no such conversation or user, or no way to one, `forbidden` for whoever
+    ///   does not take part, `conflict` when that user does or is being asked, `too-many`.
+    public func invite(_ address: Address, to session: SessionID, of owner: Address, by other: Address) async throws {
+        try await perform { work in
+            guard let account = try work.account(holding: owner), let host = try work.host(account, session),
+                host.details.creator == owner
+            else { throw Refusal(.notFound, "no such conversation") }
+            guard case .present = host.machine.seats[other], host.machine.phase == .open else {
+                throw Refusal(.forbidden, "\(other) does not take part")
+            }
+            _ = try self.mayBeAsked(work, address)
+            switch host.machine.seats[address] {
+            case .called, .present: throw Refusal(.conflict, "\(address) takes part already, or is being asked")
+            case .gone: break
+            case nil:
+                guard host.machine.seats.count < SessionLimits.participants else {
+                    throw Refusal(.tooMany, "at most \(SessionLimits.participants) users in a session")
+                }
+            }
+            let line = SessionLine.toOwner(.invite(address))
+            let parcel = SessionParcel(session: session, from: other, to: owner, number: 1, line: line, text: nil)
+            if let next = try self.next(work, parcel, account) { _ = try self.take(work, next, []) }
+        }
+    }
+
+    /// Where an invitation into a conversation that is owned here stands; nil when there is none.
+    public func invitation(
+        of address: Address,
+        to session: SessionID,
+        of owner: Address
+    ) async throws
+        -> InvitationState?
+    {
+        try await read { view in
+            try view.account(holding: owner).flatMap { try Self.invitation(view, of: address, to: session, at: $0) }
+        }
+    }
+
     /// The parcel under the number that its lane waits for; nil when its text is there already.
     private func next(_ work: Work, _ parcel: SessionParcel, _ account: AccountID) throws -> SessionParcel? {
         var parcel = parcel

@@ -53,20 +53,48 @@ extension MessagingService {
     ) async throws -> InvitationState? {
         try await read { view in
             let part = try Self.part(view, who.account, id)
-            guard let owner = try view.account(holding: part.details.creator),
-                let record = try view.session(owner, id, .owner)
-            else { return nil }
-            return switch try Documents.decode(HostSide.self, record.state).machine.seats[address] {
-            case .called: .waiting
-            case .present: .present
-            case .gone(let end): .gone(end)
-            case nil: nil
-            }
+            guard let owner = try view.account(holding: part.details.creator) else { return nil }
+            return try Self.invitation(view, of: address, to: id, at: owner)
         }
+    }
+
+    /// As the owner's side has it.
+    static func invitation(
+        _ view: any ReadView,
+        of address: Address,
+        to id: SessionID,
+        at owner: AccountID
+    ) throws -> InvitationState? {
+        guard let record = try view.session(owner, id, .owner) else { return nil }
+        return switch try Documents.decode(HostSide.self, record.state).machine.seats[address] {
+        case .called: .waiting
+        case .present: .present
+        case .gone(let end): .gone(end)
+        case nil: nil
+        }
+    }
+
+    /// Hands a call on that another provider's user asked for, where that provider's server keeps no lanes: that user is asked to
+    /// call somebody else, by REFER (RFC 5589, section 6). What comes of it is a call of that user's own.
+    /// - Returns: the status of SIP that it came to; nil where others are asked into the conversation instead.
+    /// - Throws: ``Refusal`` `not-found` when there is nobody of that address, or no way to one.
+    public func handOn(_ who: DeviceIdentity, _ id: SessionID, to address: Address) async throws -> UInt16? {
+        let users: (own: Address, other: Address)? = try await perform { work in
+            _ = try self.mayBeAsked(work, address)
+            guard let part = try work.part(who.account, id), part.machine.participants.count == 2,
+                try work.account(holding: part.details.creator) == nil
+            else { return nil }
+            return (part.machine.user, part.details.creator)
+        }
+        guard let users else { return nil }
+        return await router.handOn(id, of: users.own, with: users.other, to: address)
     }
 
     /// Whether addresses of this domain are this provider's.
     public func serves(_ domain: String) -> Bool { configuration.domains.contains(domain) }
+
+    /// Whether there is a way to the users of another provider.
+    public func reaches(_ domain: String) -> Bool { router.reaches(domain) }
 }
 
 extension SessionTurn {

@@ -106,10 +106,16 @@ extension MessagingService {
     /// Somebody who can be asked: an account of this provider, or nil for another provider's user.
     /// - Throws: ``Refusal`` `not-found`, `invalid-request`.
     private func toAsk(_ work: Work, _ address: Address, _ who: DeviceIdentity) throws -> AccountID? {
+        let account = try mayBeAsked(work, address)
+        guard account != who.account else { throw Refusal(.invalidRequest, "a conversation is asked of others") }
+        return account
+    }
+
+    /// Whether there is somebody of that address, here or at a provider that there is a way to.
+    /// - Returns: the account of one who is here.
+    func mayBeAsked(_ work: Work, _ address: Address) throws -> AccountID? {
         switch try resolve(work, address) {
-        case .local(let account):
-            guard account != who.account else { throw Refusal(.invalidRequest, "a conversation is asked of others") }
-            return account
+        case .local(let account): return account
         case .remote where address.domain.map(router.reaches) ?? false: return nil
         case .remote, .unknown: throw Refusal(.notFound, "\(address): there is nobody to ask")
         }

@@ -73,7 +73,7 @@ final class PhoneReferral: @unchecked Sendable {
             withdraw()
             return finish(referral?.timedOut ?? .failed(480))
         }
-        guard case .user(let address)? = referral?.goal, !isAsking else { return }
+        guard let address = referral?.user, !isAsking else { return }
         isAsking = true
         let identity = talks.identity
         Task { [service = context.service, inbox = context.inbox, session, self] in
@@ -95,20 +95,21 @@ final class PhoneReferral: @unchecked Sendable {
         }
     }
 
-    func finish(_ outcome: Referral.Outcome) {
+    /// - Parameter leaves: whether the phone's user leaves when it is done; nil where the goal says so.
+    func finish(_ outcome: Referral.Outcome, leaves: Bool? = nil) {
         guard !isOver else { return }
         isOver = true
         notify(outcome.status)
         talks.referrals[session] = nil
         context.joins[session] = nil
         let hasHungUp = call.control.state == .leaving
-        switch (outcome, referral?.goal) {
-        case (.done, .user):
+        switch (outcome, leaves ?? (referral?.user != nil)) {
+        case (.done, true):
             talks.command("a transfer") { [identity = talks.identity, session] service in
                 _ = try await service.leave(identity, session)
             }
             if let joined { talks.leave(joined) }
-        case (.done, _): break
+        case (.done, false): break
         case (.failed, _):
             // It waited for this.
             if hasHungUp { call.perform([CallControl.Action.leave]) }

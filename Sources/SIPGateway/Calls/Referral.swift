@@ -11,6 +11,8 @@ struct Referral: Hashable, Sendable {
         case device(DeviceID, moves: [MessageID: MediumID])
         /// Another user is asked into the conversation, in the place of the phone's.
         case user(Address)
+        /// A user of another provider, whose part in the media may begin later than in the conversation.
+        case guest(Address)
     }
 
     enum Outcome: Hashable, Sendable {
@@ -39,6 +41,10 @@ struct Referral: Hashable, Sendable {
         guard document.state == .open else { return .failed(document.state == .over ? 487 : 480) }
         switch goal {
         case .user(let address): return document.participants.contains(address) ? .done : nil
+        case .guest(let address):
+            let own = document.media.filter { medium in medium.placements.contains { $0.user == document.user } }
+            let isThere = own.isEmpty || own.contains { $0.placements.contains { $0.user == address } }
+            return document.participants.contains(address) && isThere ? .done : nil
         case .device(let device, let moves) where moves.isEmpty: return leg(document, device)
         case .device(let device, let moves):
             let pending = Set(document.pending.map(\.id)).intersection(moves.keys)
@@ -70,5 +76,13 @@ struct Referral: Hashable, Sendable {
     }
 
     /// It took too long.
-    var timedOut: Outcome { if case .user = goal { .failed(408) } else { .failed(480) } }
+    var timedOut: Outcome { user == nil ? .failed(480) : .failed(408) }
+
+    /// Another user who is asked.
+    var user: Address? {
+        switch goal {
+        case .device: nil
+        case .user(let address), .guest(let address): address
+        }
+    }
 }

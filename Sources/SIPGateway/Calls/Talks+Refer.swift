@@ -93,7 +93,9 @@ extension Talks {
         guard let address = try? Address(uri.description), let domain = address.domain else {
             return .refused(404, nil)
         }
-        guard context.service.serves(domain) else { return .refused(403, "Only addresses of this provider") }
+        guard context.service.serves(domain) else {
+            return context.service.reaches(domain) ? .user(address) : .refused(403, "No way to that provider")
+        }
         guard phone.addresses.contains(address) else { return .user(address) }
         guard uri.gruu != nil else { return .refused(403, "Name one of your devices") }
         guard let device = DeviceGRUU.device(uri) else { return .phone(uri) }
@@ -141,8 +143,22 @@ extension Talks {
                 }
             }
         case .user(let address):
-            run(referral) { [identity] service, session in
-                (.user(address), try await service.invite(identity, session, address))
+            handOn(referral, to: address)
+        }
+    }
+
+    /// Where the other end's provider has the call, that is where it is handed on; else the other user is asked into it.
+    private func handOn(_ referral: PhoneReferral, to address: Address) {
+        let isOurs = address.domain.map(context.service.serves) ?? false
+        Task { [service = context.service, identity, self] in
+            let status = try? await service.handOn(identity, referral.session, to: address)
+            self.post {
+                if let status = status.flatMap(SIPStatus.init(rawValue:)) {
+                    return referral.finish(status.isSuccess ? .done : .failed(status), leaves: true)
+                }
+                self.run(referral) { [identity] service, session in
+                    (isOurs ? .user(address) : .guest(address), try await service.invite(identity, session, address))
+                }
             }
         }
     }

@@ -37,7 +37,8 @@ struct RawSIP {
     private var contact: String { "Contact: <sip:bob@127.0.0.1:\(foreign.door.port);transport=tls>" }
 
     private func send(_ lines: [String], _ body: String) throws {
-        let type = body.isEmpty ? [] : ["Content-Type: application/sdp"]
+        let isTyped = body.isEmpty || lines.contains { $0.hasPrefix("Content-Type:") }
+        let type = isTyped ? [] : ["Content-Type: application/sdp"]
         let all = lines + type + ["Content-Length: \(body.utf8.count)"]
         try socket.send(all.joined(separator: "\r\n") + "\r\n\r\n" + body)
     }
