@@ -226,6 +226,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
             return
         }
         guard phones[identity] != nil || phones.count < context.limits.phones else { return busy(transaction) }
+        // It may have closed while the account was looked up: nobody would tell the phone's end again.
+        guard context.stack?.isOpen(transaction.flow) ?? false else { return }
         let phone =
             phones[identity]
             ?? Phone(
@@ -243,7 +245,10 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         phones[identity] = phone
         phone.addresses = record.addresses
         let isOn = Set(phone.flows.values.filter(\.transport.isReliable).map(\.number))
-        for number in wasOn.subtracting(isOn) { onConnection[number]?.remove(identity) }
+        for number in wasOn.subtracting(isOn) {
+            onConnection[number]?.remove(identity)
+            if onConnection[number]?.isEmpty ?? false { onConnection[number] = nil }
+        }
         for number in isOn where Self.isDirect(request) || number != transaction.flow.number {
             onConnection[number, default: []].insert(identity)
         }

@@ -102,8 +102,7 @@ struct PhoneBoundTests {
     )
     func calls() async throws {
         let provider = try await Provider.start()
-        let alice = try await provider.person("alice")
-        _ = try await provider.person("bob")
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
         let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
         try await phone.register()
         try await provider.isAble(alice)
@@ -113,6 +112,7 @@ struct PhoneBoundTests {
         #expect(statuses == [487, 487, 487, 487, 486, 486, 486])
         held.end()
         #expect(try await eventually { try await phone.callBriefly("sip:bob@example.org") == 487 })
+        #expect(try await eventually { try await provider.service.sessions(bob.identity).sessions.isEmpty })
         try await phone.close()
         try await provider.stop()
     }

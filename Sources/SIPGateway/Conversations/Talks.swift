@@ -224,19 +224,36 @@ final class Talks: @unchecked Sendable {
         return document.state == .open
     }
 
+    /// What a phone has ended has to end: a store that cannot at the moment is asked again, for about a minute.
+    static let leavingTries = 6
+
+    /// - Parameter tries: how often it is tried while the store cannot, each time after twice the pause.
     func command(
         _ name: String,
+        tries: Int = 1,
         _ body: @escaping @Sendable (MessagingService) async throws -> Void
     ) {
         Task { [service = context.service, logger = context.logger] in
-            do {
-                try await body(service)
-            } catch let refusal as Refusal {
-                logger.debug("\(name) was refused", metadata: ["code": "\(refusal.code.rawValue)"])
-            } catch {
-                logger.error("\(name) failed", metadata: ["error": "\(type(of: error))"])
+            for attempt in 1...tries {
+                do {
+                    return try await body(service)
+                } catch let refusal as Refusal where !refusal.isTemporary {
+                    logger.debug("\(name) was refused", metadata: ["code": "\(refusal.code.rawValue)"])
+                    return
+                } catch  where attempt == tries {
+                    logger.error("\(name) failed", metadata: ["error": "\(type(of: error))"])
+                } catch {
+                    try? await Task.sleep(for: .seconds(1 << (attempt - 1)))
+                }
             }
         }
+    }
+}
+
+extension Refusal {
+    /// Whether the same may go well in a moment.
+    fileprivate var isTemporary: Bool {
+        [.unavailable, .storeFull, .internalError, .rateLimited].contains(code)
     }
 }
 

@@ -171,7 +171,7 @@ extension Talks {
     /// The phone is out of a session. With other devices of its user in it only its own part ends.
     /// - Parameter keepsLeg: it is out of the call alone.
     func leave(_ session: SessionID, keepsLeg: Bool = false) {
-        command("a phone's leaving") { [identity] service in
+        command("a phone's leaving", tries: Self.leavingTries) { [identity] service in
             let document = try await service.session(identity, session)
             guard document.state != .over else { return }
             let legs = document.legs.filter { $0.state != .draining }
