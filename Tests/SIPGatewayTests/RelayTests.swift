@@ -234,8 +234,8 @@ private struct MediaRelayProgram {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = [
-            "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1", "--listen-ng=127.0.0.1:\(port)",
-            "--port-min=42000", "--port-max=42999",
+            "--config-file=none", "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
+            "--listen-ng=127.0.0.1:\(port)", "--port-min=42000", "--port-max=42999",
         ]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice

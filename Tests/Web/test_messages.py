@@ -164,9 +164,12 @@ class Messages(BrowserTest):
         conversation(bobs, "Seen?").click()
         bubble(bobs, "Seen?").get_by_label("More about").click()
         expect(bobs.get_by_role("button", name="Delete everywhere")).to_be_visible()
+        bobs.get_by_role("button", name="Delete everywhere").focus()
         conversation(alices, "Seen?").click()
         expect(bubble(bobs, "Seen?")).to_contain_text("Read")
         expect(bobs.get_by_role("button", name="Delete everywhere")).to_be_visible()
+        # Whoever was at a choice is at it still.
+        expect(bobs.get_by_role("button", name="Delete everywhere")).to_be_focused()
 
 
 class Pages(BrowserTest):

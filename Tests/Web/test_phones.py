@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pathlib
 import shutil
 import struct
@@ -30,10 +31,13 @@ class Exchange(Served):
         if not self.has_relay:
             return door
         control = free_port()
+        # Tests run beside each other: two relays with the same ports for media take each other's, and a second one with the
+        # package's configuration, which has ports of its own, does not start at all.
+        first = 41000 + os.getpid() % 90 * 100
         self.relay_log = open(folder / "relay.log", "w")
         self.relay = subprocess.Popen(
-            [RTPENGINE, "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
-             f"--listen-ng=127.0.0.1:{control}", "--port-min=41000", "--port-max=41999"],
+            [RTPENGINE, "--config-file=none", "--foreground", "--log-stderr", "--table=-1", "--interface=127.0.0.1",
+             f"--listen-ng=127.0.0.1:{control}", f"--port-min={first}", f"--port-max={first + 99}"],
             stderr=self.relay_log,
             stdout=self.relay_log,
         )

@@ -40,8 +40,9 @@ extension MessagingService {
 
     /// A user of another provider asks somebody else into a conversation that is owned here, as any participant may.
     /// - Throws: ``Refusal`` `not-found` when there is no such conversation or user, or no way to one, `forbidden` for whoever
-    ///   does not take part, `conflict` when that user does or is being asked, `too-many`.
+    ///   does not take part, `conflict` when that user does or is being asked, `too-many`, `rate-limited`.
     public func invite(_ address: Address, to session: SessionID, of owner: Address, by other: Address) async throws {
+        try admit(requestBy: "\(other.domain ?? "tel")>\(address)")
         try await perform { work in
             guard let account = try work.account(holding: owner), let host = try work.host(account, session),
                 host.details.creator == owner

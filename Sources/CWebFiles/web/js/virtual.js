@@ -231,13 +231,19 @@ function carry(old, drawn, focused) {
   const menus = drawn.querySelectorAll("details");
   let isAtMenu = false;
   for (const [index, one] of [...old.querySelectorAll("details")].entries()) {
-    const summary = one.querySelector("summary");
-    const hasChosen = one.contains(focused) && focused !== summary;
-    if (one.open && !hasChosen && menus[index]) menus[index].open = true;
-    if (focused !== null && focused === summary && menus[index]) {
-      menus[index].querySelector("summary")?.focus({ preventScroll: true });
-      isAtMenu = true;
+    const menu = menus[index];
+    if (!menu) continue;
+    const places = [...one.querySelectorAll("summary, a, button")];
+    const place = focused === null ? -1 : places.indexOf(focused);
+    if (one.open && !("chosen" in one.dataset)) {
+      menu.open = true;
+      // Now, not in a moment: whoever is at a choice goes on from there.
+      menu.dispatchEvent(new Event("toggle"));
     }
+    const same = /** @type {HTMLElement | undefined} */ ([...menu.querySelectorAll("summary, a, button")][place]);
+    if (!same) continue;
+    same.focus({ preventScroll: true });
+    isAtMenu = true;
   }
   if (focused && !isAtMenu) focus(drawn);
 }

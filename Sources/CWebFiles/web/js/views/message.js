@@ -104,10 +104,13 @@ function receivers(item) {
 function menu(device, item) {
   const content = item.message ?? item.notice;
   const from = content && !device.registration.addresses.includes(content.from) ? content.from : null;
-  const choices = h("div", {});
-  // Made when it is opened: what it offers depends on what holds then.
+  // What was chosen closes the menu when the message moves on for it.
+  const choices = h("div", { onclick: () => { details.dataset.chosen = ""; } });
+  // Made when it is opened: what it offers depends on what holds then. Whoever is at a choice stays there.
   const opened = () => {
     if (!details.open) return choices.replaceChildren();
+    if (choices.hasChildNodes()) return undefined;
+    delete details.dataset.chosen;
     const isBlocked = from !== null && blocked(device).includes(from);
     fill(choices,
       item.message && !item.released && h("a", { class: "button", href: `#/messages/new/forward/${encodeURIComponent(item.id)}` }, t("forward")),
@@ -126,6 +129,7 @@ function menu(device, item) {
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || !details.open) return;
       details.open = false;
+      choices.replaceChildren();
       details.querySelector("summary")?.focus();
     },
   },
