@@ -30,7 +30,7 @@ extension LiveDialog {
             let id = text.envelope.id
             let role = state.withLock { $0.machine.role }
             let line: SessionLine =
-                role == .host ? .toOwner(.text(id)) : .fromOwner(.text(0, id, from: key.other))
+                role == .host ? .toOwner(.text(id)) : .fromOwner(.text(1, id, from: key.other))
             try await service.takeNext(line, of: key.session, from: key.other, to: key.own, text: text, with: files)
         case .reports(let reports):
             for report in reports {

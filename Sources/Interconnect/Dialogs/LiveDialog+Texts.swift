@@ -167,7 +167,7 @@ extension LiveDialog {
         // Where the owner is elsewhere the order is that in which texts were taken over there.
         if result == .delivered, case .toOwner(.text(let id)) = parcel.line {
             do {
-                let place = SessionLine.fromOwner(.text(0, id, from: key.own))
+                let place = SessionLine.fromOwner(.text(1, id, from: key.own))
                 try await service.takeNext(place, of: key.session, from: key.other, to: key.own)
             } catch let refusal as Refusal where refusal.code == .conflict || refusal.code == .notFound {
                 // It ended meanwhile: the text goes as a message, and is known over there by its id.

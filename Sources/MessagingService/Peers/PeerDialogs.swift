@@ -21,16 +21,12 @@ extension MessagingService {
         text: PeerText? = nil,
         with files: [IncomingFile] = []
     ) async throws -> Bool {
-        var parcel = SessionParcel(session: session, from: from, to: to, number: 1, line: line, text: text)
-        // Number and ordinal are given in the writer's turn.
-        if case .fromOwner(.text(_, let id, let sender)) = line {
-            parcel.line = .fromOwner(.text(1, id, from: sender))
-        }
-        let first = parcel
-        try admit(first)
+        // Number and ordinal are given in the writer's turn, whichever the line names.
+        let parcel = SessionParcel(session: session, from: from, to: to, number: 1, line: line, text: text)
+        try admit(parcel)
         return try await perform { work in
             guard let account = try work.account(holding: to) else { throw Refusal(.notFound, "\(to): no such user") }
-            guard let next = try self.next(work, first, account) else {
+            guard let next = try self.next(work, parcel, account) else {
                 try Self.drop(files, work)
                 return false
             }
