@@ -17,7 +17,8 @@ extension Configuration {
         public var doors: [SIPTransportKind: Door] = [:]
         /// The realm; the first domain unless given.
         public var realm: String?
-        /// The name that phones are told to connect to; the addresses themselves unless given.
+        /// The name that phones are told to connect to, in their settings and in what is said to them; the addresses
+        /// themselves unless given.
         public var publicHost: String?
         public var tls: TLS?
         public var leaseSeconds = 600
@@ -57,6 +58,7 @@ extension Configuration {
             certificate: sipTLS.map { SIPGatewayConfiguration.Certificate(chain: $0.certificate, key: $0.key) },
             limits: limits
         )
+        gateway.publicHost = sip.publicHost
         gateway.relay = sip.relay.map { ($0.host, $0.port) }
         gateway.texts = sip.texts.map { ($0.host, $0.port) }
         gateway.secureTexts = sip.secureTexts.map { ($0.host, $0.port) }
@@ -120,7 +122,7 @@ extension ConfigurationKey {
             ) { node, configuration throws(Mend) in configuration.sip.realm = try text(node) },
             ConfigurationKey(
                 path: "sip.public-host",
-                explanation: "The name that phones are told to connect to.",
+                explanation: "The name or address by which phones reach this host; the one that they reached unless given.",
                 sample: { $0.sip.publicHost ?? "sip.example.org" },
                 isOptional: true
             ) { node, configuration throws(Mend) in configuration.sip.publicHost = try text(node) },

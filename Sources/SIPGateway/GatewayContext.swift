@@ -56,10 +56,18 @@ final class GatewayContext {
         return frame
     }
 
+    /// The name or address by which a peer on this flow reaches us.
+    func host(_ flow: Flow) -> String { configuration.publicHost ?? address(flow) }
+
+    /// The address that stands in descriptions of calls, in which not every phone looks up a name.
+    func address(_ flow: Flow?) -> String {
+        if let host = configuration.publicHost, (try? SocketAddress(ipAddress: host, port: 0)) != nil { return host }
+        return flow?.local.ipAddress ?? "127.0.0.1"
+    }
+
     /// Where a peer on this flow reaches us.
     func contact(_ flow: Flow) -> String {
-        let address = flow.local.ipAddress ?? "127.0.0.1"
-        let host = address.contains(":") ? "[\(address)]" : address
+        let host = Host.bracketed(host(flow))
         let port = flow.local.port.map { ":\($0)" } ?? ""
         return "<sip:\(host)\(port);transport=\(flow.transport.rawValue.lowercased())>"
     }

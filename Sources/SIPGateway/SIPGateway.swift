@@ -80,6 +80,9 @@ private final class Running: @unchecked Sendable {
         var settings = SIPStackConfiguration()
         // Nothing forks towards us, and what comes again by another way gets the same answer.
         settings.refusesMergedRequests = false
+        settings.sentByHost = configuration.publicHost.map { Host.bracketed($0) }
+        settings.maximumConnections = configuration.limits.connections
+        settings.unprovenTimeout = .seconds(configuration.limits.unprovenSeconds)
         if let files = configuration.certificate {
             let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map { NIOSSLCertificateSource.certificate($0) }
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)

@@ -36,6 +36,9 @@ public struct SIPGatewayConfiguration: Sendable {
     /// The realm of the digest (RFC 3261, section 22.1).
     public var realm: String
     public var certificate: Certificate?
+    /// The name or address by which phones reach this host, where it is another one than they are seen to reach: a
+    /// translated one. It is told in Via, Contact and the paths of MSRP.
+    public var publicHost: String?
     /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for calls between phones and browsers;
     /// without one these are refused.
     public var relay: (host: String, port: Int)?
@@ -69,6 +72,10 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var leaseBehindNATSeconds: UInt32 = 120
     /// Phones that are registered at one time.
     public var phones = 50_000
+    /// Connections of phones: beside one for each, those that a phone has left and that are not known to be gone.
+    public var connections: Int { phones + phones / 4 }
+    /// How long a connection may be there on which nobody proves who it is.
+    public var unprovenSeconds: Int64 = 32
     /// Flows of one phone (RFC 5626).
     public var bindingsPerPhone = 4
     /// Messages and reports of one phone that wait for their commit.
@@ -93,6 +100,10 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     /// The first wait after a phone did not take a message; it doubles up to the longest.
     public var retryFirstSeconds: Int64 = 5
     public var retryLongestSeconds: Int64 = 300
+    /// Up to how many steps words and reports wait behind what a phone does not take; messages come again.
+    public var waitingSteps = 256
+    /// How long after the store could not be read for a phone it is tried again, up to twice as long.
+    public var reopenSeconds: Int64 = 5
     /// How long a nonce is good.
     public var nonceSeconds: Int64 = 300
     /// Wrong passwords of one source for one user name within the time, and of one source for any.
@@ -144,6 +155,8 @@ public struct SIPGatewayLimits: Sendable, Hashable {
     public var earlySignals = 8
     /// Reports remembered so that none is said twice.
     public var reportsRemembered = 256
+    /// Messages of one phone remembered so that none is said twice while its stream lasts.
+    public var messagesRemembered = 256
 
     /// The defaults.
     public init() {}

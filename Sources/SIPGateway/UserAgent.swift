@@ -43,7 +43,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     // MARK: Before a transaction
 
     func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage? {
-        if request.method == .options || isKnown(request, on: flow) { return nil }
+        if request.method == .options { return options(request) }
+        if isKnown(request, on: flow) { return nil }
         switch authenticator.open(request, on: flow, now: .now()) {
         case .answer(let response): return response
         case .lookUp: return nil
@@ -72,7 +73,6 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         switch profile.check(.message(request)) {
         case .discard: return
         case .respond(let response): transaction.respond(response)
-        case .accept where request.method == .options: options(transaction)
         case .accept:
             if isKnown(request, on: transaction.flow), let phone = known(transaction.flow) {
                 serve(transaction, phone)
@@ -82,12 +82,18 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         }
     }
 
-    private func options(_ transaction: ServerTransaction) {
-        var response = transaction.makeResponse(200)
+    /// Whoever asks, and however often: nothing is kept of it.
+    private func options(_ request: SIPMessage) -> SIPMessage? {
+        switch profile.check(.message(request)) {
+        case .discard: return nil
+        case .respond(let response): return response
+        case .accept: break
+        }
+        var response = SIPMessage(200, to: request, toTag: RandomText.token(12))
         response.append(.allow, profile.methods.map(\.rawValue).joined(separator: ", "))
         response.append(.accept, IncomingMessage.acceptedTypes.joined(separator: ", "))
         response.append(.supported, profile.extensions.sorted().joined(separator: ", "))
-        transaction.respond(response)
+        return response
     }
 
     private func identify(_ transaction: ServerTransaction) {
@@ -120,6 +126,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
             }
             transaction.respond(response)
         case .accepted:
+            context.stack?.keep(transaction.flow)
             guard let record else { return busy(transaction) }
             if transaction.request.method == .register {
                 register(transaction, record)
@@ -249,10 +256,12 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
             onConnection[number]?.remove(identity)
             if onConnection[number]?.isEmpty ?? false { onConnection[number] = nil }
         }
-        for number in isOn where Self.isDirect(request) || number != transaction.flow.number {
-            onConnection[number, default: []].insert(identity)
+        // Of its other flows nothing was said now: one that came through a proxy proves no more than before.
+        if Self.isDirect(request), isOn.contains(transaction.flow.number) {
+            onConnection[transaction.flow.number, default: []].insert(identity)
         }
-        let contact = phone.record.bindings.first?.contact
+        // One that only leaves says nothing of who stays.
+        let contact = phone.record.bindings.first { $0.isFrom(request) }?.contact
         let features = contact.map {
             PhoneFeatures(
                 $0,
@@ -335,5 +344,13 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         }
         phones = [:]
         onConnection = [:]
+    }
+}
+
+extension Binding {
+    /// Whether it is as this REGISTER has it.
+    fileprivate func isFrom(_ request: SIPMessage) -> Bool {
+        guard let callID = try? request.callID(), let number = try? request.cSeq().number else { return false }
+        return self.callID == callID && self.number == number
     }
 }

@@ -160,6 +160,48 @@ struct DeviceStreamTests {
         step(&stream, { $0.acknowledge(12, level: nil).0 }, is: .read(request), then: .reading(request))
     }
 
+    @Test("what was seen makes room and moves no cursor")
+    func seen() {
+        var stream = paused()
+        let request = Request.changes(after: 12, level: 12)
+        step(&stream, { $0.seen(12) }, is: .read(request), then: .reading(request))
+        #expect(stream.acknowledged == 10)
+        #expect(stream.level == 10)
+        #expect(stream.acknowledge(11, level: 11).delivered == [])
+        #expect(stream.acknowledged == 11)
+    }
+
+    @Test("going back, it reads from the acknowledgement on: at once, or behind what is being read")
+    func rewinding() {
+        let digest = Request.digest(after: 11, createdUpTo: 11)
+        var full = paused()
+        step(
+            &full,
+            { $0.rewind() },
+            is: .read(.digest(after: 10, createdUpTo: 10)),
+            then: .reading(.digest(after: 10, createdUpTo: 10))
+        )
+        var stream = live(at: 10)
+        _ = stream.changed(base: 10, head: 12)
+        stream.noteSent(upTo: 12, items: 1, bytes: 1, deliverables: [12])
+        _ = stream.acknowledge(11, level: 11)
+        step(&stream, { $0.rewind() }, is: .read(digest), then: .reading(digest))
+        let again = Request.changes(after: 11, level: 11)
+        step(
+            &stream,
+            { $0.wrote(digestUpTo: 12, createdUpTo: 11, last: true) },
+            is: .read(again),
+            then: .reading(again)
+        )
+        // Once more, while it reads: that comes to nothing.
+        step(&stream, { $0.rewind() }, is: .none, then: .reading(again))
+        #expect(stream.isRewinding)
+        step(&stream, { $0.rewind(hasRead: true) }, is: .read(digest), then: .reading(digest))
+        #expect(!stream.isRewinding)
+        var closed = closed()
+        step(&closed, { $0.rewind() }, is: .none, then: .closed)
+    }
+
     @Test("a page that fills the window pauses the rest")
     func pagedPause() {
         var stream = reading(.stream(after: 3, level: 3), head: 50)

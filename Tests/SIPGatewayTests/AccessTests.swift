@@ -104,6 +104,29 @@ struct AccessTests {
         try await provider.stop()
     }
 
+    @Test("Who takes an old address back keeps the new one, and another's leaving takes nobody's place")
+    func oldAddress() async throws {
+        let provider = try await Provider.start()
+        let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
+        let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
+        try await phone.register()
+        let old = "<sip:phone@192.0.2.1:5060>"
+        #expect(try await phone.register(expires: 0) { $0.set(.contact, old) }.status == 200)
+        try await provider.send("still there", from: bob, to: alice)
+        #expect(try await phone.waits(for: 1))
+        // The same of instances.
+        try await phone.register(parameters: ";+sip.instance=\"<urn:uuid:1>\"")
+        let other = old + ";+sip.instance=\"<urn:uuid:2>\""
+        #expect(try await phone.register(expires: 0) { $0.set(.contact, other) }.status == 200)
+        try await provider.send("and there", from: bob, to: alice)
+        #expect(try await phone.waits(for: 2))
+        // Another one that stays does take its place.
+        let answer = try await phone.register { $0.set(.contact, other) }
+        #expect(try answer.contacts().addresses.count == 1)
+        try await phone.close()
+        try await provider.stop()
+    }
+
     @Test("A registration is the device's lease; leaving ends it, revoking ends all")
     func lease() async throws {
         let provider = try await Provider.start()

@@ -1,5 +1,6 @@
 import MessagingCore
 import SIP
+import SIPTransport
 import SessionCore
 import Testing
 
@@ -23,7 +24,9 @@ struct MachineTests {
         )
     }
 
-    private static func queue() -> PhoneQueue { PhoneQueue(firstWaitSeconds: 5, longestWaitSeconds: 300) }
+    private static func queue() -> PhoneQueue {
+        PhoneQueue(firstWaitSeconds: 5, longestWaitSeconds: 300, waitingSteps: 4)
+    }
 
     private static func names(_ actions: [PhoneQueue.Action]) -> [String] {
         actions.map { action in
@@ -33,6 +36,8 @@ struct MachineTests {
             case .acknowledge(let upTo, let level): "ack \(upTo)\(level.map { " level \($0)" } ?? "")"
             case .reached(_, let generation, let ordinal): "reached \(ordinal) of \(generation.rawValue)"
             case .took(let message): "took \(message.created)"
+            case .seen(let upTo): "seen \(upTo)"
+            case .rewind: "rewind"
             case .passedOver: "passed over"
             case .wait(let seconds): "wait \(seconds)"
             }
@@ -89,6 +94,72 @@ struct MachineTests {
         _ = queue.append([.message(Self.message(1)), .mark(upTo: 2, level: nil)], takesCPIM: true)
         while queue.state != .idle { seen += Self.names(queue.finished(outcome, takesCPIM: true)) }
         #expect(seen == expected + ["ack 2"])
+    }
+
+    @Test(
+        "What a phone does not take holds up nothing: the stream goes on, and goes back once all that waited was taken"
+    )
+    func behind() {
+        var queue = Self.queue()
+        let window: [PhoneQueue.Step] = [
+            .message(Self.message(4)), .mark(upTo: 5, level: 5), .message(Self.message(6)), .mark(upTo: 8, level: 8),
+        ]
+        _ = queue.append(window, takesCPIM: false)
+        let busy = PhoneQueue.Outcome.notNow(retryAfterSeconds: nil)
+        #expect(Self.names(queue.finished(busy, takesCPIM: false)) == ["wait 5", "seen 8"])
+        #expect(queue.isBehind)
+        let later: [PhoneQueue.Step] = [.message(Self.message(9)), .mark(upTo: 9, level: 9)]
+        #expect(Self.names(queue.append(later, takesCPIM: false)) == ["seen 9"])
+        #expect(queue.count == 4, "what came later is not kept")
+        #expect(Self.names(queue.timeReached()) == ["send 4 plain"])
+        #expect(Self.names(queue.finished(busy, takesCPIM: false)) == ["wait 10"], "nothing new was seen")
+        _ = queue.timeReached()
+        #expect(
+            Self.names(queue.finished(.taken, takesCPIM: false)) == [
+                "took 4", "ack 4", "ack 5 level 5", "send 6 plain",
+            ]
+        )
+        #expect(Self.names(queue.append([.mark(upTo: 10, level: 10)], takesCPIM: false)) == ["seen 10"])
+        #expect(Self.names(queue.finished(.taken, takesCPIM: false)) == ["took 6", "ack 6", "ack 8 level 8", "rewind"])
+        #expect(!queue.isBehind)
+        #expect(Self.names(queue.append(later, takesCPIM: false)) == ["send 9 plain"])
+    }
+
+    @Test(
+        "Behind what a phone does not take words and reports are kept, up to a number; what waits for a path is all kept"
+    )
+    func kept() throws {
+        var queue = Self.queue()
+        let report = PhoneReport(
+            id: MessageID(stored: "r"),
+            receiver: Address(stored: "sip:bob@example.org"),
+            state: .delivered,
+            since: Timestamp(rawValue: 0)
+        )
+        _ = queue.append([.message(Self.message(1))], takesCPIM: false)
+        #expect(Self.names(queue.finished(.later, takesCPIM: false)) == ["wait 5"])
+        #expect(queue.append([.message(Self.message(2)), .mark(upTo: 2, level: nil)], takesCPIM: false).isEmpty)
+        #expect(queue.count == 3)
+        _ = queue.timeReached()
+        #expect(Self.names(queue.finished(.notNow(retryAfterSeconds: 1), takesCPIM: false)) == ["wait 1", "seen 2"])
+        for _ in 1...3 { #expect(queue.append([.report(report)], takesCPIM: false).isEmpty) }
+        #expect(queue.count == 4)
+        queue.clear()
+        #expect(!queue.isBehind)
+    }
+
+    @Test(
+        "What a phone's answer to a MESSAGE means",
+        arguments: [
+            (202, PhoneQueue.Outcome.taken), (415, .unknownType), (413, .tooLarge), (403, .refused),
+            (480, .notNow(retryAfterSeconds: nil)), (486, .notNow(retryAfterSeconds: nil)),
+            (500, .notNow(retryAfterSeconds: nil)), (503, .notNow(retryAfterSeconds: nil)),
+            (603, .notNow(retryAfterSeconds: nil)), (501, .refused), (505, .refused),
+        ] as [(UInt16, PhoneQueue.Outcome)]
+    )
+    func meaning(status: UInt16, outcome: PhoneQueue.Outcome) throws {
+        let response = SIPMessage(SIPStatus(integerLiteral: status), to: SIPMessage(method: .message, uri: "sip:a@b"))
+        #expect(PhoneQueue.Outcome(.response(response)) == outcome)
     }
 
     @Test("Withdrawn is what waits, not what is on its way")

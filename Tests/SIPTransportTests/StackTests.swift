@@ -342,6 +342,72 @@ struct StackTests {
         try await server.close()
     }
 
+    @Test("What others have under way leaves room for what is asked of others, and a CANCEL of nothing takes none")
+    func room() async throws {
+        let server = try await Node.make { $0.maximumTransactions = 4 }
+        let client = try await Node.make()
+        let udp = try await server.listen(.udp)
+        let back = try await client.listen(.udp)
+        try await server.run { server.agent.onRequest = { _ in } }
+        let there = SIPStack.Target.destinations([Destination(transport: .udp, address: udp)])
+        let (cancelled, _) = try await client.send(Requests.make(.cancel), to: there)
+        #expect(cancelled.response?.status == 481)
+        #expect(try await server.run { server.stack.transactionCount } == 0)
+        let stack = client.stack
+        for _ in 0..<3 {
+            try await client.run { _ = stack.send(Requests.make(.invite), to: there) { _, _ in } }
+        }
+        try await Self.wait { try await server.run { server.stack.transactionCount } == 3 }
+        let (refused, _) = try await client.send(Requests.make(.message), to: there)
+        #expect(refused.response?.status == 503)
+        let destination = Destination(transport: .udp, address: back)
+        let (own, _) = try await server.send(Requests.make(.message), to: .destinations([destination]))
+        #expect(own.response?.status == 200)
+        try await client.close()
+        try await server.close()
+    }
+
+    @Test(
+        "Answers go to where a request came from, whatever its Via says",
+        arguments: ["", ";rport", ";maddr=192.0.2.9"]
+    )
+    func returnAddress(parameter: String) throws {
+        let via = try Via("SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bKx;received=192.0.2.8\(parameter)")
+        let flow = Flow(
+            number: 1,
+            transport: .udp,
+            local: try SocketAddress(ipAddress: "192.0.2.1", port: 5060),
+            remote: try SocketAddress(ipAddress: "192.0.2.2", port: 4000)
+        )
+        let address = ServerRecord.returnAddress(via, flow)
+        #expect(address.ipAddress == "192.0.2.2")
+        #expect(address.port == (parameter == ";rport" ? 4000 : 5070))
+    }
+
+    @Test("A connection that nobody asks to keep ends, and one that is kept stays")
+    func unkept() async throws {
+        let server = try await Node.make { $0.unprovenTimeout = .seconds(1) }
+        let address = try await server.listen(.tcp)
+        let stack = server.stack
+        try await server.run {
+            server.agent.onRequest = { transaction in
+                if transaction.request.method == .message { stack.keep(transaction.flow) }
+                transaction.respond(200)
+            }
+        }
+        let (kept, left) = (try await RawPeer.connect(address), try await RawPeer.connect(address))
+        for (peer, method) in [(kept, SIPMethod.message), (left, .options)] {
+            var request = Requests.make(method)
+            request.prepend(.via, "SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK\(RandomText.token(8))")
+            try await peer.send(String(buffer: request.serialized()))
+            #expect(try await peer.read(until: "\r\n\r\n").hasPrefix("SIP/2.0 200"))
+        }
+        try await left.waitForEnd()
+        #expect(try await server.run { stack.connectionCount } == 1)
+        try await kept.close()
+        try await server.close()
+    }
+
     @Test("Bytes of a stream split anywhere; a broken request is answered and the connection closed")
     func streamSplits() async throws {
         let server = try await Node.make()

@@ -237,6 +237,20 @@ extension DeviceSession {
         guard case .open(let identity) = phase else { return }
         acknowledge(identity, number, level)
     }
+
+    /// Everything changed at or below the number is known to who serves the phone, and the stream need not wait for it; what
+    /// of it is not acknowledged comes again by ``rewind()``.
+    public func seen(upTo number: ChangeNumber) {
+        guard case .open = phase else { return }
+        act(stream.seen(number))
+    }
+
+    /// What the phone did not acknowledge comes again. Nothing of before is written behind this call.
+    public func rewind() {
+        guard case .open = phase else { return }
+        start = stream.acknowledged
+        act(stream.rewind())
+    }
 }
 
 /// A SIP phone as committed.

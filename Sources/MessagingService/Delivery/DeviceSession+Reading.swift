@@ -118,6 +118,7 @@ extension DeviceSession {
     /// Goes the steps that were read, as long as they are what the stream asks for: it may have moved meanwhile.
     private func follow(_ first: DeviceStream.Action, _ steps: [StreamStep]) {
         guard case .open = phase else { return }
+        guard !stream.isRewinding else { return act(stream.rewind(hasRead: true)) }
         var action = first
         for step in steps {
             guard action == .read(step.request) else { break }

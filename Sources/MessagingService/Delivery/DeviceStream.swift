@@ -56,6 +56,8 @@ struct DeviceStream: Sendable {
     private(set) var marked: ChangeNumber = 0
     private(set) var acknowledged: ChangeNumber = 0
     private(set) var level: ChangeNumber = 0
+    /// What is being read counts no more: the stream goes back behind it.
+    private(set) var isRewinding = false
     private var known: ChangeNumber = 0
     private var window: [Sent] = []
     private var windowStart = 0
@@ -161,6 +163,37 @@ struct DeviceStream: Sendable {
         guard number <= sent, number >= 0, newLevel ?? 0 <= marked else { return (.fail, []) }
         acknowledged = max(acknowledged, number)
         if let newLevel { level = max(level, min(newLevel, acknowledged)) }
+        let delivered = settle(upTo: number)
+        return (resume(), delivered)
+    }
+
+    /// The device knows of everything up to `number`, and will say later what of it is stored: it takes no more room.
+    mutating func seen(_ number: ChangeNumber) -> Action {
+        _ = settle(upTo: number)
+        return resume()
+    }
+
+    /// The device gets again what it did not acknowledge. What is being read comes to nothing before that.
+    ///
+    /// - Parameter hasRead: that is over now.
+    mutating func rewind(hasRead: Bool = false) -> Action {
+        switch state {
+        case .opening, .closed: return .none
+        case .reading where !hasRead:
+            isRewinding = true
+            return .none
+        case .reading, .live, .paused: break
+        }
+        isRewinding = false
+        window.removeAll(keepingCapacity: true)
+        (windowStart, items, bytes) = (0, 0, 0)
+        sent = acknowledged
+        marked = level
+        return read(.digest(after: acknowledged, createdUpTo: acknowledged))
+    }
+
+    /// Takes what is on the way off the window.
+    private mutating func settle(upTo number: ChangeNumber) -> [ChangeNumber] {
         var delivered: [ChangeNumber] = []
         while windowStart < window.count, window[windowStart].upTo <= number {
             items -= window[windowStart].items
@@ -175,7 +208,7 @@ struct DeviceStream: Sendable {
             window.removeFirst(windowStart)
             windowStart = 0
         }
-        return (resume(), delivered)
+        return delivered
     }
 
     /// There may be room again.

@@ -27,6 +27,13 @@ public struct RegistrarRecord: Sendable, Hashable {
 
         /// The default policy.
         public init() {}
+
+        /// The lease that a contact of a REGISTER asks for, in seconds; 0 leaves. A malformed or missing one counts as none
+        /// (RFC 3261 section 10.2.1.1).
+        public func lease(of contact: NameAddress, in request: SIPMessage) -> UInt32 {
+            let own = contact.parameters["expires"].flatMap { UInt64($0) }.map { UInt32(clamping: $0) }
+            return own ?? request.expires ?? self.defaultExpires
+        }
     }
 
     /// What a REGISTER comes with besides its own text.
@@ -175,9 +182,7 @@ extension RegistrarRecord {
         var bindings = self.bindings
         var changes: [Change] = []
         for contact in contacts {
-            // A malformed or missing lease counts as none (RFC 3261 section 10.2.1.1).
-            let own = contact.parameters["expires"].flatMap { UInt64($0) }.map { UInt32(clamping: $0) }
-            var seconds = own ?? request.expires ?? policy.defaultExpires
+            var seconds = policy.lease(of: contact, in: request)
             if seconds != 0, seconds < policy.minimumExpires {
                 var response = SIPMessage(423, to: request)
                 response.append(.minExpires, "\(policy.minimumExpires)")

@@ -86,6 +86,11 @@ public enum Host {
         return groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
     }
 
+    /// A host as it stands in a URI: an IPv6 address in brackets.
+    public static func bracketed(_ host: String) -> String {
+        host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+    }
+
     /// The host without the brackets of an IPv6 address, as sockets want it.
     public static func unbracketed(_ host: String) -> String {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host

@@ -27,7 +27,7 @@ extension MediaExchange {
         return SessionDescription(origin: origin, connection: first ?? here, media: media)
     }
 
-    /// What is said now, for a phone that asks without offering.
+    /// What is said now, for a phone that asks without offering; its answer is for ``phoneAgreed(_:now:)``.
     mutating func current() -> SessionDescription { describe() }
 
     /// The same again, to see whether the phone is still there.
@@ -57,7 +57,7 @@ extension MediaExchange {
         if let sender = line.sender {
             direction = sender == user ? direction.without(sending: true) : direction.without(receiving: true)
         }
-        let isHeld = !line.held.subtracting(slot.wish == .sendReceive ? [] : [user]).isEmpty
+        let isHeld = !line.held.subtracting(slot.wish.receives ? [] : [user]).isEmpty
         // The one who is put on hold stops sending and may be played something (RFC 3264, section 8.4); some phones do not
         // come back from anything else.
         if isHeld { direction = direction.without(receiving: true) }

@@ -22,6 +22,18 @@ struct MediaExchange: Sendable {
         var remote: SDP.MediaDescription?
         /// What the phone itself wants of it: with less than both directions it is on hold.
         var wish: MediaDirection = .sendReceive
+
+        /// What the phone's description says of that; nil while there is none.
+        fileprivate var statedWish: MediaDirection? {
+            guard let phone else { return nil }
+            return phone.connection?.isUnspecified ?? false ? .inactive : phone.statedDirection ?? .sendReceive
+        }
+
+        /// Whether the phone has named another place for it; none at all is a hold.
+        fileprivate func isElsewhere(than before: Slot) -> Bool {
+            guard let old = before.phone, let phone, !(phone.connection?.isUnspecified ?? false) else { return false }
+            return old.port != phone.port || old.connection != phone.connection
+        }
     }
 
     enum Phase: Hashable, Sendable {
@@ -158,31 +170,61 @@ struct MediaExchange: Sendable {
     mutating func phoneChanges(_ offer: SessionDescription, now: NIODeadline) -> (SessionDescription, [Action]) {
         let before = slots
         note(offer)
-        var isMoved = false
-        for index in slots.indices {
-            guard let phone = slots[index].phone else { continue }
-            slots[index].wish = phone.statedDirection ?? .sendReceive
-            if phone.connection?.isUnspecified ?? false { slots[index].wish = .inactive }
-            let old = index < before.count ? before[index].phone : nil
-            if slots[index].medium != nil, old?.port != phone.port || old?.connection != phone.connection {
-                isMoved = true
-            }
-        }
+        for index in slots.indices { slots[index].wish = slots[index].statedWish ?? slots[index].wish }
         let answer = describe()
+        wishOn()
         phase = .idle
-        if isMoved { reopen() }
-        return (answer, advance(now))
+        let actions = reopen(since: before)
+        return (answer, actions + advance(now))
     }
 
-    /// The phone is somewhere else: the others have to learn.
-    mutating func reopen() {
-        for (peer, exchange) in exchanges where exchange.offers {
-            exchanges[peer]?.stage = .open
+    /// The phone's answer, in its ACK, to the offer that it had asked for.
+    mutating func phoneAgreed(_ answer: SessionDescription, now: NIODeadline) -> [Action] {
+        let before = slots
+        note(answer)
+        for (index, told) in zip(slots.indices, told) {
+            // What it was not offered it cannot take, whatever it wishes.
+            guard (told.statedDirection ?? .sendReceive).sends, !told.isRejected else { continue }
+            slots[index].wish = slots[index].statedWish ?? slots[index].wish
         }
+        wishOn()
+        // What it wishes it was not told, and need not be.
+        told = describe(version: false).media
+        return reopen(since: before) + advance(now)
     }
 
-    /// Media of the phone's that it put on hold itself.
-    var heldByPhone: Set<MediumID> { Set(slots.filter { $0.wish != .sendReceive }.compactMap(\.medium)) }
+    /// That a phone sends nothing holds for one answer: it has nothing to send, or mirrors a hold of the other end's, and
+    /// says so anew each time.
+    private mutating func wishOn() {
+        let silent = slots.indices.filter { slots[$0].wish == .receiveOnly }
+        guard !silent.isEmpty else { return }
+        for index in silent { slots[index].wish = .sendReceive }
+        told = describe(version: false).media
+    }
+
+    /// Media that the phone wants somewhere else than before: the devices at the other ends have to learn.
+    /// - Parameter asked: the one that learns by the answer to its own offer.
+    private mutating func reopen(since before: [Slot], but asked: MediaLine.Peer? = nil) -> [Action] {
+        let moved = zip(before, slots).compactMap { $1.isElsewhere(than: $0) ? $1.medium : nil }
+        var actions: [Action] = []
+        for peer in exchanges.keys.sorted(by: { $0.user < $1.user }) where peer != asked {
+            guard let exchange = exchanges[peer], let first = exchange.lines.first,
+                exchange.lines.contains(where: { moved.contains($0.medium) })
+            else { continue }
+            if exchange.offers {
+                exchanges[peer]?.stage = .open
+                continue
+            }
+            // The same offer again is not to be answered as before.
+            exchanges[peer]?.last = nil
+            exchanges[peer]?.answer = nil
+            if exchange.stage == .agreed { actions.append(.signal(first, .ask)) }
+        }
+        return actions
+    }
+
+    /// Media of the phone's that it put on hold itself: what it does not want to hear.
+    var heldByPhone: Set<MediumID> { Set(slots.filter { !$0.wish.receives }.compactMap(\.medium)) }
 
     mutating func note(_ offer: SessionDescription) {
         let media = offer.withSelfContainedMedia.media.prefix(Self.slotsMaximum)
@@ -200,8 +242,9 @@ struct MediaExchange: Sendable {
     mutating func phoneAnswered(_ answer: SessionDescription, now: NIODeadline) -> [Action] {
         guard case .offering(let peer) = phase else { return [] }
         phase = .idle
+        let before = slots
         note(answer)
-        var actions: [Action] = []
+        var actions = reopen(since: before, but: peer)
         if let peer, var exchange = exchanges[peer], case .received(let offer, let media) = exchange.stage {
             let failed = exchange.lines.filter { line in
                 slots.first { $0.medium == line.medium }?.phone?.isRejected ?? true

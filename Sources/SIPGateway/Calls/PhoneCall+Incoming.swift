@@ -40,6 +40,7 @@ extension PhoneCall {
             let status: SIPStatus = refusal.code == .tooMany || refusal.code == .conflict ? 486 : refusal.sipStatus
             refuse(status, reason: nil)
             control = CallControl()
+            if let session { talks.saying.remove(session) }
         case .success(let document):
             if document.id != session { talks.move(self, to: document.id) }
             // Taken back meanwhile.
@@ -73,6 +74,14 @@ extension PhoneCall {
     func acknowledged(_ request: SIPMessage) {
         if success?.isAcknowledged(by: request) ?? false {
             success = nil
+            if owesAnswer {
+                owesAnswer = false
+                guard let answer = Self.description(of: request) else { return phoneIsGone() }
+                let before = exchange.heldByPhone
+                let actions = exchange.phoneAgreed(answer, now: .now())
+                sayHolds(since: before)
+                perform(actions)
+            }
             perform(exchange.unblocked(.now()))
         }
         arm()
@@ -146,7 +155,7 @@ extension PhoneCall {
         case .accept: break
         }
         defer { gate.finished(succeeded: true) }
-        guard exchange.phase == .idle || exchange.phase == .blocked else {
+        guard isChangeable else {
             transaction.respond(491)
             return
         }
@@ -175,16 +184,22 @@ extension PhoneCall {
         if gate.pending == .remoteUpdate { gate.finished(succeeded: true) }
         try? dialog?.refreshTarget(from: transaction.request)
         guard transaction.request.bodyLength > 0 else { return succeed(transaction, nil) }
-        guard exchange.phase == .idle || exchange.phase == .blocked else {
+        guard isChangeable else {
             transaction.respond(491)
             return
         }
         change(transaction)
     }
 
+    /// Whether no offer waits for its answer, on either side.
+    private var isChangeable: Bool { (exchange.phase == .idle || exchange.phase == .blocked) && !owesAnswer }
+
     /// What the phone changes is answered at once; that it holds, or goes on, is said in the session.
     private func change(_ transaction: ServerTransaction) {
-        guard transaction.request.bodyLength > 0 else { return succeed(transaction, exchange.current()) }
+        guard transaction.request.bodyLength > 0 else {
+            owesAnswer = true
+            return succeed(transaction, exchange.current())
+        }
         guard let offer = Self.description(of: transaction.request) else {
             transaction.respond(488)
             return
@@ -192,10 +207,14 @@ extension PhoneCall {
         let before = exchange.heldByPhone
         let (answer, actions) = exchange.phoneChanges(offer, now: .now())
         succeed(transaction, answer)
+        sayHolds(since: before)
+        perform(actions)
+    }
+
+    private func sayHolds(since before: Set<MediumID>) {
         let now = exchange.heldByPhone
         for medium in now.subtracting(before) { propose(.hold, medium) }
         for medium in before.subtracting(now) { propose(.resume, medium) }
-        perform(actions)
     }
 
     /// On the state of the media that is now: what changed meanwhile has nothing to do with it.

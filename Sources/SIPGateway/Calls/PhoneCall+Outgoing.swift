@@ -24,7 +24,7 @@ extension PhoneCall {
         }
         request.append(.contentLength, "0")
         dialogs = DialogSet(request: request)
-        acknowledgement = nil
+        acknowledgements = SentAcknowledgements()
         link = .none
         // It stays until the phone has said what becomes of it, also when another one has taken its place.
         let transaction = stack.send(request, to: .flow(flow)) { _, event in self.rung(event) }
@@ -55,7 +55,7 @@ extension PhoneCall {
         case .none, .early, .progress, .tooManyDialogs: break
         case .failed: refused(status)
         case .answered(let id): answered(response, id)
-        case .acknowledgeAgain: if let acknowledgement { send(acknowledgement: acknowledgement) }
+        case .acknowledgeAgain(let id): _ = acknowledgeAgain(response, id)
         case .acknowledgeAndEnd(let id): end(id, response, reason: CallShare.Elsewhere.answered.reason)
         }
     }
@@ -82,21 +82,31 @@ extension PhoneCall {
         perform(exchange.phoneOffered(description, isAdmitted: true, now: .now()))
     }
 
+    /// - Returns: whether it is one that had its ACK before.
+    private func acknowledgeAgain(_ response: SIPMessage, _ id: DialogID) -> Bool {
+        guard let number = try? response.cSeq().number, let known = acknowledgements[id, number] else { return false }
+        phone.sendStateless(known, target: (dialogs?[id] ?? dialog)?.remoteTarget)
+        return true
+    }
+
     /// A call that was answered too late, or at a second place: acknowledged, and ended.
     private func end(_ id: DialogID, _ response: SIPMessage, reason: String?) {
-        guard var dialog = dialogs?[id], let number = try? response.cSeq().number else { return }
-        var acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
-        if let offer = Self.description(of: response) {
-            var refusal = MediaExchange(user: phone.address, address: "127.0.0.1", number: 1)
-            acknowledgement.set(refusal.refusing(offer))
-        }
-        send(acknowledgement: acknowledgement, target: dialog.remoteTarget)
-        self.acknowledgement = acknowledgement
+        guard !acknowledgeAgain(response, id), var dialog = dialogs?[id], let number = try? response.cSeq().number
+        else { return }
+        acknowledge(number, refusal(of: response), in: dialog)
         if var request = try? dialog.makeRequest(.bye) {
             if let reason { request.append(.reason, reason) }
             send(request, target: dialog.remoteTarget) { _ in }
         }
         dialogs?[id] = dialog
+    }
+
+    /// What an offer is answered that came too late.
+    private func refusal(of response: SIPMessage) -> SessionDescription? {
+        Self.description(of: response).map { offer in
+            var refusal = MediaExchange(user: phone.address, address: exchange.address, number: 1)
+            return refusal.refusing(offer)
+        }
     }
 
     /// It rings no more. A CANCEL goes out after a provisional response and not before; the stack sees to that.
@@ -122,11 +132,11 @@ extension PhoneCall {
         if let description { request.set(description) }
         let hasOffer = description != nil
         let number = (try? request.cSeq().number) ?? 0
-        send(request) { [weak self] event in
-            guard let self else { return }
+        // It stays until the phone has answered, whatever becomes of the call: a 2xx needs its ACK.
+        send(request) { event in
             self.changed(event, number, hasOffer: hasOffer)
             self.talks.settle(self)
-            self.arm()
+            if self.holdsDialog { self.arm() }
         }
     }
 
@@ -140,6 +150,14 @@ extension PhoneCall {
     }
 
     private func changed(_ event: ClientTransaction.Event, _ number: UInt32, hasOffer: Bool) {
+        if case .response(let response) = event, response.status?.isSuccess ?? false, let dialog {
+            // Again: its ACK was lost.
+            if acknowledgeAgain(response, dialog.id) { return }
+            // It ended meanwhile.
+            guard case .standing = link else {
+                return acknowledge(number, hasOffer ? nil : refusal(of: response), in: dialog)
+            }
+        }
         guard case .standing = link else { return }
         guard case .response(let response) = event else {
             gate.finished(succeeded: false)
@@ -147,10 +165,6 @@ extension PhoneCall {
         }
         guard let status = response.status, status.isFinal else { return }
         if status.isSuccess {
-            // Again: its ACK was lost.
-            if let acknowledgement, (try? acknowledgement.cSeq().number) == number {
-                return send(acknowledgement: acknowledgement)
-            }
             guard unacknowledged != number else { return }
             gate.finished(succeeded: true)
             try? dialog?.refreshTarget(from: response)
@@ -188,11 +202,14 @@ extension PhoneCall {
     }
 
     func acknowledge(_ number: UInt32, _ description: SessionDescription?) {
-        guard let dialog else { return }
+        if let dialog { acknowledge(number, description, in: dialog) }
+    }
+
+    private func acknowledge(_ number: UInt32, _ description: SessionDescription?, in dialog: Dialog) {
         var request = dialog.makeAcknowledgement(inviteNumber: number)
         if let description { request.set(description) }
-        acknowledgement = request
-        send(acknowledgement: request)
+        acknowledgements.insert(request, in: dialog.id, number)
+        phone.sendStateless(request, target: dialog.remoteTarget)
     }
 
     func bye(reason: String?) {
@@ -225,10 +242,6 @@ extension PhoneCall {
         _ onEvent: @escaping (ClientTransaction.Event) -> Void
     ) {
         phone.send(request, target: target ?? dialog?.remoteTarget, onEvent)
-    }
-
-    private func send(acknowledgement: SIPMessage, target: URI? = nil) {
-        phone.sendStateless(acknowledgement, target: target ?? dialog?.remoteTarget)
     }
 
     static func description(of message: SIPMessage) -> SessionDescription? {

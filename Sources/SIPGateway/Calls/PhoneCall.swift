@@ -43,10 +43,11 @@ final class PhoneCall: @unchecked Sendable {
     var timer = SessionTimer()
     /// Our 2xx until its ACK comes, and what it answers.
     var success: PendingSuccess?
+    /// That 2xx has an offer, and the ACK is to bring the answer.
+    var owesAnswer = false
     /// The phone's 2xx with an offer that waits for its ACK: the number of our INVITE.
     var unacknowledged: UInt32?
-    /// The last ACK, which a repeated 2xx gets again.
-    var acknowledgement: SIPMessage?
+    var acknowledgements = SentAcknowledgements()
     var blockedUntil: NIODeadline?
     var mediaDue: NIODeadline?
     /// Until when others may be in its media.
@@ -70,7 +71,7 @@ final class PhoneCall: @unchecked Sendable {
         self.talks = talks
         self.session = session
         control = CallControl(state: state)
-        let address = phone.target(now: .now())?.flow.local.ipAddress ?? "127.0.0.1"
+        let address = context.address(phone.target(now: .now())?.flow)
         exchange = MediaExchange(user: user, address: address, number: UInt64.random(in: 1...UInt64(Int32.max)))
     }
 
@@ -168,12 +169,12 @@ final class PhoneCall: @unchecked Sendable {
         case .bye(let reason): bye(reason: reason)
         case .accept(let kinds):
             mediaDue = .now() + .seconds(context.limits.mediaSeconds)
-            ask("accept") { try await $0.accept(identity, $1, AcceptRequest(media: kinds)) }
+            askToAnswer("accept") { try await $0.accept(identity, $1, AcceptRequest(media: kinds)) }
         case .reject: ask("reject") { try await $0.reject(identity, $1) }
         case .ignore: ask("ignore") { try await $0.ignore(identity, $1) }
         case .consent(let id, let accepts):
             if accepts { mediaDue = .now() + .seconds(context.limits.mediaSeconds) }
-            ask("consent") { try await $0.answer(identity, $1, id, MediaAnswer(accept: accepts)) }
+            askToAnswer("consent") { try await $0.answer(identity, $1, id, MediaAnswer(accept: accepts)) }
         case .path(let ids, let isConnected):
             for id in ids { ask("path") { try await $0.path(identity, $1, id, PathReport(connected: isConnected)) } }
         case .fail(let media):
@@ -227,24 +228,26 @@ final class PhoneCall: @unchecked Sendable {
         context.service.signalFromPhone(phone.identity, signal)
     }
 
-    /// A command in the session. What it says of the session is heard at once; refused, the phone is told.
+    /// A command in the session. What it says of the session is heard at once.
     private func ask(
         _ name: String,
         _ body: @escaping @Sendable (MessagingService, SessionID) async throws -> SessionDocument
     ) {
         guard let session else { return }
-        Task { [service = context.service, inbox = context.inbox, self] in
-            do {
-                _ = try await body(service, session)
-            } catch {
-                let code = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
-                self.context.logger.debug("a phone's \(name) was refused", metadata: ["code": "\(code)"])
-                guard name == "accept" || name == "consent" else { return }
-                inbox.post {
-                    self.perform(self.control.serverRefused())
-                    self.talks.settle(self)
-                }
-            }
+        talks.command("a phone's \(name)", tries: Talks.leavingTries) { _ = try await body($0, session) }
+    }
+
+    /// The same of what the phone waits for: refused, it is told.
+    private func askToAnswer(
+        _ name: String,
+        _ body: @escaping @Sendable (MessagingService, SessionID) async throws -> SessionDocument
+    ) {
+        guard let session else { return }
+        talks.command("a phone's \(name)", tries: Talks.answeringTries) {
+            _ = try await body($0, session)
+        } refused: { [self] in
+            perform(control.serverRefused())
+            talks.settle(self)
         }
     }
 

@@ -105,7 +105,7 @@ final class PhoneReferral: @unchecked Sendable {
         let hasHungUp = call.control.state == .leaving
         switch (outcome, leaves ?? (referral?.user != nil)) {
         case (.done, true):
-            talks.command("a transfer") { [identity = talks.identity, session] service in
+            talks.command("a transfer", tries: Talks.leavingTries) { [identity = talks.identity, session] service in
                 _ = try await service.leave(identity, session)
             }
             if let joined { talks.leave(joined) }

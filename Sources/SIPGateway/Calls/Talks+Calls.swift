@@ -152,7 +152,10 @@ extension Talks {
 
     /// The session that the phone's call is in: another one than it asked for, when both called at once.
     func move(_ call: PhoneCall, to session: SessionID) {
-        if let old = call.session, calls[old] === call { calls[old] = nil }
+        if let old = call.session, calls[old] === call {
+            calls[old] = nil
+            if saying.remove(old) != nil { saying.insert(session) }
+        }
         // The phone rang for it: it need not any more.
         replaceCall(session)
         call.session = session

@@ -82,9 +82,7 @@ final class Talks: @unchecked Sendable {
 
     /// The stream begins: it tells what changes, not what has been so for long.
     func begin() {
-        stream += 1
-        given = taken
-        replaying = [:]
+        again()
         Task { [service = context.service, identity, self] in
             guard let known = try? await service.liveSessions(identity), !known.isEmpty else { return }
             self.post {
@@ -94,6 +92,19 @@ final class Talks: @unchecked Sendable {
                     self.chat(self.documents[document.id] ?? document)
                 }
             }
+        }
+    }
+
+    /// The stream goes on behind what the phone took. A history that was on its way is read anew.
+    func again() {
+        stream += 1
+        given = taken
+        replaying = [:]
+        for document in documents.values {
+            guard let leg = document.legs.last(where: { $0.device == identity.device }), leg.state == .replaying else {
+                continue
+            }
+            replay(document.id, leg.generation, leg.position ?? leg.start ?? 0, nil)
         }
     }
 
@@ -226,12 +237,17 @@ final class Talks: @unchecked Sendable {
 
     /// What a phone has ended has to end: a store that cannot at the moment is asked again, for about a minute.
     static let leavingTries = 6
+    /// So long, seven seconds, may whoever took a call wait for the word on it.
+    static let answeringTries = 4
 
-    /// - Parameter tries: how often it is tried while the store cannot, each time after twice the pause.
+    /// - Parameters:
+    ///   - tries: how often it is tried while the store cannot, each time after twice the pause.
+    ///   - refused: called on the gateway's loop when nothing comes of it.
     func command(
         _ name: String,
         tries: Int = 1,
-        _ body: @escaping @Sendable (MessagingService) async throws -> Void
+        _ body: @escaping @Sendable (MessagingService) async throws -> Void,
+        refused: @escaping @Sendable () -> Void = {}
     ) {
         Task { [service = context.service, logger = context.logger] in
             for attempt in 1...tries {
@@ -239,13 +255,14 @@ final class Talks: @unchecked Sendable {
                     return try await body(service)
                 } catch let refusal as Refusal where !refusal.isTemporary {
                     logger.debug("\(name) was refused", metadata: ["code": "\(refusal.code.rawValue)"])
-                    return
+                    break
                 } catch  where attempt == tries {
                     logger.error("\(name) failed", metadata: ["error": "\(type(of: error))"])
                 } catch {
                     try? await Task.sleep(for: .seconds(1 << (attempt - 1)))
                 }
             }
+            post(refused)
         }
     }
 }

@@ -26,7 +26,7 @@ extension Phone {
     func send(_ step: PhoneQueue.Step, _ form: PhoneQueue.Form) {
         switch talks.way(step.session) {
         case .message: sendMessage(step, form)
-        case .later: finished(.notNow(retryAfterSeconds: nil), generation)
+        case .later: finished(.later, generation)
         case .path(let texts):
             guard let said = said(step, form) else { return finished(.taken, generation) }
             let generation = generation
@@ -170,6 +170,7 @@ extension PhoneQueue.Outcome {
             case 200..<300: self = .taken
             case 406, 415, 488: self = .unknownType
             case 413, 513: self = .tooLarge
+            case 501, 505: self = .refused
             case 408, 430, 480, 486, 491, 500..<600, 600, 603: self = .notNow(retryAfterSeconds: retry.map(Int64.init))
             default: self = .refused
             }

@@ -18,10 +18,21 @@ extension Phone {
     func close(code: UInt16, reason: String) {
         context.logger.debug("a phone's stream ended", metadata: ["code": "\(code)"])
         guard session != nil else { return }
-        // The session ends itself behind this call. Revoked: nothing leads here any more.
+        // The session ends itself behind this call.
         session = nil
-        if code == CloseCode.unauthenticated { record = RegistrarRecord(addressOfRecord: record.addressOfRecord) }
-        stop()
+        switch code {
+        case CloseCode.unauthenticated:
+            // Revoked: nothing leads here any more.
+            record = RegistrarRecord(addressOfRecord: record.addressOfRecord)
+            stop()
+        case CloseCode.replaced: stop()
+        default:
+            // The store could not be read. The phone is registered all the same, and watches what it watches; not all phones
+            // come back at one time.
+            halt()
+            let seconds = context.limits.reopenSeconds
+            reopenDue = .now() + .seconds(.random(in: seconds...2 * seconds))
+        }
     }
 
     func write(_ frame: [UInt8]) {
@@ -43,7 +54,7 @@ extension Phone {
                 take(found)
             }
         }
-        for item in found.reported { report(item, generation) }
+        for item in found.reported { report(item) }
     }
 
     /// Words about live conversations go before the mark of what they are about: they are said before that counts as
@@ -53,10 +64,18 @@ extension Phone {
         for id in withdrawn { queue.withdraw(id) }
         if let signal = found.signal { talks.take(signal) }
         if let typing = found.typing { talks.typed(typing) }
-        var steps = talks.fresh(found.steps)
+        var steps = talks.fresh(news(found.steps))
         let place = if case .mark? = steps.last { steps.count - 1 } else { steps.count }
         steps.insert(contentsOf: words.map { .word($0) }, at: place)
         hand(steps)
+    }
+
+    /// Leaves out what the phone took already.
+    private func news(_ steps: [PhoneQueue.Step]) -> [PhoneQueue.Step] {
+        steps.map { step in
+            guard case .message(let message) = step, took.contains(message) else { return step }
+            return .mark(upTo: message.changed, level: nil)
+        }
     }
 
     /// What the phone is to get next.
@@ -66,7 +85,7 @@ extension Phone {
     }
 
     /// Tells the phone what became of a message, if it was written there.
-    private func report(_ item: ItemDocument, _ generation: Int) {
+    private func report(_ item: ItemDocument) {
         guard takesCPIM || takesTexts, let id = try? MessageID(item.id) else { return }
         let news = (item.receivers ?? []).compactMap { receiver -> PhoneReport? in
             guard let state = Disposition.allCases.first(where: { $0.name == receiver.state }), state != .pending
@@ -83,10 +102,7 @@ extension Phone {
         guard !news.isEmpty else { return }
         Task { [service = context.service, inbox = context.inbox, identity, self] in
             guard (try? await service.wasSent(id, from: identity)) ?? false else { return }
-            inbox.post {
-                guard generation == self.generation else { return }
-                self.perform(self.queue.append(news.map { .report($0) }, takesCPIM: self.takesCPIM))
-            }
+            inbox.post { self.hand(news.map { .report($0) }) }
         }
     }
 
@@ -97,14 +113,25 @@ extension Phone {
             case .acknowledge(let number, let level): session?.acknowledge(upTo: number, level: level)
             case .reached(let session, let generation, let ordinal):
                 talks.step(session, LegStep(generation, .progress, position: ordinal))
+            case .seen(let number): session?.seen(upTo: number)
+            case .rewind: rewind()
             case .took(let message):
                 talks.took(message)
+                took.insert(message)
                 if !message.isOwn { session?.took(created: message.created) }
             case .passedOver(let step):
                 context.logger.notice("a phone takes this in no form", metadata: ["what": "\(step.name)"])
             case .wait(let seconds): wait(seconds)
             }
         }
+    }
+
+    /// The phone takes again what is sent to it: what its stream brought meanwhile comes again.
+    private func rewind() {
+        generation += 1
+        reading = StreamReading(resetMessages: context.limits.resetMessages)
+        talks.again()
+        session?.rewind()
     }
 
     /// What keeps the phone from getting something may have changed.

@@ -34,11 +34,15 @@ final class Phone: DeviceLink, @unchecked Sendable {
     var reading: StreamReading
     var queue: PhoneQueue
     var waiting: Scheduled<Void>?
+    /// When the stream is opened again, which broke while the phone is registered.
+    var reopenDue: NIODeadline?
     let tag = RandomText.token(12)
     var lastSequence: UInt32 = 0
     /// A transaction of an earlier stream says nothing to the one that came after it.
     var generation = 0
     var reported = RecentReports()
+    /// What it took lately: a message that was touched since may come in the stream once more, and is no news.
+    var took = RecentMessages()
 
     init(
         _ context: GatewayContext,
@@ -61,9 +65,11 @@ final class Phone: DeviceLink, @unchecked Sendable {
         reading = StreamReading(resetMessages: limits.resetMessages)
         queue = PhoneQueue(
             firstWaitSeconds: limits.retryFirstSeconds,
-            longestWaitSeconds: limits.retryLongestSeconds
+            longestWaitSeconds: limits.retryLongestSeconds,
+            waitingSteps: limits.waitingSteps
         )
         reported = RecentReports(capacity: limits.reportsRemembered)
+        took = RecentMessages(capacity: limits.messagesRemembered)
     }
 
     /// What it can do in a call.
@@ -99,10 +105,12 @@ final class Phone: DeviceLink, @unchecked Sendable {
     ) -> SIPMessage {
         let contacts = (try? request.contacts().addresses) ?? []
         var next = record
-        if let instance = contacts.first(where: { $0.instance != nil })?.instance {
+        if !contacts.contains(where: { policy.lease(of: $0, in: request) > 0 }) {
+            // Who only leaves takes nobody's place.
+        } else if let instance = contacts.first(where: { $0.instance != nil })?.instance {
             let own = record.bindings.filter { $0.instance == instance }
             next = RegistrarRecord(addressOfRecord: record.addressOfRecord, bindings: own)
-        } else if !contacts.isEmpty {
+        } else {
             // Without an instance a new address is the same phone after a restart or a change of networks.
             let own = record.bindings.filter { binding in
                 contacts.contains { $0.uri.isEquivalent(to: binding.contact.uri) }
@@ -142,26 +150,28 @@ final class Phone: DeviceLink, @unchecked Sendable {
         self.address = address
         guard !record.bindings.isEmpty else { return leave(endsLease: true) }
         if let features { take(features) }
-        let seconds = record.bindings.map { $0.remaining(at: now) }.max() ?? 0
-        let leaseEnds = context.service.now.advanced(by: Int64(seconds) * 1000)
         if let session {
-            session.renew(leaseEnds: leaseEnds)
+            session.renew(leaseEnds: leaseEnds(now))
             perform(queue.timeReached())
         } else {
-            open(leaseEnds: leaseEnds)
+            open(now: now)
         }
     }
 
-    private func open(leaseEnds: MessagingCore.Timestamp) {
-        generation += 1
-        queue.clear()
+    private func leaseEnds(_ now: NIODeadline) -> MessagingCore.Timestamp {
+        let seconds = record.bindings.map { $0.remaining(at: now) }.max() ?? 0
+        return context.service.now.advanced(by: Int64(seconds) * 1000)
+    }
+
+    private func open(now: NIODeadline) {
+        halt()
         reading = StreamReading(resetMessages: context.limits.resetMessages)
         session = context.service.openSession(
             of: identity,
             link: self,
             inbox: context.inbox,
             window: WindowLimits(items: context.limits.windowItems, bytes: context.limits.windowBytes),
-            leaseEnds: leaseEnds
+            leaseEnds: leaseEnds(now)
         )
         talks.begin()
     }
@@ -172,11 +182,17 @@ final class Phone: DeviceLink, @unchecked Sendable {
         if endsLease { context.service.setLease(identity, endsAt: context.service.now) }
     }
 
-    func stop() {
+    /// What is on its way is of a stream that is no more.
+    func halt() {
         generation += 1
         waiting?.cancel()
         waiting = nil
+        reopenDue = nil
         queue.clear()
+    }
+
+    func stop() {
+        halt()
         subscriptions.stop()
         let old = session
         session = nil
@@ -231,6 +247,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
     /// About once a second.
     func tick(now: NIODeadline) {
         expire(now: now)
+        if let reopenDue, reopenDue <= now, !record.bindings.isEmpty { open(now: now) }
         session?.tick()
         subscriptions.tick(now: now)
         talks.tick(now: now)

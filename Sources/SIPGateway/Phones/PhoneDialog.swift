@@ -39,6 +39,21 @@ struct PendingSuccess {
     }
 }
 
+/// The last ACKs of one call, which a 2xx that comes again gets again: the one to its own INVITE, in its own dialog.
+struct SentAcknowledgements {
+    static let capacity = 8
+    private var sent: [(id: DialogID, number: UInt32, request: SIPMessage)] = []
+
+    subscript(_ id: DialogID, _ number: UInt32) -> SIPMessage? {
+        sent.last { $0.id == id && $0.number == number }?.request
+    }
+
+    mutating func insert(_ request: SIPMessage, in id: DialogID, _ number: UInt32) {
+        sent.append((id, number, request))
+        if sent.count > Self.capacity { sent.removeFirst() }
+    }
+}
+
 /// The earliest of somebody's deadlines, on the gateway's loop.
 struct Alarm {
     private var task: Scheduled<Void>?

@@ -9,6 +9,9 @@ import SessionCore
 ///     |                          |--cannot show this--> sending, more plainly
 ///     \--said no twice: passed over
 /// ```
+///
+/// A phone that takes nothing for a while keeps nothing else from it: what the stream brings meanwhile is let go, so that
+/// the stream goes on, and comes again once all that waited was taken.
 struct PhoneQueue: Sendable {
     /// One thing to do, in the order of the mailbox.
     enum Step: Sendable {
@@ -37,6 +40,8 @@ struct PhoneQueue: Sendable {
         case tooLarge
         /// Not now: it is busy, or could not be reached.
         case notNow(retryAfterSeconds: Int64?)
+        /// The way to it is being made, which takes some seconds at most.
+        case later
         case refused
     }
 
@@ -44,6 +49,10 @@ struct PhoneQueue: Sendable {
         case send(Step, Form)
         case acknowledge(upTo: ChangeNumber, level: ChangeNumber?)
         case reached(SessionID, Generation, Ordinal)
+        /// All up to here was looked at: what of it was not acknowledged comes again by ``rewind``.
+        case seen(upTo: ChangeNumber)
+        /// The stream is to go back to the last acknowledgement.
+        case rewind
         /// This message arrived.
         case took(PhoneMessage)
         case passedOver(Step)
@@ -60,20 +69,41 @@ struct PhoneQueue: Sendable {
     private(set) var state: State = .idle
     private var steps: [Step] = []
     private var start = 0
+    /// The phone took nothing for a while: what the stream has brought since is not here.
+    private(set) var isBehind = false
     private let firstWaitSeconds: Int64
     private let longestWaitSeconds: Int64
+    private let waitingSteps: Int
 
-    init(firstWaitSeconds: Int64, longestWaitSeconds: Int64) {
+    /// - Parameter waitingSteps: up to how many steps words and reports are kept behind what the phone does not take.
+    init(firstWaitSeconds: Int64, longestWaitSeconds: Int64, waitingSteps: Int) {
         self.firstWaitSeconds = firstWaitSeconds
         self.longestWaitSeconds = longestWaitSeconds
+        self.waitingSteps = waitingSteps
     }
 
     var count: Int { steps.count - start }
 
     /// New steps behind those that wait.
     mutating func append(_ new: [Step], takesCPIM: Bool) -> [Action] {
-        steps.append(contentsOf: new)
-        return state == .idle ? advance(takesCPIM) : []
+        guard isBehind else {
+            steps.append(contentsOf: new)
+            return state == .idle ? advance(takesCPIM) : []
+        }
+        // What no stream says again is kept.
+        for step in new where count < waitingSteps {
+            switch step {
+            case .report, .word: steps.append(step)
+            case .message, .mark, .reached: break
+            }
+        }
+        return Self.seen(new)
+    }
+
+    private static func seen(_ steps: some Sequence<Step>) -> [Action] {
+        var number: ChangeNumber = 0
+        for case .mark(let upTo, _) in steps { number = max(number, upTo) }
+        return number > 0 ? [.seen(upTo: number)] : []
     }
 
     /// The message was read or deleted elsewhere: what is not on its way yet is not sent.
@@ -107,7 +137,12 @@ struct PhoneQueue: Sendable {
             return settle(takesCPIM, upTo: nil)
         case (.notNow(let seconds), _):
             state = .waiting(form, attempts: attempts)
-            return [.wait(seconds: seconds.map { min(max($0, 1), longestWaitSeconds) } ?? backOff(attempts))]
+            let seen = isBehind ? [] : Self.seen(steps[start...])
+            isBehind = true
+            return [.wait(seconds: seconds.map { min(max($0, 1), longestWaitSeconds) } ?? backOff(attempts))] + seen
+        case (.later, _):
+            state = .waiting(form, attempts: attempts)
+            return [.wait(seconds: backOff(attempts))]
         case (.unknownType, .message) where form == .cpim, (.unknownType, .word) where form == .cpim:
             return again(step, .plain, attempts)
         case (.unknownType, .message), (.tooLarge, .message), (.refused, .message):
@@ -130,6 +165,7 @@ struct PhoneQueue: Sendable {
         steps = []
         start = 0
         state = .idle
+        isBehind = false
     }
 
     private mutating func again(_ step: Step, _ form: Form, _ attempts: Int) -> [Action] {
@@ -163,6 +199,8 @@ struct PhoneQueue: Sendable {
         if start == steps.count {
             steps.removeAll(keepingCapacity: false)
             start = 0
+            if isBehind { actions.append(.rewind) }
+            isBehind = false
             return actions
         }
         let form: Form

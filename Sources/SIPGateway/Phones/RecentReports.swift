@@ -22,3 +22,20 @@ struct RecentReports: Sendable {
         return true
     }
 }
+
+/// The last messages that a phone took, by their place in the mailbox.
+struct RecentMessages: Sendable {
+    private var known: Set<ChangeNumber> = []
+    private var order: [ChangeNumber] = []
+    private let capacity: Int
+
+    init(capacity: Int = 1) { self.capacity = max(1, capacity) }
+
+    func contains(_ message: PhoneMessage) -> Bool { known.contains(message.created) }
+
+    mutating func insert(_ message: PhoneMessage) {
+        guard known.insert(message.created).inserted else { return }
+        order.append(message.created)
+        if order.count > capacity { known.remove(order.removeFirst()) }
+    }
+}

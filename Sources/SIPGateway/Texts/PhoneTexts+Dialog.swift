@@ -28,7 +28,7 @@ extension PhoneTexts {
         request.append(CPMService.contribution, session.description)
         request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
         dialogs = DialogSet(request: request)
-        acknowledgement = nil
+        acknowledgements = SentAcknowledgements()
         // It stays until the phone has said what becomes of it, also when another one has taken its place.
         let transaction = stack.send(request, to: .flow(flow)) { _, event in self.rung(event) }
         // It may have failed at once.
@@ -62,8 +62,7 @@ extension PhoneTexts {
         case .none, .early, .progress, .tooManyDialogs: break
         case .failed: refused(status)
         case .answered(let id): answered(response, id)
-        case .acknowledgeAgain:
-            if let acknowledgement { phone.sendStateless(acknowledgement, target: dialog?.remoteTarget) }
+        case .acknowledgeAgain(let id): _ = acknowledgeAgain(response, id)
         case .acknowledgeAndEnd(let id): end(id, response, reason: CallShare.Elsewhere.answered.reason)
         }
     }
@@ -81,25 +80,30 @@ extension PhoneTexts {
         self.dialog = dialog
         context.textDialogs[dialog.id] = self
         link = .standing
-        acknowledge(response)
+        acknowledge(response, in: dialog)
         context.agree(&timer, response)
         perform(control.phoneAnswered())
         connect()
     }
 
-    private func acknowledge(_ response: SIPMessage) {
-        guard let dialog, let number = try? response.cSeq().number else { return }
+    private func acknowledge(_ response: SIPMessage, in dialog: Dialog) {
+        guard let number = try? response.cSeq().number else { return }
         let request = dialog.makeAcknowledgement(inviteNumber: number)
-        acknowledgement = request
+        acknowledgements.insert(request, in: dialog.id, number)
         phone.sendStateless(request, target: dialog.remoteTarget)
+    }
+
+    /// - Returns: whether it is one that had its ACK before.
+    private func acknowledgeAgain(_ response: SIPMessage, _ id: DialogID) -> Bool {
+        guard let number = try? response.cSeq().number, let known = acknowledgements[id, number] else { return false }
+        phone.sendStateless(known, target: (dialogs?[id] ?? dialog)?.remoteTarget)
+        return true
     }
 
     /// One that was answered too late, at a second place, or with nothing of use: acknowledged, and ended.
     private func end(_ id: DialogID, _ response: SIPMessage, reason: String?) {
-        guard var dialog = dialogs?[id], let number = try? response.cSeq().number else { return }
-        let acknowledgement = dialog.makeAcknowledgement(inviteNumber: number)
-        self.acknowledgement = acknowledgement
-        phone.sendStateless(acknowledgement, target: dialog.remoteTarget)
+        guard !acknowledgeAgain(response, id), var dialog = dialogs?[id] else { return }
+        acknowledge(response, in: dialog)
         if var request = try? dialog.makeRequest(.bye) {
             if let reason { request.append(.reason, reason) }
             phone.send(request, target: dialog.remoteTarget) { _ in }
@@ -138,6 +142,7 @@ extension PhoneTexts {
         success = nil
         pathDue = nil
         offerDue = nil
+        refreshDue = nil
         path?.close()
         path = nil
         isRunning = false
@@ -152,22 +157,27 @@ extension PhoneTexts {
         guard success == nil, case .standing = link, let flow = phone.target(now: .now())?.flow,
             let offer = (try? description.invite(.passive, keeping: keeping)) ?? nil
         else {
-            offerDue = keeping ? offerDue : soon
+            if keeping { refreshDue = soon } else { offerDue = soon }
             return
         }
         guard var request = try? dialog?.makeRequest(.invite) else { return description.refused() }
         phone.prepare(&request, on: flow)
         request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
-        let number = try? request.cSeq().number
-        phone.send(request, target: dialog?.remoteTarget) { [weak self] event in
-            guard let self else { return }
-            self.changed(event, number, keeping: keeping)
+        // It stays until the phone has answered, whatever becomes of the dialog: a 2xx needs its ACK.
+        phone.send(request, target: dialog?.remoteTarget) { event in
+            self.changed(event, keeping: keeping)
             self.talks.settle(self)
-            self.arm()
+            if self.holdsDialog { self.arm() }
         }
     }
 
-    private func changed(_ event: ClientTransaction.Event, _ number: UInt32?, keeping: Bool) {
+    private func changed(_ event: ClientTransaction.Event, keeping: Bool) {
+        if case .response(let response) = event, response.status?.isSuccess ?? false, let dialog {
+            // Again: its ACK was lost.
+            if acknowledgeAgain(response, dialog.id) { return }
+            // It ended meanwhile.
+            guard case .standing = link else { return acknowledge(response, in: dialog) }
+        }
         guard case .standing = link else { return }
         guard case .response(let response) = event else {
             description.refused()
@@ -175,12 +185,8 @@ extension PhoneTexts {
         }
         guard let status = response.status, status.isFinal else { return }
         guard status.isSuccess else { return refusedAnew(status, keeping: keeping) }
-        // Again: its ACK was lost.
-        if let acknowledgement, (try? acknowledgement.cSeq().number) == number {
-            return phone.sendStateless(acknowledgement, target: dialog?.remoteTarget)
-        }
         try? dialog?.refreshTarget(from: response)
-        acknowledge(response)
+        if let dialog { acknowledge(response, in: dialog) }
         context.agree(&timer, response)
         guard let isMoved = try? description.accepted(Array(buffer: response.body)) else { return lose() }
         if isMoved { connect() }

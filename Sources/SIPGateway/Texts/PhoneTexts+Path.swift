@@ -133,7 +133,7 @@ extension PhoneTexts {
 
     /// Hands something to the phone; it has it when it says so.
     func send(_ message: CPIMMessage, _ done: @escaping (PhoneQueue.Outcome) -> Void) {
-        guard let path else { return done(.notNow(retryAfterSeconds: nil)) }
+        guard let path else { return done(.later) }
         _ = composing.messageSent()
         let done = NIOLoopBound(done, eventLoop: context.eventLoop)
         let bytes = ByteBuffer(bytes: message.bytes)
@@ -145,7 +145,7 @@ extension PhoneTexts {
             } catch let error as MSRPError where error.code == .refused {
                 outcome = PhoneQueue.Outcome(error.status, path)
             } catch {
-                outcome = .notNow(retryAfterSeconds: nil)
+                outcome = .later
             }
             talks.post {
                 if case .taken = outcome { self.fruitlessPaths = 0 }
@@ -202,7 +202,7 @@ extension PhoneQueue.Outcome {
         case .badRequest?, .forbidden?, .unsupportedMediaType?: self = .refused
         case .noSuchSession?:
             path.close()
-            self = .notNow(retryAfterSeconds: nil)
+            self = .later
         default: self = .notNow(retryAfterSeconds: nil)
         }
     }

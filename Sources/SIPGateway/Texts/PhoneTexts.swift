@@ -53,8 +53,7 @@ final class PhoneTexts: @unchecked Sendable {
     var timer = SessionTimer()
     /// Our 2xx until its ACK comes, and what it answers.
     var success: PendingSuccess?
-    /// The last ACK, which a repeated 2xx gets again.
-    var acknowledgement: SIPMessage?
+    var acknowledgements = SentAcknowledgements()
     /// The MSRP session, and whether it works.
     var path: MSRPSession?
     var isRunning = false
@@ -64,6 +63,8 @@ final class PhoneTexts: @unchecked Sendable {
     var fruitlessPaths = 0
     /// When another path is offered.
     var offerDue: NIODeadline?
+    /// When the question whether the phone is there is asked, which could not be asked when it was due.
+    var refreshDue: NIODeadline?
     /// A leg that is being handed over to the phone: it is ready when its path is there.
     var waitingLeg: Generation?
     var composing = ComposingSender<ContinuousClock.Instant>()
@@ -73,10 +74,7 @@ final class PhoneTexts: @unchecked Sendable {
     init?(_ phone: Phone, _ talks: Talks, session: SessionID, state: TextControl.State) {
         let flow = phone.target(now: .now())?.flow
         guard let media = phone.context.texts, let flow,
-            let description = media.description(
-                at: flow.local.ipAddress ?? "127.0.0.1",
-                isSecure: flow.transport.isSecure
-            )
+            let description = media.description(at: phone.context.host(flow), isSecure: flow.transport.isSecure)
         else { return nil }
         context = phone.context
         self.phone = phone
@@ -169,9 +167,10 @@ final class PhoneTexts: @unchecked Sendable {
         case .answerPhone: answerPhone()
         case .refusePhone(let status): refuse(status)
         case .bye(let reason): bye(reason: reason)
-        case .accept: ask { try await $0.accept(identity, $1, AcceptRequest()) }
-        case .reject: ask { try await $0.reject(identity, $1) }
-        case .ignore: ask { try await $0.ignore(identity, $1) }
+        case .accept:
+            ask("accept", tries: Talks.answeringTries) { try await $0.accept(identity, $1, AcceptRequest()) }
+        case .reject: ask("reject", tries: Talks.leavingTries) { try await $0.reject(identity, $1) }
+        case .ignore: ask("ignore", tries: Talks.leavingTries) { try await $0.ignore(identity, $1) }
         case .askInWords: talks.askInWords(session)
         case .fail(let generation):
             waitingLeg = nil
@@ -184,19 +183,15 @@ final class PhoneTexts: @unchecked Sendable {
 
     /// A command in the session; refused, the phone is told.
     private func ask(
+        _ name: String,
+        tries: Int,
         _ body: @escaping @Sendable (MessagingService, SessionID) async throws -> SessionDocument
     ) {
-        Task { [service = context.service, session, self] in
-            do {
-                _ = try await body(service, session)
-            } catch {
-                let code = (error as? Refusal)?.code.rawValue ?? "\(type(of: error))"
-                self.context.logger.debug("a phone's answer was refused", metadata: ["code": "\(code)"])
-                talks.post {
-                    self.perform(self.control.serverRefused())
-                    self.talks.settle(self)
-                }
-            }
+        talks.command("a phone's \(name)", tries: tries) { [session] in
+            _ = try await body($0, session)
+        } refused: { [self] in
+            perform(control.serverRefused())
+            talks.settle(self)
         }
     }
 
@@ -205,7 +200,7 @@ final class PhoneTexts: @unchecked Sendable {
     /// Looks at the earliest of all deadlines.
     func arm() {
         let idle = composing.deadline.map { NIODeadline.now() + TimeAmount(ContinuousClock.now.duration(to: $0)) }
-        let times = [success?.deadline, timer.deadline, pathDue, offerDue, idle]
+        let times = [success?.deadline, timer.deadline, pathDue, offerDue, refreshDue, idle]
         alarm.set(times, on: context.eventLoop) { [weak self] in self?.timeReached() }
     }
 
@@ -228,6 +223,10 @@ final class PhoneTexts: @unchecked Sendable {
         } else if let offerDue, offerDue <= now {
             self.offerDue = nil
             invite(keeping: false)
+        }
+        if let refreshDue, refreshDue <= now {
+            self.refreshDue = nil
+            if case .standing = link { invite(keeping: true) }
         }
         if case .send(let document) = composing.timerFired(at: .now) { send(document) }
         talks.settle(self)

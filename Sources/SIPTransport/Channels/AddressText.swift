@@ -37,3 +37,15 @@ enum AddressText {
         }
     }
 }
+
+extension SocketAddress {
+    /// Whether it stands for all addresses of the host.
+    var isWildcard: Bool { self.ipAddress == "0.0.0.0" || self.ipAddress == "::" }
+
+    /// The same address, at another port.
+    func at(port: Int?) -> SocketAddress {
+        var address = self
+        address.port = port
+        return address
+    }
+}

@@ -18,6 +18,8 @@ final class Connection {
     let framing: Framing
     /// What it was opened for, nil when the peer opened it.
     let destination: Destination?
+    /// Ends it unless it is kept.
+    private var unprovenTimer: Scheduled<Void>?
     private let maximumPendingBytes: Int
     private let pongTimeout: TimeAmount
     private var pongTimer: Scheduled<Void>?
@@ -36,6 +38,14 @@ final class Connection {
         self.destination = destination
         self.maximumPendingBytes = configuration.maximumPendingBytes
         self.pongTimeout = configuration.pongTimeout
+        guard destination == nil, let timeout = configuration.unprovenTimeout else { return }
+        self.unprovenTimer = channel.eventLoop.scheduleTask(in: timeout) { channel.close(mode: .all, promise: nil) }
+    }
+
+    /// It stays for as long as it is used.
+    func keep() {
+        self.unprovenTimer?.cancel()
+        self.unprovenTimer = nil
     }
 
     var peerCertificate: NIOSSLCertificate? {
@@ -95,6 +105,7 @@ final class Connection {
     }
 
     func stop() {
+        self.keep()
         self.pongTimer?.cancel()
         self.pingTimer?.cancel()
     }
@@ -318,7 +329,13 @@ final class DatagramHandler: ChannelInboundHandler {
         guard source.readableBytes > 4, let first = source.getInteger(at: source.readerIndex, as: UInt8.self) else {
             return
         }
-        let flow = Flow(number: self.number, transport: .udp, local: self.local, remote: envelope.remoteAddress)
+        let reached = envelope.metadata?.packetInfo?.destinationAddress.at(port: self.local.port)
+        let flow = Flow(
+            number: self.number,
+            transport: .udp,
+            local: reached ?? self.local,
+            remote: envelope.remoteAddress
+        )
         // STUN starts with a byte below any letter.
         guard first > 3 else { return self.stack.received(stun: source, on: flow) }
         // A copy, so that the large buffer of the socket can be used again, with room for the note of its source.

@@ -9,10 +9,21 @@ public struct Flow: Sendable, Hashable, CustomStringConvertible {
     public let number: UInt64
     /// The transport.
     public let transport: SIPTransportKind
-    /// Our address.
+    /// Our address; of a datagram socket on all addresses, the one that the peer reached.
     public let local: SocketAddress
     /// The peer's address.
     public let remote: SocketAddress
+
+    /// A flow is its connection or socket and its peer; by which of several addresses a datagram reached us makes no other.
+    public static func == (left: Flow, right: Flow) -> Bool {
+        left.number == right.number && left.remote == right.remote
+    }
+
+    /// Hashes number and peer.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(self.number)
+        hasher.combine(self.remote)
+    }
 
     /// Transport, number and peer.
     public var description: String { "\(self.transport.rawValue)#\(self.number) \(self.remote)" }
@@ -38,6 +49,8 @@ public struct SIPStackConfiguration: Sendable {
     public var idleTimeout: TimeAmount = .minutes(60)
     /// How long a message may take to arrive once it has begun; the first one of a peer's connection begins with it.
     public var messageTimeout: TimeAmount = .seconds(32)
+    /// How long a connection that a peer opened stays that nobody asks to ``SIPStack/keep(_:)``; nil for as long as any.
+    public var unprovenTimeout: TimeAmount?
     /// How long to wait for the answer to a ping (RFC 5626 section 4.4.1).
     public var pongTimeout: TimeAmount = .seconds(10)
     /// How long to wait for the first answer to a STUN request on a flow of datagrams; 7 are sent, each after twice the
@@ -49,6 +62,8 @@ public struct SIPStackConfiguration: Sendable {
     public var maximumConnectionsPerAddress = 1000
     /// How many transactions may be live; a request beyond is answered 503 without one.
     public var maximumTransactions = 200_000
+    /// How many of these requests of others may have: a quarter is left for our own.
+    var maximumServerTransactions: Int { self.maximumTransactions - self.maximumTransactions / 4 }
     /// How many bytes may wait to be sent on one connection before it is closed.
     public var maximumPendingBytes = 4 << 20
     /// Whether a request that arrives on a second way gets a 482 (RFC 3261 section 8.2.2.2); a proxy leaves that to its

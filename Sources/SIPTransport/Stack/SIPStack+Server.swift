@@ -33,7 +33,10 @@ extension SIPStack {
         if let known = self.servers.find(identity, key) {
             return self.again(request, known, on: flow)
         }
-        if method == .ack {
+        if method == .cancel, self.invite(cancelledBy: request, identity) == nil {
+            // Of whoever sends it nothing is kept.
+            self.answerStateless(request, 481, on: flow)
+        } else if method == .ack {
             self.handler?.received(acknowledgement: request, for: nil, on: flow)
         } else if method != .cancel, let answer = self.handler?.answerWithoutTransaction(request, on: flow) {
             self.sendWithoutTransaction(answer, to: request, on: flow)
@@ -88,7 +91,9 @@ extension SIPStack {
         _ identity: RequestIdentity,
         on flow: Flow
     ) -> ServerTransaction? {
-        guard self.transactionCount < self.configuration.maximumTransactions else {
+        guard self.servers.count < self.configuration.maximumServerTransactions,
+            self.transactionCount < self.configuration.maximumTransactions
+        else {
             self.answerStateless(request, 503, on: flow)
             return nil
         }
@@ -112,10 +117,13 @@ extension SIPStack {
         return transaction
     }
 
+    private func invite(cancelledBy cancel: SIPMessage, _ identity: RequestIdentity) -> ServerTransaction? {
+        guard let target = try? ServerTransactionKey(cancelledBy: cancel) else { return nil }
+        return self.servers.find(identity, target)?.transaction
+    }
+
     private func cancel(_ own: ServerTransaction) {
-        guard let target = try? ServerTransactionKey(cancelledBy: own.request),
-            let invite = self.servers.find(own.record.identity, target)?.transaction
-        else {
+        guard let invite = self.invite(cancelledBy: own.request, own.record.identity) else {
             own.respond(481)
             return
         }

@@ -59,6 +59,8 @@ extension SIPStack {
         if reusePort { bootstrap = bootstrap.channelOption(Self.reusePortOption, value: 1) }
         return bootstrap.bind(host: host, port: port).assumeIsolated().flatMapThrowing { channel -> any Channel in
             guard let local = channel.localAddress else { throw SIPError(.notAllowed, "the socket has no address") }
+            // On all addresses: each datagram comes with the one that it was sent to.
+            if local.isWildcard { try channel.syncOptions?.setOption(.receivePacketInfo, value: true) }
             try channel.pipeline.syncOperations.addHandler(DatagramHandler(stack: self, number: number, local: local))
             return channel
         }.nonisolated()

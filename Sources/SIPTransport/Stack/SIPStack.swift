@@ -114,6 +114,9 @@ public final class SIPStack: @unchecked Sendable {
         flow.transport == .udp ? self.listeners[flow.number] != nil : self.connections[flow.number] != nil
     }
 
+    /// Somebody has proved who it is on this flow: its connection stays for as long as it is used.
+    public func keep(_ flow: Flow) { self.connections[flow.number]?.keep() }
+
     /// Closes the connection of a flow; for datagrams, ends its keep-alives.
     public func close(_ flow: Flow) {
         self.stopAsking(flow)

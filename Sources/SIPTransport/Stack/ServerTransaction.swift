@@ -106,17 +106,11 @@ final class ServerRecord {
     /// Where responses go (RFC 3261 section 18.2.2, RFC 3581 section 4): to where the request came from, and there to the
     /// port that it came from when it asks for that, else to the one of its sent-by.
     ///
-    /// What the sender says about its own address does not count, so that nobody can have answers sent to others; only
-    /// `maddr` of a datagram does.
+    /// What the sender says about its own address does not count, nor does its `maddr`, so that nobody can have answers
+    /// sent to others.
     static func returnAddress(_ via: Via, _ flow: Flow) -> SocketAddress {
-        let isDatagram = flow.transport == .udp
-        let maddr = isDatagram ? via.parameters["maddr"] : nil
-        if maddr == nil, isDatagram, via.asksForPort { return flow.remote }
-        var address = flow.remote
-        let port = Int(via.sentBy.port ?? flow.transport.defaultPort)
-        if let maddr, let other = try? SocketAddress(ipAddress: Host.unbracketed(maddr), port: port) { return other }
-        address.port = port
-        return address
+        if flow.transport == .udp, via.asksForPort { return flow.remote }
+        return flow.remote.at(port: Int(via.sentBy.port ?? flow.transport.defaultPort))
     }
 
     /// The earliest of the deadlines of the machine and of the 100.

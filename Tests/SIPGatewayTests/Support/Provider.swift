@@ -20,6 +20,8 @@ final class Provider: Sendable {
 
     let folder: URL
     let store: SQLiteStore
+    /// The store as the service has it.
+    let faulty: FaultyStore
     let service: MessagingService
     let addresses: [SIPTransportKind: SocketAddress]
     private let running: Task<Void, any Error>
@@ -27,12 +29,14 @@ final class Provider: Sendable {
     private init(
         _ folder: URL,
         _ store: SQLiteStore,
+        _ faulty: FaultyStore,
         _ service: MessagingService,
         _ addresses: [SIPTransportKind: SocketAddress],
         _ running: Task<Void, any Error>
     ) {
         self.folder = folder
         self.store = store
+        self.faulty = faulty
         self.service = service
         self.addresses = addresses
         self.running = running
@@ -46,16 +50,19 @@ final class Provider: Sendable {
         algorithms: [DigestAlgorithm] = [.sha256],
         transports: [SIPTransportKind] = [.udp, .tcp, .ws],
         certificate: SIPGatewayConfiguration.Certificate? = nil,
+        host: String = "127.0.0.1",
+        publicHost: String? = nil,
         _ adjust: (inout SIPGatewayLimits) -> Void = { _ in }
     ) async throws -> Provider {
         let folder =
             folder ?? FileManager.default.temporaryDirectory.appendingPathComponent("continuo-sip-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let store = try SQLiteStore(path: folder.path + "/continuo.sqlite")
+        let faulty = FaultyStore(store)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = try await MessagingService(
-            store: store,
+            store: faulty,
             blobs: try BlobStore(folder: folder.path + "/files"),
             configuration: ServiceConfiguration(
                 domains: ["example.org"],
@@ -68,12 +75,13 @@ final class Provider: Sendable {
         adjust(&limits)
         var configuration = SIPGatewayConfiguration(
             doors: transports.map {
-                SIPGatewayConfiguration.Door($0, host: "127.0.0.1", port: 0, algorithms: algorithms)
+                SIPGatewayConfiguration.Door($0, host: host, port: 0, algorithms: algorithms)
             },
             realm: "example.org",
             certificate: certificate,
             limits: limits
         )
+        configuration.publicHost = publicHost
         configuration.texts = ("127.0.0.1", 0)
         if certificate != nil { configuration.secureTexts = ("127.0.0.1", 0) }
         let listening = Signalled<[SIPTransportKind: SocketAddress]>()
@@ -86,7 +94,7 @@ final class Provider: Sendable {
             onListening: { listening.set($0) }
         )
         let running = Task { try await gateway.run() }
-        return Provider(folder, store, service, try await listening.value(), running)
+        return Provider(folder, store, faulty, service, try await listening.value(), running)
     }
 
     /// Closes everything; the folder stays for ``start(in:)`` as long as this value lives.

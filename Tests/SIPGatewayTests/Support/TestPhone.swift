@@ -20,6 +20,8 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private var contact = ""
     private var requests: [SIPMessage] = []
     private var answers: [SIPStatus] = []
+    /// What every MESSAGE is answered with; 200 unless told.
+    private var messageAnswer = SIPStatus(200)
     /// Calls that it lets ring.
     private var ringing: [ServerTransaction] = []
     private var letsRing = false
@@ -29,6 +31,8 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
     private var keepsCancelled = false
     private var cancelledCalls: [ServerTransaction] = []
     private var asked: ClientTransaction?
+    /// The last call that it took, and what it said then.
+    private var taken: (transaction: ServerTransaction, answer: SIPMessage)?
     /// Where it wants its media.
     private var mediaPort = 40000
     /// Its MSRP, if it can that; set before it registers.
@@ -104,7 +108,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             return
         }
         guard transaction.request.method == .invite else {
-            transaction.respond(200)
+            transaction.respond(transaction.request.method == .message ? messageAnswer : 200)
             return
         }
         if letsRing, texts == nil || (try? transaction.request.dialogIDAtServer()) ?? nil == nil {
@@ -139,6 +143,20 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
         if let texts, let answer = try? texts.answer(transaction.request) { body = answer }
         response.setBody(ByteBuffer(string: body), contentType: "application/sdp")
         transaction.respond(response)
+        taken = (transaction, response)
+    }
+
+    /// Says once more that it takes the last call; as if it were at another place, with a tag of its own.
+    func answersAgain(as tag: String? = nil) async throws {
+        try await loop.submit {
+            guard let (transaction, answer) = self.taken else { return }
+            var response = answer
+            if let tag, var to = try? response.to() {
+                to.tag = tag
+                response.set(.to, to.description)
+            }
+            transaction.respond(response)
+        }.get()
     }
 
     /// Takes conversations over MSRP, and says so when it registers.
@@ -178,6 +196,19 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
                 self.ringing = []
             }
         }.get()
+    }
+
+    /// Answers what rings like this.
+    func refuses(_ status: SIPStatus) async throws {
+        try await loop.submit {
+            for transaction in self.ringing { transaction.respond(status) }
+            self.ringing = []
+        }.get()
+    }
+
+    /// Answers every MESSAGE like this from now on.
+    func answersMessages(_ status: SIPStatus) async throws {
+        try await loop.submit { self.messageAnswer = status }.get()
     }
 
     func hears(at port: Int) async throws { try await loop.submit { self.mediaPort = port }.get() }
@@ -289,7 +320,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
         }
     }
 
-    func acknowledge(_ answer: SIPMessage) async throws {
+    func acknowledge(_ answer: SIPMessage, body: String? = nil) async throws {
         let target = try answer.contacts().addresses.first?.uri.description ?? ""
         let number = try answer.cSeq().number
         try await loop.submit {
@@ -298,6 +329,7 @@ final class TestPhone: SIPStackHandler, @unchecked Sendable {
             for name in [HeaderName.from, .to, .callID] { request.append(name, answer.text(name) ?? "") }
             request.append(.cSeq, "\(number) ACK")
             request.append(.contentLength, "0")
+            if let body { request.setBody(ByteBuffer(string: body), contentType: "application/sdp") }
             self.stack?.sendStateless(request, to: .destinations([self.server]))
         }.get()
     }
