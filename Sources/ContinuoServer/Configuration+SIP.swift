@@ -122,7 +122,7 @@ extension ConfigurationKey {
             ) { node, configuration throws(Mend) in configuration.sip.realm = try text(node) },
             ConfigurationKey(
                 path: "sip.public-host",
-                explanation: "The name or address by which phones reach this host; the one that they reached unless given.",
+                explanation: "The name or address of this host for phones; the one that they reached unless given.",
                 sample: { $0.sip.publicHost ?? "sip.example.org" },
                 isOptional: true
             ) { node, configuration throws(Mend) in configuration.sip.publicHost = try text(node) },
