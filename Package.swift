@@ -261,7 +261,10 @@ let serverTests: [Target] = [
         exclude: ["Clients", "Scenarios"]
     ),
     tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
-    tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
+    tests(
+        of: "ContinuoClient",
+        ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix")]
+    ),
     tests(
         of: "EndToEnd",
         ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix"), "continuo"]
