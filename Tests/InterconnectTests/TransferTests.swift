@@ -312,6 +312,27 @@ struct TransferTests {
         await pair.end()
     }
 
+    @Test(
+        "RFC 3261, section 12.2.2: a NOTIFY that is numbered lower than what came before is answered 500, and tells nothing"
+    )
+    func lowerNumber() async throws {
+        let pair = try await Pair()
+        let (a, alice) = (pair.a, pair.alice)
+        let (id, sip, answer, mobile) = try await Self.theirs(pair)
+        let anna = try await pair.a.person("anna")
+        async let outcome = a.service.handOn(alice.who, id, to: anna.address)
+        try sip.respond(try await sip.request("REFER"), "202 Accepted")
+        try Self.notify(sip, 5, answer, "active;expires=60", "SIP/2.0 100 Trying")
+        #expect(try await sip.answer(5, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        try Self.notify(sip, 4, answer, "terminated;reason=noresource", "SIP/2.0 603 Decline")
+        #expect(try await sip.answer(4, "NOTIFY").hasPrefix("SIP/2.0 500"))
+        try Self.notify(sip, 6, answer, "terminated;reason=noresource", "SIP/2.0 200 OK")
+        #expect(try await sip.answer(6, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        #expect(try await outcome == 200)
+        await mobile.close()
+        await pair.end()
+    }
+
     @Test("they will not: the call stays; whom there is no way to is not asked for")
     func notByThem() async throws {
         let pair = try await Pair()
