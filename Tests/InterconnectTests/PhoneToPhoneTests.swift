@@ -193,6 +193,36 @@ struct PhoneToPhoneTests {
         await both.end([alices, annas])
     }
 
+    @Test("ours talks to theirs, and a third one comes to it: these two go on, and nobody is hung up on")
+    func visited() async throws {
+        let both = try await Providers()
+        let (a, theirs) = (both.a, both.theirs)
+        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
+        let alices = try await both.phone(of: alice, tone: 440)
+        let device = MediaDevice(anna, at: a)
+        try await alices.command("dial", "sip:bob@b.example")
+        try await theirs.sees("CALL_INCOMING")
+        try await theirs.command("accept")
+        try await theirs.hears(440)
+        let id = try #require(try await a.service.sessions(alice.who).sessions.first { $0.state == .open }?.id)
+        _ = try await a.service.invite(alice.who, id, anna.address)
+        _ = try await a.session(anna, id, "ringing") { $0.state == .alerting }
+        _ = try await a.service.accept(anna.who, id, AcceptRequest(media: [.audio]))
+        _ = try await a.session(anna, id, "three have it") { $0.media.first?.placements.count == 3 }
+        try await TransferTests.isTold(device)
+        let open = try await a.session(anna, id, "two have it") {
+            TransferTests.isOn([alice.address, RawPeerTests.bob], $0)
+        }
+        #expect(open.state == .open && open.participants.count == 3)
+        try await theirs.hears(440)
+        try await alices.hears(700)
+        #expect(theirs.count("CALL_CLOSED") == 0 && alices.count("CALL_CLOSED") == 0)
+        try await theirs.command("hangup")
+        try await alices.sees("CALL_CLOSED")
+        await device.close()
+        await both.end([alices])
+    }
+
     /// Theirs has called Alice's and hears her, and she hands that on to Anna's, which rings.
     private static func talk(
         _ both: Providers

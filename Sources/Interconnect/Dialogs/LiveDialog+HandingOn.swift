@@ -72,6 +72,10 @@ extension Answering {
 }
 
 extension Interconnect {
+    public func isDialog(_ session: SessionID, of user: Address, with owner: Address) -> Bool {
+        dialog(LiveDialog.Key(session: session, own: user, other: owner))?.isTheirs ?? false
+    }
+
     public func handOn(_ session: SessionID, of user: Address, with other: Address, to target: Address) async -> UInt16?
     {
         guard let live = dialog(LiveDialog.Key(session: session, own: user, other: other)), live.isTheirs else {
