@@ -391,6 +391,48 @@ struct MediaMachineTests {
         #expect(host.hear(.asked(change), Self.at).isEmpty)
     }
 
+    @Test("a third one comes to what runs: left alone for a moment, then told and taken out, and it runs on")
+    func visited() throws {
+        var (media, owner, _) = try Self.accepted()
+        _ = try Self.place(&media, &owner)
+        let number = try #require(media.lines.first?.number)
+        let answer = MediaPayload.description(.answer, Self.offer, names: [:])
+        _ = media.take(.signal(Self.medium, Self.device, answer), Self.at)
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        _ = media.answers(to: SessionDescription(origin: origin, media: [Self.line("198.51.100.7")]))
+        _ = media.take(.settled, Self.at)
+        _ = owner.accept(Self.proposal().id, by: Self.bob, on: number)
+        let carol = MediaLine.End(
+            device: DeviceID(rawValue: 9),
+            generation: .first,
+            user: Address(stored: "sip:carol@a.example")
+        )
+        let user = try #require(carol.user)
+        let join = MediaProposal(
+            id: MessageID(stored: "j"),
+            change: .join(Self.medium, on: carol.device),
+            revision: owner.revision
+        )
+        _ = try owner.propose(join, by: user, others: [], now: Self.at.clock)
+        _ = media.hear(.participants([Self.alice, Self.bob, user]), Self.at)
+        #expect(media.hear(.media(owner.revision, owner.media, pending: owner.pending), Self.at).isEmpty)
+        #expect(media.deadline == Self.at.now + PeerMedia.crowdTime)
+        #expect(media.take(.clock, Self.later(PeerMedia.crowdTime - .nanoseconds(1))).isEmpty)
+        let due = Self.later(PeerMedia.crowdTime)
+        let out: [Action] = [
+            .signal(Self.medium, carol, from: .first, .refused(MediaPayload.amongTwo)),
+            .say(.toOwner(.narrow(Self.medium, with: Self.alice))),
+        ]
+        #expect(media.take(.clock, due) == out)
+        // Once, and again only if nothing comes of it.
+        #expect(media.take(.clock, due).isEmpty)
+        #expect(media.take(.clock, Self.later(PeerMedia.crowdTime + PeerMedia.crowdTime)) == out)
+        _ = owner.narrow(Self.medium, by: Self.bob, with: Self.alice, now: due.clock)
+        #expect(media.hear(.media(owner.revision, owner.media, pending: owner.pending), due).isEmpty)
+        #expect(media.lines.map(\.stage) == [.running])
+        #expect(media.deadline == nil)
+    }
+
     @Test("kept and taken up again: lines where they were, on the devices where they were")
     func kept() throws {
         let media = Self.running()

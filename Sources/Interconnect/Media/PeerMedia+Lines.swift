@@ -214,7 +214,8 @@ extension PeerMedia {
             guard let deadline = line.deadline, deadline <= at.now else { continue }
             switch line.stage {
             case .asking:
-                // The other side is answered without it; a later yes is an offer of ours.
+                // The other side is answered without it; a later yes is an offer of ours. Nobody has left what they came to.
+                if line.joining != nil, let medium = medium(of: line) { actions += tellCrowd(medium, beside: [other]) }
                 lines[index].stage = .asked
                 lines[index].slot = nil
             case .pressing(let end, let theirs, _, let until):

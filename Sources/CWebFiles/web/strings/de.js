@@ -235,6 +235,7 @@ export const de = {
   mediumWaits: "Wartet auf Antwort: {medium}",
   noRelay: "Das Gerät ist ein SIP-Telefon: Gespräche zwischen Telefon und Browser brauchen ein Medienrelais, und dieser Anbieter hat keines.",
   relayFailed: "Das Medienrelais des Anbieters antwortet nicht: Das Gespräch kam nicht zustande.",
+  amongTwo: "Mit einem SIP-Telefon oder jemandem bei einem anderen Anbieter sind Sprache und Video nur zu zweit möglich: Wer später kommt, schreibt mit.",
   mediumMoves: "Wird verschoben: {medium}",
   soundOff: "Stummschalten",
   soundOn: "Ton an",

@@ -234,6 +234,7 @@ export const en = {
   mediumWaits: "Waiting for an answer: {medium}",
   noRelay: "That device is a SIP phone: calls between phones and browsers need a media relay, and this provider has none.",
   relayFailed: "The provider's media relay does not answer: the call could not be connected.",
+  amongTwo: "With a SIP phone, or with somebody of another provider, voice and video are between two: whoever comes later takes part in writing.",
   mediumMoves: "Moving: {medium}",
   soundOff: "Mute",
   soundOn: "Unmute",

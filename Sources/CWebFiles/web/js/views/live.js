@@ -15,7 +15,9 @@ import { MediaList } from "./media.js";
 const someTexts = 50;
 
 /** Why no path for a medium can be had, by the codes that say so. */
-const refusals = /** @type {Map<string, any>} */ (new Map([["no-relay", "noRelay"], ["relay-failed", "relayFailed"]]));
+const refusals = /** @type {Map<string, any>} */ (new Map([
+  ["no-relay", "noRelay"], ["relay-failed", "relayFailed"], ["among-two", "amongTwo"],
+]));
 
 export class LivePanel {
   /**
