@@ -49,7 +49,8 @@ export class SendQueue {
     /** @type {Outgoing} */
     const whole = { ...one, id: newID(this.api.skew), order: Date.now() };
     await this.keepOrSay(whole);
-    this.entries.push(whole);
+    // What is sent is the copy that was kept: the file itself may change or go.
+    this.entries.push(whole.problem ? whole : await this.database.get(this.store, whole.id));
     this.changed();
     this.run();
   }
