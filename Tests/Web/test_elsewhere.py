@@ -1,9 +1,11 @@
 """Live conversations while one looks elsewhere: at other pages, at other conversations, in another window."""
 
+import json
 import unittest
 
+from axe_playwright_python.sync_playwright import Axe
 from harness import ALICE, BOB, ROOT, WORK, conversation, expect, send, until
-from talking import TalkTest
+from talking import MEDIA, TalkTest
 
 VIDEO = ROOT / "docs/demo/harbour.webm"
 
@@ -126,6 +128,53 @@ class Elsewhere(TalkTest):
                 && window.connections.every((one) => one.connectionState === "closed")""") or laptop.wait_for_timeout(100))
         self.assertEqual(laptop.evaluate(LIVE, "audio"), [])
         self.grows(again, "audio")
+        self.grows(bob, "audio")
+
+    def test_a_signal_that_says_nothing_ends_nothing(self):
+        def between(page) -> None:
+            server = page.connect_to_server()
+
+            def came(text) -> None:
+                frame = json.loads(text)
+                if "signal" in frame:
+                    empty = {"signal": {**frame["signal"], "payload": None}}
+                    page.send(json.dumps(empty))
+                    spoilt.append(empty)
+                page.send(text)
+
+            server.on_message(came)
+
+        spoilt = []
+        self.context.route_web_socket("**/v1/socket", between)
+        pages = self.begin("alice-laptop", "bob-laptop", button="Talk with voice")
+        self.accept(pages["bob-laptop"])
+        for page in pages.values():
+            self.grows(page, "audio")
+        self.assertGreater(len(spoilt), 0)
+
+
+class Denied(TalkTest):
+    """A browser that lets no page have the microphone until it is told to."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.start_browser([one for one in MEDIA if one != "--use-fake-ui-for-media-stream"])
+
+    def test_a_microphone_that_was_denied_is_said_and_asked_for_again(self):
+        pages = self.begin("alice-laptop", "bob-laptop", button="Talk with voice")
+        laptop, bob = pages["alice-laptop"], pages["bob-laptop"]
+        self.accept(bob)
+        voice = self.live(laptop).locator("[data-medium=audio]")
+        expect(voice.get_by_role("alert")).to_contain_text("The microphone cannot be used")
+        expect(voice.get_by_role("button", name="Mute")).to_have_count(0)
+        for scheme in ("light", "dark"):
+            laptop.emulate_media(color_scheme=scheme)
+            found = Axe().run(laptop, options={"resultTypes": ["violations"]})
+            self.assertEqual(found.violations_count, 0, found.generate_report())
+        self.context.grant_permissions(["microphone"])
+        voice.get_by_role("button", name="Try again").click()
+        expect(voice.get_by_role("button", name="Mute")).to_be_visible()
+        expect(voice.get_by_role("alert")).to_have_count(0)
         self.grows(bob, "audio")
 
 
