@@ -48,7 +48,7 @@ export class Calls {
     for (const { peer } of this.peers.values()) peer.close();
     for (const track of this.tracks.values()) track?.stop();
     for (const one of [...this.remote.values()].flat()) quieten(one);
-    for (const map of [this.peers, this.tracks, this.remote]) map.clear();
+    for (const all of [this.peers, this.tracks, this.missing, this.remote]) all.clear();
     this.sessions.tell();
   }
 

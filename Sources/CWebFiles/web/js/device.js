@@ -139,8 +139,8 @@ export class Device extends EventTarget {
   }
 
   /**
-   * Keeps what has changed, then tells of it. What cannot be kept waits for the next time: of what the server sends again not
-   * everything would be news.
+   * Keeps what has changed, then tells of it. What cannot be kept waits for the next time: of what the server sends
+   * again not everything would be news.
    * @param {MailboxEvent[]} changes
    * @param {import("./contract.js").Cursor | null} [cursor] where the device stands with it
    */
@@ -159,7 +159,9 @@ export class Device extends EventTarget {
     try {
       await this.database.write({ put, drop });
     } catch (error) {
-      for (const one of events) if (one.type !== "relisted") this.unkept.set(one.item.created, later(this.unkept.get(one.item.created), one));
+      for (const one of events) {
+        if (one.type !== "relisted") this.unkept.set(one.item.created, later(this.unkept.get(one.item.created), one));
+      }
       throw error;
     }
     if (events.length > 0) this.tellOf(events);

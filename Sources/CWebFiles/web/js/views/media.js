@@ -150,9 +150,6 @@ export class MediaList {
       h("strong", {}, t(/** @type {"medium.audio"} */ (`medium.${medium.kind}`))),
       h("span", { class: "hint" }, places.join(" · "), medium.held.length > 0 && ` · ${t("mediumHeld")}`,
         unreachable.length > 0 && ` · ${t("mediumUnreached", { people: unreachable.map(plainAddress).join(", ") })}`),
-      isMissing && h("span", { class: "missing", role: "alert" },
-        h("span", { class: "problem" }, t(medium.kind === "video" ? "noCamera" : "noMicrophone")),
-        h("button", { onclick: () => this.attempt(async () => this.sessions.calls?.captureAgain(session, medium.id)) }, t("retry"))),
       isLive && !isMissing && own?.device === this.sessions.own
         && button(medium.kind === "video" ? "camera" : isMuted ? "silent" : "microphone",
           t(medium.kind === "video" ? (isMuted ? "cameraOn" : "cameraOff") : isMuted ? "soundOn" : "soundOff"), async () => this.sessions.calls?.mute(session, medium.id), isMuted),
@@ -162,7 +159,10 @@ export class MediaList {
         // Of two whoever goes out ends it.
         medium.placements.length > 2 && button("leave", t("partMedium"), change("part")),
         button("close", t("removeMedium"), change("remove")),
-      ] : !isAsked && button("check", t("joinMedium"), () => this.join(session, medium)));
+      ] : !isAsked && button("check", t("joinMedium"), () => this.join(session, medium)),
+      isMissing && h("div", { class: "missing", role: "alert" },
+        h("p", { class: "problem" }, t(medium.kind === "video" ? "noCamera" : "noMicrophone")),
+        h("button", { onclick: () => this.attempt(async () => this.sessions.calls?.captureAgain(session, medium.id)) }, t("retry"))));
   }
 
   /**

@@ -41,7 +41,10 @@ export class Thread {
       key: (entry) => ("item" in entry ? entry.item.id : `waiting ${entry.waiting.id}`),
       version: (entry) => ("item" in entry ? entry.item : `${entry.waiting.isHeld ?? false} ${entry.waiting.problem ?? ""}`),
       draw: (entry) => ("item" in entry
-        ? bubble(device, entry.item, { reply: () => this.line?.reply(entry.item), attempt: (action) => this.live.try(action) }) : waitingBubble(device.queue, entry.waiting)),
+        ? bubble(device, entry.item, {
+          reply: () => this.line?.reply(entry.item), attempt: (action) => this.live.try(action),
+        })
+        : waitingBubble(device.queue, entry.waiting)),
       drawn: () => this.markSoon(),
     });
     this.heading = h("h2", {});
@@ -106,7 +109,9 @@ export class Thread {
       };
       this.line = composer(this.device, { to: people, conversation: this.id, live: here });
     }
-    fill(place, h("header", {}, this.back, this.heading, this.talk, this.quiet), this.live.problem, this.live.root, this.bubbles, this.line ?? null);
+    fill(place,
+      h("header", {}, this.back, this.heading, this.talk, this.quiet),
+      this.live.problem, this.live.root, this.bubbles, this.line ?? null);
     const firstUnread = conversation?.messages.find(isUnread);
     this.draw();
     if (message) this.reveal(message);
