@@ -206,13 +206,13 @@ export class Sessions extends EventTarget {
       if (!leg || leg.state === "draining") return;
       const after = position ?? leg.start ?? 0;
       const path = `/v1/sessions/${encodeURIComponent(session.id)}/texts?after=${after}&limit=200`;
-      /** @type {{texts: import("./contract.js").Item[], head: number}} */
+      /** @type {{texts: import("./contract.js").Item[], head: number, upTo: number}} */
       const page = await this.device.api.json("GET", path);
       for (const item of page.texts) await this.device.take(item);
-      position = page.texts.at(-1)?.message?.session?.ordinal ?? after;
+      position = page.upTo;
       if (leg.state === "live" && position >= page.head) return;
       if (leg.state === "replaying") now = await this.command(session, "leg", { generation, step: "progress", position });
-      else if (page.texts.length === 0) return;
+      else if (position === after) return;
     }
   }
 
