@@ -153,6 +153,8 @@ export class Peer {
    * }} payload
    */
   take(payload) {
+    // Whatever the other end says comes unread.
+    if (payload === null || typeof payload !== "object") return;
     if (payload.turn) this.assume(payload.turn === "offer");
     if (payload.ask) {
       this.begin();

@@ -39,7 +39,15 @@ export class Sessions extends EventTarget {
       }
       if (events.some((one) => one.type === "relisted" || one.item.kind === "session")) this.changed();
     });
-    device.addEventListener("state", () => device.state === "live" && this.changed());
+    device.addEventListener("state", () => {
+      if (device.state === "live") this.changed();
+      else if (this.isElsewhere) this.calls?.stop();
+    });
+  }
+
+  /** Whether this page is the device no longer. */
+  get isElsewhere() {
+    return this.device.state === "replaced" || this.device.state === "revoked";
   }
 
   /** @returns {Session[]} those that are not over, newest first */
@@ -215,6 +223,7 @@ export class Sessions extends EventTarget {
       || session.pending.some((one) => one.change === "move" && one.by === session.user && one.device === this.own));
     if (!this.calls && concerns) {
       const { Calls } = await import("./calls.js");
+      if (this.isElsewhere) return;
       this.calls ??= new Calls(this);
       for (const signal of this.early.splice(0)) this.calls.take(signal);
     }
