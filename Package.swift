@@ -237,8 +237,8 @@ let serverTests: [Target] = [
         [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessageSignalling",
             "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPGateway",
-            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"),
-            nio("NIOPosix"), nioSSL,
+            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", crypto, logging,
+            nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
     ),

@@ -142,12 +142,43 @@ final class MessageMedia: Sendable {
         }
     }
 
-    // MARK: Large messages
+    // MARK: Large messages, and files
 
-    /// The other end, as it describes itself; nil when messages cannot flow to or from it.
-    static func peer(_ description: SessionDescription) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
-        guard let medium = description.media.first(where: { $0.isMSRP && !$0.isRejected }),
-            let attributes = try? MSRPAttributes(of: medium), attributes.accepts("message/cpim"),
+    /// How this end takes a file.
+    func file(at address: String, _ file: OfferedFile) throws -> (local: MSRPURI, medium: MediaAcceptance) {
+        let local = try MSRPURI(
+            secure: true,
+            host: host ?? address,
+            port: port,
+            sessionID: MSRPEndpoint.makeSessionID()
+        )
+        let own = MSRPAttributes(
+            path: [local.text],
+            acceptTypes: file.carriers,
+            acceptWrappedTypes: ["*"],
+            setup: .passive
+        )
+        let medium = MediaAcceptance(
+            port: Int(port),
+            wish: .receiveOnly,
+            connection: Self.connection(local.host),
+            attributes: file.repeated + own.attributes + [Attribute("fingerprint", fingerprint.text)]
+        )
+        return (local, medium)
+    }
+
+    /// The other end, as it describes itself; nil when nothing can flow to or from it.
+    /// - Parameters:
+    ///   - slot: its line; the first that there is if nil.
+    ///   - type: what it has to take, if it is to receive.
+    static func peer(
+        _ description: SessionDescription,
+        slot: Int? = nil,
+        accepting type: String? = "message/cpim"
+    ) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
+        guard let slot = slot ?? description.media.firstIndex(where: { $0.isMSRP && !$0.isRejected }),
+            case let medium = description.media[slot],
+            let attributes = try? MSRPAttributes(of: medium), type.map({ attributes.accepts($0) }) ?? true,
             let path = try? attributes.path.map({ try MSRPURI(parsing: $0) }), path.allSatisfy(\.isSecure),
             let stated = medium.fingerprints.first ?? description.fingerprints.first,
             let fingerprint = try? CertificateFingerprint(parsing: stated.text)
@@ -175,10 +206,15 @@ final class MessageMedia: Sendable {
     }
 
     /// A session that waits for the other end to connect.
-    func wait(_ local: MSRPURI, for path: [MSRPURI], _ events: SessionEvents) throws -> MSRPSession {
+    func wait(
+        _ local: MSRPURI,
+        for path: [MSRPURI],
+        _ events: SessionEvents,
+        accepting types: [String] = ["message/cpim"]
+    ) throws -> MSRPSession {
         let session = try endpoint.makeSession(local: local, remotePath: path, role: .passive, handler: events) {
             $0.acceptance = .explicit
-            $0.acceptTypes = AcceptTypes("message/cpim")
+            $0.acceptTypes = AcceptTypes(types.joined(separator: " "))
         }
         session.start()
         return session

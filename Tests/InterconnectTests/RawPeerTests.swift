@@ -16,7 +16,7 @@ struct RawPeerTests {
         let phone: RawListener
         let foreign: Foreign
         var a: Provider
-        let alice: Person
+        var alice: Person
 
         init(keepsLanes: Bool? = false) async throws {
             phone = try RawListener()
