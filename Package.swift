@@ -252,7 +252,7 @@ let serverTests: [Target] = [
         ],
         exclude: ["Clients", "Scenarios"]
     ),
-    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
+    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "Interconnect", "MessagingCore"]),
     tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
     tests(
         of: "EndToEnd",

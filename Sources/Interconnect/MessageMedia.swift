@@ -49,12 +49,13 @@ final class MessageMedia: Sendable {
     /// - Parameters:
     ///   - address: by which the other side reaches this host.
     ///   - sends: whether the message goes out.
-    func end(at address: String, sends: Bool) throws -> End {
+    ///   - file: what it is, if it goes as one file.
+    func end(at address: String, sends: Bool, _ file: PushedFile? = nil) throws -> End {
         let host = host ?? address
         let local = try MSRPURI(secure: true, host: host, port: port, sessionID: MSRPEndpoint.makeSessionID())
         let own = MSRPAttributes(
             path: [local.text],
-            acceptTypes: ["message/cpim"],
+            acceptTypes: ["message/cpim"] + (file.map { [$0.type] } ?? []),
             acceptWrappedTypes: ["*"],
             setup: sends ? .active : .passive
         )
@@ -67,7 +68,7 @@ final class MessageMedia: Sendable {
             formats: ["*"],
             attributes: own.attributes + [
                 Attribute(direction.rawValue), Attribute("fingerprint", fingerprint.text),
-            ]
+            ] + (file?.attributes ?? [])
         )
         let origin = Origin(
             sessionID: "\(UInt64.random(in: 1...UInt64(Int64.max)))",

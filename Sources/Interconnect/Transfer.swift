@@ -11,9 +11,8 @@ import Synchronization
 
 /// A large message, or a file, of a peer on its way in.
 final class Transfer: Sendable {
-    /// What is there for one file, and was agreed to.
+    /// A call for one file, and what was agreed to.
     struct FileCall: Sendable {
-        let file: OfferedFile
         /// What the file becomes, and whose.
         let message: MessagingCore.MessageID
         let receiver: Address
@@ -21,22 +20,37 @@ final class Transfer: Sendable {
         let answer: [UInt8]
     }
 
-    private let session: MSRPSession
-    private let call: FileCall?
-    private let refused = Mutex<Refusal.Code?>(nil)
-    private let work = Mutex<Task<Void, Never>?>(nil)
+    private struct State {
+        var refusal: Refusal.Code?
+        var work: Task<Void, Never>?
+        var hasArrived = false
+        var hasEnded = false
+    }
 
-    /// - Parameter call: what it was agreed to for, if it is one file.
-    init(_ session: MSRPSession, _ call: FileCall? = nil) {
+    private let session: MSRPSession
+    private let file: OfferedFile?
+    private let call: FileCall?
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - file: what has to come, if it is one file.
+    ///   - call: the call that is there for it alone.
+    init(_ session: MSRPSession, _ file: OfferedFile? = nil, _ call: FileCall? = nil) {
         self.session = session
+        self.file = file
         self.call = call
     }
 
     /// Why it was refused; MSRP itself says that only roughly.
     var refusal: Refusal.Code? {
-        get { refused.withLock { $0 } }
-        set { refused.withLock { $0 = newValue } }
+        get { state.withLock { $0.refusal } }
+        set { state.withLock { $0.refusal = newValue } }
     }
+
+    /// Whether its file is a message by now.
+    var hasArrived: Bool { state.withLock { $0.hasArrived } }
+    /// Whether nothing comes any more.
+    var isOver: Bool { state.withLock { $0.hasArrived || $0.hasEnded } }
 
     func close() { session.close() }
 
@@ -46,12 +60,23 @@ final class Transfer: Sendable {
     }
 
     /// Begins to take in what comes.
-    func start(_ events: SessionEvents, _ answering: Answering, _ context: IncomingContext) {
-        work.withLock { $0 = Task { await run(events, answering, context) } }
+    /// - Parameter commit: puts a message where it belongs.
+    func start(
+        _ events: SessionEvents,
+        _ service: MessagingService,
+        _ context: IncomingContext,
+        commit: @escaping @Sendable (IncomingMessage.Content) async throws -> Void
+    ) {
+        state.withLock { state in
+            state.work = Task {
+                await run(events, service, context, commit)
+                self.state.withLock { $0.hasEnded = true }
+            }
+        }
     }
 
     /// Returns when nothing of it is left but how it ended.
-    func ended() async { await work.withLock { $0 }?.value }
+    func ended() async { await state.withLock { $0.work }?.value }
 
     /// Whoever offers the same file once more, as to show that the call is still there, gets the same answer (RFC 5547,
     /// section 8.4).
@@ -63,7 +88,12 @@ final class Transfer: Sendable {
     }
 
     /// Takes in what comes until the session ends; each message is answered once it is committed.
-    private func run(_ events: SessionEvents, _ answering: Answering, _ context: IncomingContext) async {
+    private func run(
+        _ events: SessionEvents,
+        _ service: MessagingService,
+        _ context: IncomingContext,
+        _ commit: (IncomingMessage.Content) async throws -> Void
+    ) async {
         let watch = Task { [session] in
             // A peer that stops in the middle must not hold on to anything for ever.
             try await Task.sleep(for: InterconnectLimits.transferTime)
@@ -75,8 +105,8 @@ final class Transfer: Sendable {
         for await event in events {
             switch event {
             // Who sends a message hangs up when all is said; a file goes on where it was cut (RFC 4975, section 5.4).
-            case .interrupted where call == nil: session.close()
-            case .began(let incoming) where call != nil:
+            case .interrupted where file == nil || hasArrived: session.close()
+            case .began(let incoming) where file != nil:
                 guard first == nil else {
                     session.stop(incoming.id, .stopSending)
                     continue
@@ -86,14 +116,15 @@ final class Transfer: Sendable {
             }
             await arrivals.take(event, session) { incoming in
                 IncomingMessage(
-                    answering.service,
+                    service,
                     context,
                     size: incoming.announcedSize.flatMap { Int64(exactly: $0) },
                     type: incoming.contentType,
-                    offered: call?.file
+                    offered: file
                 )
             } commit: { content in
-                try await answering.commit(content, context)
+                try await commit(content)
+                state.withLock { $0.hasArrived = file != nil }
             } status: { error in
                 status(of: error)
             }
@@ -129,7 +160,9 @@ extension Answering {
     private static func isConversation(_ request: SIPMessage) -> Bool {
         if Requests.Service.large.isNamed(in: request) { return false }
         if Requests.Service.session.isNamed(in: request) { return true }
-        guard let offer = request.offer, let medium = offer.media.first(where: \.isMSRP) else { return true }
+        guard let offer = request.offer, let medium = offer.media.first(where: { $0.isMSRP && !$0.isFile }) else {
+            return true
+        }
         return offer.direction(of: medium) != .sendOnly
     }
 
@@ -176,14 +209,13 @@ extension Answering {
         let events = SessionEvents()
         let session = try running.media.wait(end.local, for: other.path, events, accepting: file.carriers)
         let call = Transfer.FileCall(
-            file: file,
             message: context.fallbackID,
             receiver: context.receiver,
             origin: offer.origin,
             answer: answer
         )
         let contact = "\(running.contact);\(Requests.Service.file.tag)"
-        try begin(Transfer(session, call), events, request, context, answer, contact: contact)
+        try begin(Transfer(session, file, call), events, request, context, answer, contact: contact)
     }
 
     private func begin(
@@ -199,7 +231,7 @@ extension Answering {
             transfer.close()
             return request.respond(503, headers: [(.retryAfter, "5")])
         }
-        transfer.start(events, self, context)
+        transfer.start(events, service, context) { content in try await commit(content, context) }
         let headers: [(HeaderName, String)] = [(.contact, contact), (.allow, Self.methods)]
         request.respond(200, headers: headers, body: (answer, "application/sdp"))
         // It counts as a transfer from here on, not as a request.

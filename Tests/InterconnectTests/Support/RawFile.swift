@@ -76,7 +76,7 @@ extension RawPeerTests.Pair {
     /// The MSRP session that an answer leads to; it is bound.
     func talk(_ answer: String, session: String = "file") async throws -> (MSRPTalk, Tunnel) {
         let lines = answer.components(separatedBy: "\r\n")
-        let path = try #require(lines.first { $0.hasPrefix("a=path:") }?.dropFirst("a=path:".count))
+        let path = try #require(lines.last { $0.hasPrefix("a=path:") }?.dropFirst("a=path:".count))
         let port = try #require(path.split(separator: ":").last?.split(separator: "/").first.flatMap { Int($0) })
         let files = try await Authority.shared.certificate(foreign.domain)
         let tunnel = try await Tunnel.outward(files, to: port, name: "a.example")
