@@ -11,8 +11,8 @@ struct HostileFileTests {
     typealias Pair = RawPeerTests.Pair
     static let bob = RawPeerTests.bob
 
-    struct Case: Sendable, CustomTestStringConvertible {
-        let testDescription: String
+    struct Case: Sendable {
+        let name: String
         let status: String
         var reason: String?
         var from = "\(bob)"
@@ -22,71 +22,72 @@ struct HostileFileTests {
     }
 
     static let cases = [
-        Case(testDescription: "for nobody", status: "404", reason: "not-found", to: "sip:nobody@a.example"),
+        Case(name: "for nobody", status: "404", reason: "not-found", to: "sip:nobody@a.example"),
         Case(
-            testDescription: "for nobody, too large",
+            name: "for nobody, too large",
             status: "404",
             reason: "not-found",
             to: "sip:nobody@a.example"
         ) { $0.size = 1 << 60 },
         Case(
-            testDescription: "for nobody, to be fetched",
+            name: "for nobody, to be fetched",
             status: "404",
             reason: "not-found",
             to: "sip:nobody@a.example"
         ) { $0.direction = "recvonly" },
         Case(
-            testDescription: "of another provider's user",
+            name: "of another provider's user",
             status: "403",
             reason: "forbidden",
             asserted: "sip:carol@c.example"
         ),
-        Case(testDescription: "of our user", status: "403", reason: "forbidden", from: "sip:alice@a.example"),
-        Case(testDescription: "too large", status: "413", reason: "too-large") { $0.size = 1 << 60 },
-        Case(testDescription: "larger than any number", status: "488") {
+        Case(name: "of our user", status: "403", reason: "forbidden", from: "sip:alice@a.example"),
+        Case(name: "too large", status: "413", reason: "too-large") { $0.size = 1 << 60 },
+        Case(name: "larger than any number", status: "488") {
             $0.size = .max
             $0.more = ["a=file-range:2-*"]
         },
-        Case(testDescription: "no room", status: "480", reason: "quota-exceeded") { $0.size = 600_000 },
-        Case(testDescription: "empty", status: "488") { $0.size = 0 },
-        Case(testDescription: "to be fetched", status: "488") { $0.direction = "recvonly" },
-        Case(testDescription: "both ways", status: "488") { $0.direction = "sendrecv" },
-        Case(testDescription: "without the transfer's name", status: "488") { $0.transfer = "" },
-        Case(testDescription: "a name without end", status: "488") { $0.transfer = String(repeating: "x", count: 300) },
-        Case(testDescription: "the end of a file", status: "488") { $0.more = ["a=file-range:500-1000"] },
-        Case(testDescription: "no type", status: "488") { $0.type = "jpeg" },
-        Case(testDescription: "a hash that is none", status: "488") { $0.hash = "XY" },
-        Case(testDescription: "in the clear", status: "488") { $0.proto = "TCP/MSRP" },
-        Case(testDescription: "to be connected to", status: "488") { $0.setup = "passive" },
+        Case(name: "no room", status: "480", reason: "quota-exceeded") { $0.size = 600_000 },
+        Case(name: "empty", status: "488") { $0.size = 0 },
+        Case(name: "to be fetched", status: "488") { $0.direction = "recvonly" },
+        Case(name: "both ways", status: "488") { $0.direction = "sendrecv" },
+        Case(name: "without the transfer's name", status: "488") { $0.transfer = "" },
+        Case(name: "a name without end", status: "488") { $0.transfer = String(repeating: "x", count: 300) },
+        Case(name: "the end of a file", status: "488") { $0.more = ["a=file-range:500-1000"] },
+        Case(name: "no type", status: "488") { $0.type = "jpeg" },
+        Case(name: "a hash that is none", status: "488") { $0.hash = "XY" },
+        Case(name: "in the clear", status: "488") { $0.proto = "TCP/MSRP" },
+        Case(name: "to be connected to", status: "488") { $0.setup = "passive" },
     ]
 
-    @Test("what cannot be taken is refused before anything of it comes", arguments: cases)
-    func refused(_ one: Case) async throws {
+    @Test("what cannot be taken is refused before anything of it comes")
+    func refused() async throws {
         var pair = try await Pair()
         pair.alice = try await pair.a.person("anna", quota: 500_000)
         let (sip, tunnel) = try await pair.connect()
-        var file = RawFile(bytes: 1000)
-        one.change(&file)
-        let body = RawFile.head + file.medium(pair.foreign)
-        let answer = try await pair.offer(
-            sip,
-            body,
-            from: Address(stored: one.from),
-            asserted: one.asserted.map { Address(stored: $0) },
-            to: one.to.map { Address(stored: $0) }
-        )
-        #expect(answer.hasPrefix("SIP/2.0 \(one.status) "), "\(answer)")
-        #expect(answer.header("Continuo-Reason") == one.reason)
-        if one.testDescription == "to be fetched" {
-            #expect(answer.header("Warning")?.contains("sent, not fetched") == true)
+        for one in Self.cases {
+            var file = RawFile(bytes: 1000)
+            one.change(&file)
+            let answer = try await pair.offer(
+                sip,
+                RawFile.head + file.medium(pair.foreign),
+                from: Address(stored: one.from),
+                asserted: one.asserted.map { Address(stored: $0) },
+                to: one.to.map { Address(stored: $0) }
+            )
+            #expect(answer.hasPrefix("SIP/2.0 \(one.status) "), "\(one.name): \(answer)")
+            #expect(answer.header("Continuo-Reason") == one.reason, "\(one.name)")
+            if one.name == "to be fetched" {
+                #expect(answer.header("Warning")?.contains("sent, not fetched") == true)
+            }
+            #expect(try await pair.a.waitingUploads(pair.alice) == 0, "\(one.name)")
         }
-        #expect(try await pair.a.waitingUploads(pair.alice) == 0)
         await tunnel.close()
         await pair.end()
     }
 
-    struct Content: Sendable, CustomTestStringConvertible {
-        let testDescription: String
+    struct Content: Sendable {
+        let name: String
         let status: String
         var reason: String?
         var type = "image/jpeg"
@@ -100,22 +101,21 @@ struct HostileFileTests {
     }
 
     static let contents = [
-        Content(testDescription: "more than was said", status: "413", reason: "too-large") { $0.size = 9999 },
-        Content(testDescription: "much more than was said", status: "413", reason: "too-large") { $0.size = 10 },
-        Content(testDescription: "less than was said", status: "400", reason: "invalid-message") { $0.size = 10_001 },
-        Content(testDescription: "another file", status: "400", reason: "invalid-message") {
+        Content(name: "more than was said", status: "413", reason: "too-large") { $0.size = 9999 },
+        Content(name: "much more than was said", status: "413", reason: "too-large") { $0.size = 10 },
+        Content(name: "less than was said", status: "400", reason: "invalid-message") { $0.size = 10_001 },
+        Content(name: "another file", status: "400", reason: "invalid-message") {
             $0.hash = RawFile.sha1([1, 2, 3])
         },
-        Content(testDescription: "another type", status: "415", type: "text/html"),
-        Content(testDescription: "a message of somebody else", status: "403", reason: "forbidden", type: "message/cpim")
-        {
+        Content(name: "another type", status: "415", type: "text/html"),
+        Content(name: "a message of somebody else", status: "403", reason: "forbidden", type: "message/cpim") {
             _ in
         } sent: {
             wrapped($0, from: "sip:carol@b.example")
         },
-        Content(testDescription: "no message", status: "400", reason: "invalid-message", type: "message/cpim"),
+        Content(name: "no message", status: "400", reason: "invalid-message", type: "message/cpim"),
         Content(
-            testDescription: "another file in a message",
+            name: "another file in a message",
             status: "400",
             reason: "invalid-message",
             type: "message/cpim"
@@ -124,7 +124,7 @@ struct HostileFileTests {
         } sent: {
             wrapped($0)
         },
-        Content(testDescription: "two parts", status: "400", reason: "invalid-message", type: "message/cpim") {
+        Content(name: "two parts", status: "400", reason: "invalid-message", type: "message/cpim") {
             $0.bytes = Array(repeating: 65, count: 100)
         } sent: {
             let part = "--x\r\nContent-Type: image/jpeg\r\n\r\n\(String(decoding: $0.bytes, as: UTF8.self))\r\n"
@@ -139,26 +139,27 @@ struct HostileFileTests {
         },
     ]
 
-    @Test(
-        "what is not the file that was offered is refused when that shows, and the BYE's answer says why",
-        arguments: contents
-    )
-    func content(_ one: Content) async throws {
+    @Test("what is not the file that was offered is refused when that shows, and the BYE's answer says why")
+    func content() async throws {
         let pair = try await Pair()
         let (sip, tunnel) = try await pair.connect()
-        var file = RawFile(bytes: 10_000)
-        one.change(&file)
-        let answer = try await pair.offer(sip, RawFile.head + file.medium(pair.foreign))
-        #expect(answer.hasPrefix("SIP/2.0 200"))
-        let (talk, media) = try await pair.talk(answer)
-        #expect(try await talk.send(one.sent(file), type: one.type) == one.status)
-        try sip.send("BYE", 2, after: answer)
-        let bye = try await sip.answer(2)
-        #expect(bye.hasPrefix("SIP/2.0 200"))
-        #expect(bye.header("Continuo-Reason") == one.reason)
-        #expect(try await FileCallTests.messages(pair).isEmpty)
-        _ = try await eventually("nothing is left") { try await pair.a.waitingUploads(pair.alice) == 0 ? true : nil }
-        await media.close()
+        for one in Self.contents {
+            var file = RawFile(bytes: 10_000)
+            one.change(&file)
+            let answer = try await pair.offer(sip, RawFile.head + file.medium(pair.foreign))
+            #expect(answer.hasPrefix("SIP/2.0 200"), "\(one.name)")
+            let (talk, media) = try await pair.talk(answer)
+            #expect(try await talk.send(one.sent(file), type: one.type) == one.status, "\(one.name)")
+            try sip.send("BYE", 2, after: answer)
+            let bye = try await sip.answer(2)
+            #expect(bye.hasPrefix("SIP/2.0 200"), "\(one.name)")
+            #expect(bye.header("Continuo-Reason") == one.reason, "\(one.name)")
+            #expect(try await FileCallTests.messages(pair).isEmpty, "\(one.name)")
+            _ = try await eventually("nothing is left") {
+                try await pair.a.waitingUploads(pair.alice) == 0 ? true : nil
+            }
+            await media.close()
+        }
         await tunnel.close()
         await pair.end()
     }
