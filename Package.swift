@@ -244,7 +244,7 @@ let serverTests: [Target] = [
             "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaRelaying", "MediaSignalling",
             "MessageSignalling", "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP",
             "SIP", "SIPGateway",
-            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"),
+            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", crypto, logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
@@ -260,7 +260,7 @@ let serverTests: [Target] = [
         ],
         exclude: ["Clients", "Scenarios"]
     ),
-    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
+    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "Interconnect", "MessagingCore"]),
     tests(
         of: "ContinuoClient",
         ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix")]

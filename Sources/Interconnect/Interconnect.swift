@@ -129,6 +129,17 @@ public final class Interconnect: OutboundRouter {
     @discardableResult
     func endTransfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers.removeValue(forKey: call) } }
 
+    func transfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers[call] } }
+
+    /// Ends what there is of a file's transfer, since it begins anew.
+    func endTransfers(of message: MessageID, to receiver: Address) async {
+        let earlier = state.withLock { $0.transfers.values.filter { $0.isFor(message, receiver) } }
+        for transfer in earlier {
+            transfer.close()
+            await transfer.ended()
+        }
+    }
+
     // MARK: Live conversations
 
     /// Keeps a conversation until its end.

@@ -56,6 +56,8 @@ final class LiveDialog: Sendable {
         /// The texts' path, and whether it works.
         var session: MSRPSession?
         var isRunning = false
+        /// What they send beside the texts.
+        var files = FileLines()
         /// The one before, while its name is needed for the next.
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -81,6 +83,8 @@ final class LiveDialog: Sendable {
     let peer: Peer
     let interconnect: Interconnect
     let running: Interconnect.Running
+    /// By which the other side reaches this host.
+    let address: String
     let state: Mutex<State>
     /// Whether this side is the focus of a conversation of several; read while the rest is held.
     let focus = Mutex(false)
@@ -99,6 +103,7 @@ final class LiveDialog: Sendable {
         self.peer = peer
         self.interconnect = interconnect
         self.running = running
+        self.address = address
         let media = running.media
         let ends = DialogDescription.Ends {
             try media.conversation(at: address, setup: $0)
@@ -228,6 +233,7 @@ final class LiveDialog: Sendable {
                 state.waiters = [:]
                 state.watches = [:]
                 state.isRunning = false
+                state.files.close()
             }
             return (
                 state.session.take(), Array(state.waiters.values), state.timer.take(), state.dialog

@@ -55,9 +55,15 @@ extension LiveDialog {
     private func answer() async {
         let answered: (question: Question, bytes: [UInt8]?, isMoved: Bool)? = state.withLock { state in
             guard let question = state.question.take() else { return nil }
-            var media = state.machine.media
-            let result = try? state.description.answer { media.answers(to: $0) }
+            var (media, files) = (state.machine.media, state.files)
+            let result = try? state.description.answer { offer in
+                let answers = media.answers(to: offer)
+                // Where no texts are there is no place for files.
+                guard DialogDescription.hasTexts(offer, .provider) else { return answers }
+                return answers.merging(files.answers(to: offer, begin: begin)) { medium, _ in medium }
+            }
             state.machine.media = media
+            if result == nil { files.withdraw(to: state.files) } else { state.files = files }
             return (question, result?.answer, result?.isMoved ?? false)
         }
         guard let (question, bytes, isMoved) = answered else { return }
