@@ -190,7 +190,7 @@ extension Configuration {
     /// The ways to other providers; nil when there are to be none.
     var interconnect: InterconnectConfiguration? {
         guard let listen = peering.listen else { return nil }
-        return InterconnectConfiguration(
+        var interconnect = InterconnectConfiguration(
             domains: domains,
             host: listen.host,
             port: listen.port,
@@ -210,5 +210,7 @@ extension Configuration {
             },
             nameServers: peering.nameServers
         )
+        interconnect.relay = sip.relay.map { ($0.host, $0.port) }
+        return interconnect
     }
 }

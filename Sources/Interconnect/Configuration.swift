@@ -19,6 +19,9 @@ public struct InterconnectConfiguration: Sendable {
     public var authorities: String
     /// Whom it exchanges messages with; nobody else gets further than the handshake.
     public var peers: [Peer]
+    /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for media between browsers here and
+    /// telephones there; without one these end.
+    public var relay: (host: String, port: Int)?
     /// Name servers to ask for peers without a route, as `address:port`; those of the system if empty.
     public var nameServers: [String]
 

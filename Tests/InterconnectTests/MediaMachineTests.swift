@@ -420,4 +420,50 @@ struct MediaMachineTests {
         #expect(actions.last == .answer)
         #expect(media.lines.isEmpty && media.board.media.isEmpty)
     }
+
+    @Test(
+        "a browser's offer that is refused: the device is asked once more, for the relay; without one it fails",
+        arguments: [true, false]
+    )
+    func refusedProtection(hasRelay: Bool) throws {
+        var protected = Self.line("192.0.2.1")
+        protected.proto = "UDP/TLS/RTP/SAVPF"
+        let offer = Self.description(protected)
+        let refusals: [PeerMedia.Input] = [
+            .answered([
+                Self.text,
+                {
+                    var line = Self.line("198.51.100.7")
+                    line.port = 0
+                    return line
+                }(),
+            ]),
+            .refused(488, delay: .seconds(1)),
+        ]
+        for refusal in refusals {
+            var media = Self.guest()
+            media.hasRelay = hasRelay
+            _ = media.hear(.propose(Self.proposal()), Self.at)
+            _ = media.take(
+                .signal(Self.medium, Self.device, .description(.offer, offer, names: ["x": Self.medium])),
+                Self.at
+            )
+            _ = Self.invited(&media)
+            #expect(!media.isPlainThere)
+            let actions = media.take(refusal, Self.at)
+            guard hasRelay else {
+                #expect(actions.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+                continue
+            }
+            #expect(actions == [.signal(Self.medium, Self.device, from: .first, .summon)])
+            #expect(media.isPlainThere)
+            #expect(media.phase == .idle)
+            // What the relay makes of its next offer is said, and whoever refuses that wants nothing.
+            let made = MediaPayload.description(.offer, Self.offer, names: ["x": Self.medium])
+            #expect(media.take(.signal(Self.medium, Self.device, made), Self.at) == [.invite])
+            _ = Self.invited(&media)
+            let end = media.take(.refused(488, delay: .seconds(1)), Self.at)
+            #expect(end.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+        }
+    }
 }

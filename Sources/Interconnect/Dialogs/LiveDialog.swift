@@ -2,6 +2,7 @@ import CPIM
 import Logging
 import MSRP
 import MSRPTransport
+import MediaRelaying
 import MessageSignalling
 import MessagingCore
 import MessagingService
@@ -65,6 +66,8 @@ final class LiveDialog: Sendable {
         var referral: PeerReferral?
         /// Waits for what becomes of a REFER of ours.
         var handingOn: FirstAnswer<SIPStatus>?
+        /// The ways through the relay, for the devices that need it.
+        var bridges: [Crossing: MediaBridge] = [:]
         /// Who wants to know who is in it.
         var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()
@@ -113,6 +116,7 @@ final class LiveDialog: Sendable {
                 description: DialogDescription(ends, origin: media.origin(at: address))
             )
         )
+        state.withLock { $0.machine.media.hasRelay = running.relay != nil }
     }
 
     var service: MessagingService { running.service }
@@ -131,6 +135,7 @@ final class LiveDialog: Sendable {
                 await last?.value
                 for action in actions { await perform(action) }
                 if isOver { end() } else { tellWatches() }
+                closeCrossings(all: isOver)
             }
             state.last = task
             return task

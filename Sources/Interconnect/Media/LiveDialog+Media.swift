@@ -19,24 +19,14 @@ extension LiveDialog {
                 .first { $0.generation == signal.generation && $0.user ?? key.own == signal.from }
         }
         guard let device else { return }
-        handle(.media(.signal(signal.medium, device, payload)))
+        hear(payload, Crossing(medium: signal.medium, end: device))
     }
 
     func perform(_ action: PeerMedia.Action) async {
         switch action {
         case .say(let line): await say(line)
         case .signal(let medium, let end, let generation, let payload):
-            var signal = MediaSignal(
-                session: key.session,
-                medium: medium,
-                generation: generation,
-                to: end.user ?? key.own,
-                toGeneration: end.generation,
-                payload: payload.value
-            )
-            signal.from = key.other
-            // Before what is said next: with its medium gone it would reach nobody.
-            await service.deliver(signal, from: key.other)
+            await say(payload, Crossing(medium: medium, end: end), from: generation)
         case .invite: renegotiate(.media)
         case .cancelInvite:
             let invite = state.withLock { state in

@@ -94,6 +94,9 @@ struct PeerMedia: Sendable, Hashable {
     var unclaimed: [Unclaimed] = []
     /// Until when the answer to that has to be complete.
     var answerBy: NIODeadline?
+    /// Whether a browser's offer can be made a telephone's: then one that is refused is made again like that, once.
+    var hasRelay = false
+    var isProtectionRefused = false
 
     struct Unclaimed: Sendable, Hashable {
         let kind: MediumKind

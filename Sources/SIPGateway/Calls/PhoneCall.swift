@@ -1,5 +1,6 @@
 import ClientWire
 import Logging
+import MediaRelaying
 import MediaSignalling
 import MessagingCore
 import MessagingService
