@@ -125,6 +125,10 @@ let serverLibraries: [Target] = [
     target("SessionCore", ["MessagingCore"]),
     target("ClientWire", ["MessagingCore", "SessionCore"]),
     target("MediaSignalling", ["ClientWire", "SDP", "SessionCore"]),
+    target(
+        "MediaRelaying",
+        ["MediaSignalling", "SDP", "SIPTransport", logging, nio("NIOCore"), nio("NIOPosix")]
+    ),
     target("MessageSignalling", ["MSRP", "SDP", "SIP"]),
     target("PhonePrograms"),
     target("Store", ["MessagingCore"]),
@@ -162,16 +166,18 @@ let serverLibraries: [Target] = [
     target(
         "Interconnect",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
-            "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "XMLBodies", crypto,
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaRelaying", "MediaSignalling",
+            "MessageSignalling", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
+            "XMLBodies", crypto,
             logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
         ]
     ),
     target(
         "SIPGateway",
         [
-            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
-            "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore", "Store", "XMLBodies",
+            "ByteGrammar", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaRelaying", "MediaSignalling",
+            "MessageSignalling", "MessagingCore", "MessagingService", "SDP", "SIP", "SIPTransport", "SessionCore",
+            "Store", "XMLBodies",
             crypto, lifecycle, logging, nio("NIOCore"), nio("NIOPosix"), nioSSL,
         ]
     ),
@@ -235,9 +241,10 @@ let serverTests: [Target] = [
     tests(
         of: "Interconnect",
         [
-            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaSignalling", "MessageSignalling",
-            "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP", "SIP", "SIPGateway",
-            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", logging, nio("NIOCore"),
+            "BlobStore", "CPIM", "ClientWire", "ContinuoClient", "Interconnect", "MediaRelaying", "MediaSignalling",
+            "MessageSignalling", "MessagingCore", "MessagingService", "MSRP", "MSRPTransport", "PhonePrograms", "SDP",
+            "SIP", "SIPGateway",
+            "SIPTransport", "SQLiteStore", "Store", "SessionCore", "XMLBodies", crypto, logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Scenarios"]
@@ -245,15 +252,19 @@ let serverTests: [Target] = [
     tests(
         of: "SIPGateway",
         [
-            "BlobStore", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaSignalling", "MessageSignalling",
-            "MessagingCore", "MessagingService", "PhonePrograms", "SDP", "SIP", "SIPGateway", "SIPTransport",
+            "BlobStore", "CPIM", "ClientWire", "MSRP", "MSRPTransport", "MediaRelaying", "MediaSignalling",
+            "MessageSignalling", "MessagingCore", "MessagingService", "PhonePrograms", "SDP", "SIP", "SIPGateway",
+            "SIPTransport",
             "SQLiteStore", "SessionCore", "Store", "XMLBodies", logging, nio("NIOCore"),
             nio("NIOPosix"), nioSSL,
         ],
         exclude: ["Clients", "Scenarios"]
     ),
-    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "MessagingCore"]),
-    tests(of: "ContinuoClient", ["ClientWire", "ContinuoClient", "MessagingCore"]),
+    tests(of: "ContinuoServer", ["ClientWire", "ContinuoServer", "Interconnect", "MessagingCore"]),
+    tests(
+        of: "ContinuoClient",
+        ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix")]
+    ),
     tests(
         of: "EndToEnd",
         ["ClientWire", "ContinuoClient", "MessagingCore", nio("NIOCore"), nio("NIOPosix"), "continuo"]

@@ -172,6 +172,8 @@ public struct Problem: Error, Hashable, Sendable, Codable {
 public enum CloseCode {
     /// The token is wrong, or the device was revoked.
     public static let unauthenticated: UInt16 = 4401
+    /// The account is suspended: what the device has stays its own, and it may come again.
+    public static let suspended: UInt16 = 4403
     /// A second connection of the same device took over.
     public static let replaced: UInt16 = 4409
     /// A frame that cannot be understood, or in the wrong place.

@@ -355,11 +355,14 @@ public struct SessionTexts: Sendable, Codable {
     public var texts: [ItemDocument]
     /// The last ordinal that the user has.
     public var head: Ordinal
+    /// How far this page goes: what is deleted has no text in it, and its ordinals count.
+    public var upTo: Ordinal?
 
     /// A page of texts in order.
-    public init(texts: [ItemDocument], head: Ordinal) {
+    public init(texts: [ItemDocument], head: Ordinal, upTo: Ordinal) {
         self.texts = texts
         self.head = head
+        self.upTo = upTo
     }
 }
 

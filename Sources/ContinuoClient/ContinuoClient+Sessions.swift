@@ -89,7 +89,7 @@ extension ContinuoClient {
             let after = position ?? leg.start ?? 0
             let page = try await self.texts(id, after: after)
             texts += page.texts
-            let reached = page.texts.last?.message?.session?.ordinal ?? after
+            let reached = page.upTo ?? page.texts.last?.message?.session?.ordinal ?? after
             position = reached
             if leg.state == .live, reached >= page.head { return texts }
             guard leg.state != .draining else { return texts }

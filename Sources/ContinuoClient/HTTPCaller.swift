@@ -50,6 +50,8 @@ final class HTTPCaller: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.tlsConfiguration = try server.tlsConfiguration()
         configuration.timeout.connect = Self.connectTimeout
+        // The deadline of a call ends with the head of its answer: a body that goes silent is a connection that broke.
+        configuration.timeout.read = Self.timeout
         // A server that is down, or whose certificate is wrong, is told at once; who wants to wait repeats the call.
         configuration.connectionPool.retryConnectionEstablishment = false
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -113,10 +115,16 @@ final class HTTPCaller: Sendable {
         guard (200..<300).contains(response.status.code) else {
             let answer = try? await response.body.collect(upTo: Self.answerBytes)
             let problem = answer.flatMap { try? StrictJSON.decode(Problem.self, from: Data($0.readableBytesView)) }
-            guard let problem else { throw ClientError.unexpected("\(response.status)") }
+            guard let problem else { throw Self.error(response.status) }
             throw ClientError.refused(problem)
         }
         return response
+    }
+
+    /// An answer that is not our server's: a proxy in front of it may say that it cannot reach it, or that it is busy.
+    private static func error(_ status: HTTPResponseStatus) -> ClientError {
+        status.code >= 500 || status == .requestTimeout || status == .tooManyRequests
+            ? .unreachable("the server is out of reach (\(status))") : .unexpected("\(status)")
     }
 
     private func decode<Answer: Decodable>(_ type: Answer.Type, _ buffer: ByteBuffer) throws -> Answer {

@@ -52,17 +52,19 @@ public struct SendQueue: Sendable {
     }
 
     /// Sends what waits, in order.
-    /// - Throws: ``ClientError`` when no answer came; the rest stays queued.
-    public func flush(_ client: ContinuoClient, attempts: Int = 3) async throws -> [Outcome] {
-        var outcomes: [Outcome] = []
+    /// - Parameter told: what became of each, as it is known.
+    /// - Throws: ``ClientError`` when no answer of the server came; that message and those behind it stay queued.
+    public func flush(_ client: ContinuoClient, attempts: Int = 3, told: (Outcome) throws -> Void) async throws {
         for request in try waiting() {
+            let outcome: Outcome
             do {
-                outcomes.append(.sent(try await client.send(request, attempts: attempts)))
-            } catch let error as ClientError where !error.isTemporary {
-                outcomes.append(.refused(request.id, error))
+                outcome = .sent(try await client.send(request, attempts: attempts))
+            } catch let error as ClientError where !error.isTemporary && error.code != nil {
+                // Only the server itself refuses for good; what somebody between said does not count.
+                outcome = .refused(request.id, error)
             }
             unlink("\(folder)/\(request.id)")
+            try told(outcome)
         }
-        return outcomes
     }
 }

@@ -61,7 +61,14 @@ package final class WebSocketLink: Sendable {
             channel.closeFuture.whenComplete { _ in
                 upgraded.fail(ClientError.unreachable("the server at \(server.url) takes no connection"))
             }
-            return try await upgraded.futureResult.get()
+            // Whoever takes the connection and then says nothing is no server, either.
+            let limit = channel.eventLoop.scheduleTask(in: connectTimeout) { channel.close(promise: nil) }
+            defer { limit.cancel() }
+            return try await withTaskCancellationHandler {
+                try await upgraded.futureResult.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
         } catch let error as ClientError {
             throw error
         } catch {

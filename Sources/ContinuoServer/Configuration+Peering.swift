@@ -56,8 +56,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             path: "interconnect.peers",
             explanation:
-                "Providers to exchange messages with: domain, and route or names where they are not found by it; files: link "
-                + "(or msrp), link-from: BYTES for files that go as links.",
+                "Providers to exchange messages with: domain, and route or names where they are not found by it; files: msrp, "
+                + "transfer (each in a call of its own), or link, with link-from: BYTES.",
             sample: { configuration in
                 let peers =
                     configuration.peering.peers.isEmpty
@@ -85,15 +85,20 @@ extension ConfigurationKey {
                 case "route": peer.route = try endpoint(value)
                 case "files":
                     switch try text(value) {
-                    case "link": peer.linksFrom = 0
-                    case "msrp": peer.linksFrom = nil
-                    default: throw Mend("files go over msrp, or as a link", "write files: msrp or files: link")
+                    case "link": peer.files = .links(from: 0)
+                    case "msrp": peer.files = .messages
+                    case "transfer": peer.files = .transfers
+                    default:
+                        throw Mend(
+                            "files go over msrp, by transfer, or as a link",
+                            "write files: msrp, files: transfer or files: link"
+                        )
                     }
                 case "link-from": from = Int64(try number(value, in: 0...Int(Int32.max)))
                 default: throw Mend("'\(key.string ?? "?")' is nothing that a provider has", wanted)
                 }
             }
-            if peer.linksFrom != nil { peer.linksFrom = from }
+            if case .links = peer.files { peer.files = .links(from: from) }
             guard !peers.contains(where: { $0.domain == domain }) else {
                 throw Mend("\(domain) stands there twice", "leave one of the two")
             }
@@ -107,7 +112,11 @@ extension Configuration.Peering.Peer {
     fileprivate var sample: String {
         var text = "{domain: \(domain)"
         if let route { text += ", route: '\(route)'" }
-        if let linksFrom { text += ", files: link, link-from: \(linksFrom)" }
+        switch files {
+        case .messages: break
+        case .links(let from): text += ", files: link, link-from: \(from)"
+        case .transfers: text += ", files: transfer"
+        }
         if !names.isEmpty { text += ", names: [\(names.joined(separator: ", "))]" }
         return text + "}"
     }
@@ -143,7 +152,9 @@ extension Configuration {
                 )
             }
         }
-        if peering.peers.contains(where: { $0.linksFrom != nil }), !reachableURL.hasPrefix("https://") {
+        if peering.peers.contains(where: { if case .links = $0.files { true } else { false } }),
+            !reachableURL.hasPrefix("https://")
+        {
             problems.append(
                 ConfigurationProblem(
                     key: "interconnect.peers",
@@ -179,7 +190,7 @@ extension Configuration {
     /// The ways to other providers; nil when there are to be none.
     var interconnect: InterconnectConfiguration? {
         guard let listen = peering.listen else { return nil }
-        return InterconnectConfiguration(
+        var interconnect = InterconnectConfiguration(
             domains: domains,
             host: listen.host,
             port: listen.port,
@@ -194,10 +205,12 @@ extension Configuration {
                     domain: peer.domain,
                     names: Set(peer.names),
                     route: peer.route.map { Peer.Route(host: $0.host, port: $0.port) },
-                    linksFrom: peer.linksFrom
+                    files: peer.files
                 )
             },
             nameServers: peering.nameServers
         )
+        interconnect.relay = sip.relay.map { ($0.host, $0.port) }
+        return interconnect
     }
 }

@@ -23,7 +23,7 @@ extension Configuration {
         public var tls: TLS?
         public var leaseSeconds = 600
         public var phones = 50_000
-        /// Where rtpengine takes its orders, for calls between phones and browsers.
+        /// Where rtpengine takes its orders, for calls between phones and browsers, also of other providers.
         public var relay: Endpoint?
         /// Where phones bring the texts of live conversations, in the clear and over TLS.
         public var texts: Endpoint?
@@ -158,7 +158,8 @@ extension ConfigurationKey {
             },
             ConfigurationKey(
                 path: "sip.rtpengine",
-                explanation: "Control port (ng, UDP) of an rtpengine that carries calls between phones and browsers.",
+                explanation:
+                    "Control port (ng, UDP) of an rtpengine that carries calls between phones and browsers, here and elsewhere.",
                 sample: { "\($0.sip.relay ?? .init(host: "127.0.0.1", port: 2223))" },
                 isOptional: true
             ) { node, configuration throws(Mend) in configuration.sip.relay = try endpoint(node) },

@@ -1,4 +1,5 @@
 import FoundationEssentials
+public import Interconnect
 import Yams
 
 /// Everything an operator can set before starting: read from a YAML file, checked whole, with defaults for the rest.
@@ -52,8 +53,8 @@ public struct Configuration: Sendable, Equatable {
             public var names: [String] = []
             /// Where it listens; looked up in DNS if absent.
             public var route: Endpoint?
-            /// From how many octets on files go there as links; never if nil.
-            public var linksFrom: Int64?
+            /// How files go there.
+            public var files = FileWay.messages
 
             /// A provider by its domain.
             public init(domain: String, names: [String] = [], route: Endpoint? = nil) {

@@ -116,18 +116,7 @@ struct Answering: Sendable {
         guard let text = String(validating: body, as: UTF8.self), text.utf8.count <= Limits.inlineTextBytes else {
             throw Refusal(.invalidMessage, "text that is not UTF-8, or too long")
         }
-        let participants = [context.sender, context.receiver]
-        let envelope = Envelope(
-            id: context.fallbackID,
-            from: context.sender,
-            to: [context.receiver],
-            date: context.now,
-            kind: .immediate,
-            conversation: context.conversation ?? MessagingService.conversation(of: participants),
-            inReplyTo: context.inReplyTo,
-            parts: [Part(type: "text/plain", text: text)]
-        )
-        return PeerText(envelope: envelope, reports: [])
+        return PeerText(envelope: context.envelope([Part(type: "text/plain", text: text)]), reports: [])
     }
 
     /// What this provider takes (RFC 3261, section 11), and, for whoever is in a session, what a user shows of the devices.

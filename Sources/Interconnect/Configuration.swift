@@ -19,6 +19,9 @@ public struct InterconnectConfiguration: Sendable {
     public var authorities: String
     /// Whom it exchanges messages with; nobody else gets further than the handshake.
     public var peers: [Peer]
+    /// Where a media relay takes its orders (rtpengine's `ng` protocol over UDP), for media between browsers here and
+    /// telephones there; without one these end.
+    public var relay: (host: String, port: Int)?
     /// Name servers to ask for peers without a route, as `address:port`; those of the system if empty.
     public var nameServers: [String]
 
@@ -62,8 +65,10 @@ enum InterconnectLimits {
     static let requestsInHand = 1024
     static let connections = 1024
     static let connectionsPerAddress = 64
-    /// Large messages under way at once, both ways.
+    /// Large messages and files under way at once.
     static let transfers = 256
+    /// Files under way in lines of one conversation.
+    static let filesInConversation = 4
     /// Live conversations with users whose providers keep no lanes.
     static let dialogs = 1024
     /// Calls whose ACK is kept for when a 2xx comes again: all that may be, and those that have just ended.

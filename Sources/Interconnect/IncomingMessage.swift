@@ -1,23 +1,7 @@
-import ByteGrammar
 import CPIM
 import MessagingCore
 import MessagingService
 import XMLBodies
-
-/// What the SIP headers say of a message that comes in, and what stands in for what it does not say itself.
-struct IncomingContext: Sendable {
-    /// Whose identity the peer asserts.
-    var sender: Address
-    /// The user it is for.
-    var receiver: Address
-    /// The id of a message that bears none.
-    var fallbackID: MessageID
-    var conversation: ConversationID?
-    var inReplyTo: MessageID?
-    var now: MessagingCore.Timestamp
-    /// Whether it comes within a conversation of the two, where both may stay unnamed.
-    var isInConversation = false
-}
 
 /// A message on its way in: parts that are files go to disk as they come, the rest is small.
 struct IncomingMessage {
@@ -46,36 +30,69 @@ struct IncomingMessage {
     private var notifications: [[UInt8]] = []
     private var composing: Bool?
     private(set) var files: [IncomingFile] = []
+    /// The one file that it brings, if it was offered as such.
+    private let offered: OfferedFile?
+    private var check: OfferedFile.Check?
 
-    /// Whether all of it is a status of composing, without an envelope.
-    private let isBareStatus: Bool
+    /// What all of it is.
+    private enum Form {
+        case message
+        /// A status of composing, without an envelope.
+        case status
+        /// The octets of a file, without an envelope.
+        case file
+    }
+
+    private let form: Form
 
     /// - Parameters:
     ///   - size: the octets of all of it, if known.
     ///   - type: what it is; a message if nil.
-    init(_ service: MessagingService, _ context: IncomingContext, size: Int64?, type: String? = nil) {
+    ///   - offered: the file that it has to be, or to contain.
+    init(
+        _ service: MessagingService,
+        _ context: IncomingContext,
+        size: Int64?,
+        type: String? = nil,
+        offered: OfferedFile? = nil
+    ) {
         self.service = service
         self.context = context
+        self.offered = offered
+        check = offered.map(OfferedFile.Check.init)
         remaining = size
-        isBareStatus =
-            context.isInConversation && (type?.lowercased().hasPrefix(IsComposingDocument.contentType) ?? false)
-        if isBareStatus { current = .text(type: IsComposingDocument.contentType, name: nil, []) }
+        let type = type?.lowercased() ?? CPIMMessage.contentType
+        if offered != nil, !type.hasPrefix(CPIMMessage.contentType) {
+            form = .file
+        } else if context.isInConversation, type.hasPrefix(IsComposingDocument.contentType) {
+            form = .status
+            current = .text(type: IsComposingDocument.contentType, name: nil, [])
+        } else {
+            form = .message
+        }
     }
 
     /// Takes the next octets.
     /// - Throws: ``Refusal``, or ``CPIMError`` when they are no message.
     mutating func take(_ bytes: [UInt8]) async throws {
-        if isBareStatus { return try await add(bytes[...]) }
-        for event in try reader.feed(bytes) { try await take(event) }
+        switch form {
+        case .message: for event in try reader.feed(bytes) { try await take(event) }
+        case .status: try await add(bytes[...])
+        case .file:
+            if let offered, current == nil { current = try await begin(offered, type: nil, bytes: remaining) }
+            try await add(bytes[...])
+        }
     }
 
     /// All of it is there.
     /// - Throws: as ``take(_:)``.
     mutating func finish() async throws -> Content {
-        if isBareStatus {
+        switch form {
+        case .message: for event in try reader.finish() { try await take(event) }
+        case .status: try await end()
+        case .file:
             try await end()
-        } else {
-            for event in try reader.finish() { try await take(event) }
+            return .message(PeerText(envelope: context.envelope(parts), reports: []), files: files)
         }
         if let composing { return .composing(composing) }
         guard let head else { throw Refusal(.invalidMessage, "there is no message") }
@@ -125,6 +142,8 @@ struct IncomingMessage {
         guard let essence = canonicalMediaType(type.essence) else {
             throw Refusal(.invalidMessage, "a part has no proper media type")
         }
+        let length = entity.header("Content-Length").flatMap { Int64($0) } ?? remaining
+        if let offered { return try await begin(offered, type: essence, bytes: length) }
         let name = Self.fileName(entity)
         let charset = type.parameter("charset")?.lowercased() ?? "utf-8"
         let isText = essence.hasPrefix("text/") && ["utf-8", "us-ascii"].contains(charset)
@@ -132,12 +151,26 @@ struct IncomingMessage {
         {
             return .text(type: essence, name: name, [])
         }
-        guard let bytes = entity.header("Content-Length").flatMap({ Int64($0) }) ?? remaining, bytes > 0 else {
-            throw Refusal(.invalidMessage, "a file has to say its length")
-        }
-        let file = try await service.startFile(for: context.receiver, type: essence, name: name, bytes: bytes)
-        return .file(file, type: essence, name: name, bytes: bytes, offset: 0)
+        return try await begin(type: essence, name: name, bytes: length)
     }
+
+    /// The one that was offered, whatever type its octets come under.
+    private func begin(_ offered: OfferedFile, type: String?, bytes: Int64?) async throws -> Part {
+        guard files.isEmpty else { throw Refusal(.invalidMessage, "more than the one file that was offered") }
+        return try await begin(
+            type: offered.type ?? type ?? Self.unknownType,
+            name: offered.name,
+            bytes: offered.bytes ?? bytes
+        )
+    }
+
+    private func begin(type: String, name: String?, bytes: Int64?) async throws -> Part {
+        guard let bytes, bytes > 0 else { throw Refusal(.invalidMessage, "a file has to say its length") }
+        let file = try await service.startFile(for: context.receiver, type: type, name: name, bytes: bytes)
+        return .file(file, type: type, name: name, bytes: bytes, offset: 0)
+    }
+
+    private static let unknownType = "application/octet-stream"
 
     private func isComposing(_ type: String) -> Bool {
         context.isInConversation && type == IsComposingDocument.contentType
@@ -151,6 +184,7 @@ struct IncomingMessage {
             }
             current = .text(type: type, name: name, before + bytes)
         case .file(let file, let type, let name, let size, let offset):
+            check?.take(bytes)
             let end = try await service.append(Array(bytes), to: file, at: offset)
             current = .file(file, type: type, name: name, bytes: size, offset: end)
         case nil: break
@@ -170,6 +204,7 @@ struct IncomingMessage {
             parts.append(Part_(type: type, name: name, text: text))
         case .file(let file, let type, let name, let bytes, _):
             files.append(file)
+            try check?.finish()
             parts.append(Part_(type: type, name: name, bytes: bytes, blob: try await service.finish(file)))
         case nil: break
         }
@@ -194,7 +229,7 @@ struct IncomingMessage {
         if !to.contains(context.receiver) { to.append(context.receiver) }
         var sender = try Address(from.uri)
         // Within a conversation it is the signalling that says who writes.
-        if context.isInConversation, sender.domain == Self.nobody { sender = context.sender }
+        if context.isInConversation || offered != nil, sender.domain == Self.nobody { sender = context.sender }
         let kind = head.value(of: MessageMapping.kindHeader, in: MessageMapping.namespace).flatMap(MessageKind.init)
         let id =
             try head.value(of: "Message-ID", in: CPIMNamespace.imdn).map { try MessageID($0) } ?? context.fallbackID
@@ -210,62 +245,5 @@ struct IncomingMessage {
             inReplyTo: context.inReplyTo,
             parts: isBare ? [] : parts
         )
-    }
-
-    private static func timestamp(_ time: CPIM.Timestamp) -> MessagingCore.Timestamp {
-        MessagingCore.Timestamp(rawValue: time.unixSeconds * 1000 + Int64(time.nanosecond / 1_000_000))
-    }
-
-    private static func isComposing(_ bytes: [UInt8]) throws -> Bool {
-        do {
-            return try IsComposingDocument(parsing: bytes).state == .active
-        } catch {
-            throw Refusal(.invalidMessage, "a status that cannot be read")
-        }
-    }
-
-    private static func reports(_ head: CPIMMessage) -> [Report] {
-        guard let request = DispositionRequest(head) else { return [] }
-        var reports: [Report] = []
-        if request.wants(.positiveDelivery) { reports.append(.delivered) }
-        if request.wants(.display) { reports.append(.displayed) }
-        return reports
-    }
-
-    private static func report(_ bytes: [UInt8]) throws -> (message: MessageID, disposition: Disposition)? {
-        let document: IMDNDocument
-        do {
-            document = try IMDNDocument(parsing: bytes)
-        } catch {
-            throw Refusal(.invalidMessage, "a notification that cannot be read")
-        }
-        let disposition: Disposition
-        switch document.notification {
-        case .delivery(.delivered): disposition = .delivered
-        case .display(.displayed): disposition = .displayed
-        case .delivery(.failed), .display(.failed): disposition = .failed
-        // What intermediaries do is nobody's business here.
-        default: return nil
-        }
-        return (try MessageID(document.messageID), disposition)
-    }
-
-    /// The name of a file, if it is one that may be shown.
-    private static func fileName(_ entity: MIMEEntity) -> String? {
-        guard let text = entity.header("Content-Disposition"), let value = try? MediaType("disposition/\(text)") else {
-            return nil
-        }
-        let name: String?
-        if let extended = value.parameter("filename*") {
-            // RFC 8187: charset'language'octets.
-            let pieces = extended.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
-            name =
-                pieces.count == 3 && pieces[0].lowercased() == "utf-8"
-                ? PercentEncoding.decode(String(pieces[2]).utf8).flatMap { String(validating: $0, as: UTF8.self) } : nil
-        } else {
-            name = value.parameter("filename")
-        }
-        guard let name, (try? Envelope.validate(fileName: name)) != nil else { return nil }
-        return name
     }
 }

@@ -22,6 +22,10 @@ extension Interconnect {
             {
                 return .delivered
             }
+            if case .message = entry.task, let envelope, peer.files == .transfers {
+                let text = PeerText(envelope: envelope, reports: entry.reports)
+                return await deliver(text, to: entry.target, of: peer)
+            }
             return await deliver(plain: outgoing, to: peer)
         } catch {
             logger.error("an entry of the outbox cannot be written", metadata: ["error": "\(type(of: error))"])
@@ -32,9 +36,9 @@ extension Interconnect {
     /// A message to somebody whose provider takes files as links: each that is large enough stands for its link. What the
     /// sender keeps no copy of goes as it is.
     private func linked(_ envelope: Envelope?, _ entry: OutboxEntry, to peer: Peer) async -> Envelope? {
-        guard let from = peer.linksFrom, case .message = entry.task, var envelope, let service = running?.service else {
-            return envelope
-        }
+        guard case .links(let from) = peer.files, case .message = entry.task, var envelope,
+            let service = running?.service
+        else { return envelope }
         for (index, part) in envelope.parts.enumerated() where part.sha256 != nil && part.bytes >= from {
             guard let link = await service.fileLink(to: index, of: envelope.id, account: entry.account) else {
                 continue

@@ -1,5 +1,6 @@
 import FoundationEssentials
 public import Logging
+import MediaRelaying
 import MessagingCore
 public import MessagingService
 public import NIOCore
@@ -24,6 +25,8 @@ public final class Interconnect: OutboundRouter {
         let service: MessagingService
         let stack: PeerStack
         let media: MessageMedia
+        /// Between browsers here and telephones there; nil if there is none.
+        let relay: MediaRelay?
         /// Where requests within a call are to go.
         let contact: String
     }
@@ -62,14 +65,23 @@ public final class Interconnect: OutboundRouter {
             notice: { [weak self] notice in self?.heard(notice) ?? false }
         ) { [weak self] request in self?.take(request) }
         let media = try await MessageMedia(configuration, certificates)
+        let relay = try await openRelay(on: group.next())
         let address = try await stack.listen(host: configuration.host, port: configuration.port)
         let contact = "<sip:\(configuration.name):\(address.port ?? configuration.port);transport=tls>"
-        let running = Running(service: service, stack: stack, media: media, contact: contact)
+        let running = Running(service: service, stack: stack, media: media, relay: relay, contact: contact)
         let resumed = try await resumed(running)
         // What came before this was asked to come again.
         state.withLock { $0.running = running }
         for live in resumed { live.schedule() }
         return address
+    }
+
+    private func openRelay(on loop: any EventLoop) async throws -> MediaRelay? {
+        guard let place = configuration.relay else { return nil }
+        let address = try SocketAddress.makeAddressResolvingHost(place.host, port: place.port)
+        let relay = MediaRelay(eventLoop: loop, address: address, logger: logger)
+        try await relay.open().get()
+        return relay
     }
 
     /// Conversations that were open when this ended last.
@@ -96,6 +108,7 @@ public final class Interconnect: OutboundRouter {
         }
         for probe in probes { probe.cancel() }
         for live in dialogs { live.abandon() }
+        await running?.relay?.end()
         await running?.stack.close()
         await running?.media.close()
     }
@@ -115,6 +128,17 @@ public final class Interconnect: OutboundRouter {
     /// Forgets it.
     @discardableResult
     func endTransfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers.removeValue(forKey: call) } }
+
+    func transfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers[call] } }
+
+    /// Ends what there is of a file's transfer, since it begins anew.
+    func endTransfers(of message: MessageID, to receiver: Address) async {
+        let earlier = state.withLock { $0.transfers.values.filter { $0.isFor(message, receiver) } }
+        for transfer in earlier {
+            transfer.close()
+            await transfer.ended()
+        }
+    }
 
     // MARK: Live conversations
 

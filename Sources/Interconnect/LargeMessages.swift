@@ -11,11 +11,14 @@ import SIP
 
 /// Messages that are too large for a request go over MSRP, in a session made for each (CPM's large message mode).
 extension Interconnect {
-    func deliverLarge(_ outgoing: Outgoing, to peer: Peer) async -> OutboundResult {
+    /// - Parameter file: what it is, if it goes as one file (RFC 5547).
+    func deliverLarge(_ outgoing: Outgoing, _ file: PushedFile? = nil, to peer: Peer) async -> OutboundResult {
         guard let running else { return .temporary }
         do {
-            let end = try running.media.end(at: configuration.name, sends: true)
-            switch await running.stack.invite(invitation(outgoing, end.description, running.contact), to: peer) {
+            let end = try running.media.end(at: configuration.name, sends: true, file)
+            let service: Requests.Service = file == nil ? .large : .file
+            let request = invitation(outgoing, service, end.description, running.contact)
+            switch await running.stack.invite(request, to: peer) {
             case .unanswered:
                 missed(peer)
                 return .temporary
@@ -24,7 +27,7 @@ extension Interconnect {
                 return Problems.result(of: response)
             case .accepted(let call):
                 heard(peer.domain)
-                let result = await transfer(outgoing, end.local, call, running)
+                let result = await transfer(outgoing, file, end.local, call, running)
                 let bye = await running.stack.end(call)
                 // MSRP has a status for few refusals; the other side says at the end which it was.
                 guard case .permanent = result,
@@ -38,10 +41,15 @@ extension Interconnect {
         }
     }
 
-    private func invitation(_ outgoing: Outgoing, _ offer: SessionDescription, _ contact: String) -> SIPMessage {
+    private func invitation(
+        _ outgoing: Outgoing,
+        _ service: Requests.Service,
+        _ offer: SessionDescription,
+        _ contact: String
+    ) -> SIPMessage {
         var request = Requests.make(.invite, from: outgoing.from, to: outgoing.to)
         request.append(.contact, contact)
-        Requests.mark(&request, as: .large)
+        Requests.mark(&request, as: service)
         outgoing.name(&request)
         request.setBody(ByteBuffer(bytes: offer.bytes), contentType: "application/sdp")
         return request
@@ -49,17 +57,20 @@ extension Interconnect {
 
     private func transfer(
         _ outgoing: Outgoing,
+        _ file: PushedFile?,
         _ local: MSRPURI,
         _ call: OutgoingCall,
         _ running: Running
     ) async -> OutboundResult {
         guard let answer = try? SessionDescription(parsing: Array(call.answer.body.readableBytesView)),
-            let other = MessageMedia.peer(answer), let session = try? running.media.connect(local, to: other)
+            let way = Self.way(outgoing, file, answer),
+            let session = try? running.media.connect(local, to: way.other)
         else { return .permanent(.invalidMessage) }
         defer { session.close() }
         do {
-            let message = MSRPSession.Outgoing(contentType: outgoing.type, size: UInt64(outgoing.size))
-            try await session.send(message, content: Content(pieces: outgoing.pieces, service: running.service))
+            let size = way.pieces.reduce(0) { $0 + $1.size }
+            let message = MSRPSession.Outgoing(contentType: way.type, size: UInt64(size))
+            try await session.send(message, content: Content(pieces: way.pieces, service: running.service))
             return .delivered
         } catch let error as MSRPError where error.code == .refused {
             return Self.result(of: error)
@@ -69,6 +80,18 @@ extension Interconnect {
         } catch {
             return .temporary
         }
+    }
+
+    /// How it goes: as a message, or, where a file is taken by itself only, without an envelope.
+    private static func way(
+        _ outgoing: Outgoing,
+        _ file: PushedFile?,
+        _ answer: SessionDescription
+    ) -> (type: String, pieces: [MessageMapping.Piece], other: (path: [MSRPURI], fingerprint: CertificateFingerprint))?
+    {
+        if let other = MessageMedia.peer(answer) { return (outgoing.type, outgoing.pieces, other) }
+        guard let file, let other = MessageMedia.peer(answer, accepting: file.type) else { return nil }
+        return (file.type, [.blob(file.blob, file.bytes)], other)
     }
 
     private static func result(of error: MSRPError) -> OutboundResult {

@@ -49,12 +49,13 @@ final class MessageMedia: Sendable {
     /// - Parameters:
     ///   - address: by which the other side reaches this host.
     ///   - sends: whether the message goes out.
-    func end(at address: String, sends: Bool) throws -> End {
+    ///   - file: what it is, if it goes as one file.
+    func end(at address: String, sends: Bool, _ file: PushedFile? = nil) throws -> End {
         let host = host ?? address
         let local = try MSRPURI(secure: true, host: host, port: port, sessionID: MSRPEndpoint.makeSessionID())
         let own = MSRPAttributes(
             path: [local.text],
-            acceptTypes: ["message/cpim"],
+            acceptTypes: ["message/cpim"] + (file.map { [$0.type] } ?? []),
             acceptWrappedTypes: ["*"],
             setup: sends ? .active : .passive
         )
@@ -67,7 +68,7 @@ final class MessageMedia: Sendable {
             formats: ["*"],
             attributes: own.attributes + [
                 Attribute(direction.rawValue), Attribute("fingerprint", fingerprint.text),
-            ]
+            ] + (file?.attributes ?? [])
         )
         let origin = Origin(
             sessionID: "\(UInt64.random(in: 1...UInt64(Int64.max)))",
@@ -142,12 +143,43 @@ final class MessageMedia: Sendable {
         }
     }
 
-    // MARK: Large messages
+    // MARK: Large messages, and files
 
-    /// The other end, as it describes itself; nil when messages cannot flow to or from it.
-    static func peer(_ description: SessionDescription) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
-        guard let medium = description.media.first(where: { $0.isMSRP && !$0.isRejected }),
-            let attributes = try? MSRPAttributes(of: medium), attributes.accepts("message/cpim"),
+    /// How this end takes a file.
+    func file(at address: String, _ file: OfferedFile) throws -> (local: MSRPURI, medium: MediaAcceptance) {
+        let local = try MSRPURI(
+            secure: true,
+            host: host ?? address,
+            port: port,
+            sessionID: MSRPEndpoint.makeSessionID()
+        )
+        let own = MSRPAttributes(
+            path: [local.text],
+            acceptTypes: file.carriers,
+            acceptWrappedTypes: ["*"],
+            setup: .passive
+        )
+        let medium = MediaAcceptance(
+            port: Int(port),
+            wish: .receiveOnly,
+            connection: Self.connection(local.host),
+            attributes: file.repeated + own.attributes + [Attribute("fingerprint", fingerprint.text)]
+        )
+        return (local, medium)
+    }
+
+    /// The other end, as it describes itself; nil when nothing can flow to or from it.
+    /// - Parameters:
+    ///   - slot: its line; the first that there is if nil.
+    ///   - type: what it has to take, if it is to receive.
+    static func peer(
+        _ description: SessionDescription,
+        slot: Int? = nil,
+        accepting type: String? = "message/cpim"
+    ) -> (path: [MSRPURI], fingerprint: CertificateFingerprint)? {
+        guard let slot = slot ?? description.media.firstIndex(where: { $0.isMSRP && !$0.isRejected }),
+            case let medium = description.media[slot],
+            let attributes = try? MSRPAttributes(of: medium), type.map({ attributes.accepts($0) }) ?? true,
             let path = try? attributes.path.map({ try MSRPURI(parsing: $0) }), path.allSatisfy(\.isSecure),
             let stated = medium.fingerprints.first ?? description.fingerprints.first,
             let fingerprint = try? CertificateFingerprint(parsing: stated.text)
@@ -175,10 +207,15 @@ final class MessageMedia: Sendable {
     }
 
     /// A session that waits for the other end to connect.
-    func wait(_ local: MSRPURI, for path: [MSRPURI], _ events: SessionEvents) throws -> MSRPSession {
+    func wait(
+        _ local: MSRPURI,
+        for path: [MSRPURI],
+        _ events: SessionEvents,
+        accepting types: [String] = ["message/cpim"]
+    ) throws -> MSRPSession {
         let session = try endpoint.makeSession(local: local, remotePath: path, role: .passive, handler: events) {
             $0.acceptance = .explicit
-            $0.acceptTypes = AcceptTypes("message/cpim")
+            $0.acceptTypes = AcceptTypes(types.joined(separator: " "))
         }
         session.start()
         return session

@@ -9,8 +9,8 @@ public struct Peer: Sendable, Hashable {
     /// Whether its server takes lines of live conversations, which it is asked if nil.
     public var keepsLanes: Bool?
 
-    /// From how many octets on files go to its users as links to this provider, instead of over MSRP; never if nil.
-    public var linksFrom: Int64?
+    /// How files go to its users.
+    public var files: FileWay
 
     /// A host and a port for SIP over TLS.
     public struct Route: Sendable, Hashable {
@@ -30,19 +30,29 @@ public struct Peer: Sendable, Hashable {
         names: Set<String> = [],
         route: Route? = nil,
         keepsLanes: Bool? = nil,
-        linksFrom: Int64? = nil
+        files: FileWay = .messages
     ) {
         self.domain = domain.lowercased()
         self.names = Set(names.map { $0.lowercased() })
         self.route = route
         self.keepsLanes = keepsLanes
-        self.linksFrom = linksFrom
+        self.files = files
     }
 
     /// The identities by which its certificate is known.
     var identities: Set<String> { names.isEmpty ? [domain] : names }
     /// The one that its certificate must bear when this side connects.
     var serverName: String { identities.contains(domain) ? domain : identities.min() ?? domain }
+}
+
+/// How files go to users of another provider.
+public enum FileWay: Sendable, Hashable {
+    /// With the message that they belong to, over MSRP.
+    case messages
+    /// As links to this provider, if they have so many octets or more; else with their message.
+    case links(from: Int64)
+    /// Each in a call of its own, over MSRP (RFC 5547).
+    case transfers
 }
 
 /// How a peer carries live conversations, as it says when it is asked.

@@ -28,6 +28,8 @@ public enum MediaPayload: Hashable, Sendable {
 
     /// A phone and a browser have no path without a relay, and none is there.
     public static let noRelay = "no-relay"
+    /// A medium is among two, where one of them is at another implementation, or has a phone.
+    public static let amongTwo = "among-two"
     /// The relay did not do its part.
     public static let relayFailed = "relay-failed"
 

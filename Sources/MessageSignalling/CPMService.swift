@@ -5,6 +5,7 @@ package enum CPMService: String, CaseIterable {
     case pager = "oma.cpm.msg"
     case large = "oma.cpm.largemsg"
     case session = "oma.cpm.session"
+    case file = "oma.cpm.filetransfer"
 
     /// As it stands in feature tags (RFC 3840).
     package var tag: String { "+g.3gpp.icsi-ref=\"urn%3Aurn-7%3A3gpp-service.ims.icsi.\(rawValue)\"" }

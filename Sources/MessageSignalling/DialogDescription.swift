@@ -215,7 +215,7 @@ package struct DialogDescription {
 
     private static func isCall(_ offer: SessionDescription) -> Bool {
         let media = offer.media.filter { !$0.isRejected }
-        return media.contains { ["audio", "video"].contains($0.type) } && !media.contains(where: \.isMSRP)
+        return media.contains { ["audio", "video"].contains($0.type) } && !media.contains { $0.isMSRP && !$0.isFile }
     }
 
     /// An INVITE of theirs, with an offer: it is open until ``answer(beside:)``, or ``withdraw()``.
@@ -349,7 +349,8 @@ package struct DialogDescription {
         _ offer: SessionDescription,
         _ reach: TextReach
     ) -> (slot: Int, role: SetupRole, other: ConversationPath)? {
-        for (slot, medium) in offer.media.enumerated() where medium.isMSRP && !medium.isRejected {
+        for (slot, medium) in offer.media.enumerated()
+        where medium.isMSRP && !medium.isFile && !medium.isRejected {
             let canConnect = reach.connects && reach.path(offer, slot: slot, connects: true) != nil
             // Without a word about it the offerer connects (RFC 4975, section 5.4).
             guard let role = (medium.setup ?? .active).answering(canListen: true, canConnect: canConnect),
@@ -364,5 +365,5 @@ package struct DialogDescription {
 
 extension Agreement {
     /// The medium that texts flow on.
-    package var slot: Int? { media.firstIndex { $0.isActive && $0.local.isMSRP } }
+    package var slot: Int? { media.firstIndex { $0.isActive && $0.local.isMSRP && !$0.local.isFile } }
 }

@@ -1,6 +1,7 @@
 import ClientWire
 import FoundationEssentials
 import Logging
+import MediaRelaying
 import MessagingCore
 import MessagingService
 import NIOCore

@@ -1,4 +1,5 @@
 public import Logging
+import MediaRelaying
 public import MessagingService
 public import NIOCore
 import NIOSSL

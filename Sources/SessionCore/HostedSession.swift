@@ -16,6 +16,8 @@ public enum ToOwner: Hashable, Sendable, Codable {
     case withdraw(MessageID, ChangeOutcome)
     /// An accepted medium never ran.
     case mediumFailed(MediumID)
+    /// The sender can have a medium with one other only, and has it with this one: whoever else is in it goes out of it.
+    case narrow(MediumID, with: Address)
     case invite(Address)
     /// Whoever asked for the session takes another user out of it.
     case remove(Address)
@@ -139,6 +141,8 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case (.present, .withdraw(let id, let outcome)):
             return changeMedia { $0.withdraw(id, by: sender, outcome, now: now) }
         case (.present, .mediumFailed(let id)): return changeMedia { $0.fail(id, by: sender, now: now) }
+        case (.present, .narrow(let id, let other)):
+            return changeMedia { $0.narrow(id, by: sender, with: other, now: now) }
         // It was given up while its server was away, and does not know.
         case (.gone(let end), .answered(.accepted)): return [Sent(to: sender, message: .ended(end))]
         case (.gone(let end), .text(let id)):
@@ -146,8 +150,7 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case (_, .text(let id)): return [Sent(to: sender, message: .refused(id, .conflict))]
         case (_, .propose(let proposal)): return [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case (_, .answered), (_, .consent), (_, .prepare), (_, .connected), (_, .withdraw), (_, .mediumFailed),
-            (_, .invite),
-            (_, .remove), (_, .play), (_, .leave):
+            (_, .narrow), (_, .invite), (_, .remove), (_, .play), (_, .leave):
             return []
         }
     }
@@ -158,7 +161,9 @@ public struct HostedSession: Hashable, Sendable, Codable {
         case .text(let id): [Sent(to: sender, message: .refused(id, .conflict))]
         case .propose(let proposal): [Sent(to: sender, message: .refused(proposal.id, .conflict))]
         case .answered(.accepted): [Sent(to: sender, message: .ended(end))]
-        case .answered, .consent, .prepare, .connected, .withdraw, .mediumFailed, .invite, .remove, .play, .leave: []
+        case .answered, .consent, .prepare, .connected, .withdraw, .mediumFailed, .narrow, .invite, .remove, .play,
+            .leave:
+            []
         }
     }
 

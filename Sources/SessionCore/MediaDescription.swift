@@ -316,6 +316,20 @@ public struct MediaDescription: Hashable, Sendable, Codable {
         return takeOut(address, of: index, now) + [.publish]
     }
 
+    /// A participant can have a medium with one other only, and has it with that one: whoever else is in it goes out of it.
+    public mutating func narrow(
+        _ id: MediumID,
+        by address: Address,
+        with other: Address,
+        now: Timestamp
+    ) -> [Action] {
+        guard let index = media.firstIndex(where: { $0.id == id }), address != other else { return [] }
+        let users = Set(media[index].placements.keys)
+        guard users.count > 2, users.isSuperset(of: [address, other]) else { return [] }
+        revision += 1
+        return users.subtracting([address, other]).sorted().flatMap { takeOut($0, of: index, now) } + [.publish]
+    }
+
     /// A participant is gone: with its placements, proposals and answers.
     public mutating func leave(_ address: Address, now: Timestamp) -> [Action] {
         var actions: [Action] = []

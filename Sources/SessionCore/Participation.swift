@@ -253,6 +253,15 @@ public struct Participation: Hashable, Sendable, Codable {
         return [.send(.mediumFailed(id))]
     }
 
+    /// A device can have a medium with one other user only, and has it with this one: whoever else is in it goes out of it.
+    /// - Throws: ``Refusal`` `conflict` when the medium is not placed there.
+    public func narrow(_ id: MediumID, on device: DeviceID, with other: Address) throws(Refusal) -> [Effect] {
+        guard phase == .present, media.contains(where: { $0.id == id && $0.placements[user]?.device == device }) else {
+            throw Refusal(.conflict, "this medium is not on this device")
+        }
+        return [.send(.narrow(id, with: other))]
+    }
+
     /// The user plays, pauses or seeks a stored video, for all.
     /// - Throws: ``Refusal`` `not-found` when there is no such video.
     public func play(_ id: MediumID, _ wish: Playback.Wish) throws(Refusal) -> [Effect] {

@@ -181,7 +181,7 @@ struct SmallPartTests {
         #expect(try again.waiting().map(\.id) == ids)
         // Nobody listens there: everything stays.
         let client = try ContinuoClient(server: ServerAddress(url: "http://127.0.0.1:9"), token: "t")
-        await #expect(throws: ClientError.self) { try await again.flush(client, attempts: 1) }
+        await #expect(throws: ClientError.self) { try await again.flush(client, attempts: 1) { _ in } }
         #expect(try again.waiting().count == 3)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Interconnect
 import Testing
 
 @testable import ContinuoServer
@@ -47,6 +48,19 @@ struct ConfigurationTests {
         let open = "client:\n  listen: 0.0.0.0:8080\n"
         #expect(throws: ConfigurationError.self) { try Configuration(yaml: open, source: "t") }
         #expect(try Configuration(yaml: open + "  allow-plain: true\n", source: "t").allowPlain)
+    }
+
+    @Test("each provider takes files in a way of its own")
+    func files() throws {
+        let peers = { (ways: [String]) in
+            let list = ways.enumerated().map { "{domain: p\($0.offset).example\($0.element)}" }
+            return "interconnect:\n  peers: [\(list.joined(separator: ", "))]\n"
+        }
+        let ways = ["", ", files: msrp", ", files: transfer", ", files: link", ", link-from: 100, files: link"]
+        let configuration = try Configuration(yaml: peers(ways), source: "t")
+        let read: [FileWay] = [.messages, .messages, .transfers, .links(from: 0), .links(from: 100)]
+        #expect(configuration.peering.peers.map(\.files) == read)
+        #expect(throws: ConfigurationError.self) { try Configuration(yaml: peers([", files: pigeon"]), source: "t") }
     }
 
     @Test("one server at a time uses a data folder; its token is its owner's alone")

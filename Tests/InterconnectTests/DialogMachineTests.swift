@@ -346,6 +346,9 @@ struct DialogMachineTests {
         let status = SIPStatus(rawValue: status) ?? 500
         #expect(machine.take(.refused(status), now: Self.now) == [.say(.toOwner(.answered(answer)))])
         #expect(machine.phase == .over)
+        // Behind our CANCEL they all mean the same.
+        machine = Self.machine(.host, [.provisional, .line(.fromOwner(.cancelled))])
+        #expect(machine.take(.refused(status), now: Self.now) == [.say(.toOwner(.answered(.cancelled)))])
     }
 }
 

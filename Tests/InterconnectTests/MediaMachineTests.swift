@@ -391,6 +391,48 @@ struct MediaMachineTests {
         #expect(host.hear(.asked(change), Self.at).isEmpty)
     }
 
+    @Test("a third one comes to what runs: left alone for a moment, then told and taken out, and it runs on")
+    func visited() throws {
+        var (media, owner, _) = try Self.accepted()
+        _ = try Self.place(&media, &owner)
+        let number = try #require(media.lines.first?.number)
+        let answer = MediaPayload.description(.answer, Self.offer, names: [:])
+        _ = media.take(.signal(Self.medium, Self.device, answer), Self.at)
+        let origin = Origin(sessionID: "3", sessionVersion: "1", addressType: "IP4", address: "198.51.100.7")
+        _ = media.answers(to: SessionDescription(origin: origin, media: [Self.line("198.51.100.7")]))
+        _ = media.take(.settled, Self.at)
+        _ = owner.accept(Self.proposal().id, by: Self.bob, on: number)
+        let carol = MediaLine.End(
+            device: DeviceID(rawValue: 9),
+            generation: .first,
+            user: Address(stored: "sip:carol@a.example")
+        )
+        let user = try #require(carol.user)
+        let join = MediaProposal(
+            id: MessageID(stored: "j"),
+            change: .join(Self.medium, on: carol.device),
+            revision: owner.revision
+        )
+        _ = try owner.propose(join, by: user, others: [], now: Self.at.clock)
+        _ = media.hear(.participants([Self.alice, Self.bob, user]), Self.at)
+        #expect(media.hear(.media(owner.revision, owner.media, pending: owner.pending), Self.at).isEmpty)
+        #expect(media.deadline == Self.at.now + PeerMedia.crowdTime)
+        #expect(media.take(.clock, Self.later(PeerMedia.crowdTime - .nanoseconds(1))).isEmpty)
+        let due = Self.later(PeerMedia.crowdTime)
+        let out: [Action] = [
+            .signal(Self.medium, carol, from: .first, .refused(MediaPayload.amongTwo)),
+            .say(.toOwner(.narrow(Self.medium, with: Self.alice))),
+        ]
+        #expect(media.take(.clock, due) == out)
+        // Once, and again only if nothing comes of it.
+        #expect(media.take(.clock, due).isEmpty)
+        #expect(media.take(.clock, Self.later(PeerMedia.crowdTime + PeerMedia.crowdTime)) == out)
+        _ = owner.narrow(Self.medium, by: Self.bob, with: Self.alice, now: due.clock)
+        #expect(media.hear(.media(owner.revision, owner.media, pending: owner.pending), due).isEmpty)
+        #expect(media.lines.map(\.stage) == [.running])
+        #expect(media.deadline == nil)
+    }
+
     @Test("kept and taken up again: lines where they were, on the devices where they were")
     func kept() throws {
         let media = Self.running()
@@ -419,5 +461,51 @@ struct MediaMachineTests {
         #expect(isTold)
         #expect(actions.last == .answer)
         #expect(media.lines.isEmpty && media.board.media.isEmpty)
+    }
+
+    @Test(
+        "a browser's offer that is refused: the device is asked once more, for the relay; without one it fails",
+        arguments: [true, false]
+    )
+    func refusedProtection(hasRelay: Bool) throws {
+        var protected = Self.line("192.0.2.1")
+        protected.proto = "UDP/TLS/RTP/SAVPF"
+        let offer = Self.description(protected)
+        let refusals: [PeerMedia.Input] = [
+            .answered([
+                Self.text,
+                {
+                    var line = Self.line("198.51.100.7")
+                    line.port = 0
+                    return line
+                }(),
+            ]),
+            .refused(488, delay: .seconds(1)),
+        ]
+        for refusal in refusals {
+            var media = Self.guest()
+            media.hasRelay = hasRelay
+            _ = media.hear(.propose(Self.proposal()), Self.at)
+            _ = media.take(
+                .signal(Self.medium, Self.device, .description(.offer, offer, names: ["x": Self.medium])),
+                Self.at
+            )
+            _ = Self.invited(&media)
+            #expect(!media.isPlainThere)
+            let actions = media.take(refusal, Self.at)
+            guard hasRelay else {
+                #expect(actions.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+                continue
+            }
+            #expect(actions == [.signal(Self.medium, Self.device, from: .first, .summon)])
+            #expect(media.isPlainThere)
+            #expect(media.phase == .idle)
+            // What the relay makes of its next offer is said, and whoever refuses that wants nothing.
+            let made = MediaPayload.description(.offer, Self.offer, names: ["x": Self.medium])
+            #expect(media.take(.signal(Self.medium, Self.device, made), Self.at) == [.invite])
+            _ = Self.invited(&media)
+            let end = media.take(.refused(488, delay: .seconds(1)), Self.at)
+            #expect(end.contains(.say(.fromOwner(.settled(Self.proposal().id, .rejected)))))
+        }
     }
 }

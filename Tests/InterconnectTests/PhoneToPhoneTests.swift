@@ -32,7 +32,8 @@ struct PhoneToPhoneTests {
             let files = try await Authority.shared.certificate("b.example")
             let (port, _, home) = (try freePort(), try freePort(), try freePort())
             let door = try freePort()
-            let back = try await Tunnel.outward(files, to: home, name: "a.example")
+            // The proxy of their telephones, which stays in the way of their calls: they know no way to our server.
+            let back = try await Tunnel.outward(files, to: home, name: "a.example", isProxy: true)
             let front = try await Tunnel.inward(files, to: port, proxy: back.port)
             let peer = Peer(
                 domain: "b.example",
@@ -161,5 +162,82 @@ struct PhoneToPhoneTests {
         try await annas.command("hangup")
         try await alices.sees("CALL_CLOSED")
         await both.end([alices, annas])
+    }
+
+    @Test(
+        "ours hands a call on that theirs has made, to another one of ours: theirs calls that one itself, and the first call ends"
+    )
+    func handsBack() async throws {
+        let both = try await Providers()
+        let theirs = both.theirs
+        let (alices, annas, _) = try await Self.talk(both)
+        try await annas.command("accept")
+        try await alices.sees("CALL_CLOSED")
+        try await theirs.hears(550)
+        try await annas.hears(700)
+        try await annas.command("hangup")
+        _ = try await eventually("both calls are over") { theirs.count("CALL_CLOSED") == 2 ? true : nil }
+        await both.end([alices, annas])
+    }
+
+    @Test("ours hands a call on that theirs has made, to one who declines: that is what ours hears of it")
+    func handsBackInVain() async throws {
+        let both = try await Providers()
+        let (alices, annas, anna) = try await Self.talk(both)
+        let id = try await eventually("she is asked") {
+            try await both.a.service.sessions(anna.who).sessions.first { $0.state == .alerting }?.id
+        }
+        _ = try await both.a.service.leave(anna.who, id)
+        try await alices.sees("TRANSFER_FAILED")
+        #expect(alices.told.contains("603 Decline"))
+        await both.end([alices, annas])
+    }
+
+    @Test("ours talks to theirs, and a third one comes to it: these two go on, and nobody is hung up on")
+    func visited() async throws {
+        let both = try await Providers()
+        let (a, theirs) = (both.a, both.theirs)
+        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
+        let alices = try await both.phone(of: alice, tone: 440)
+        let device = MediaDevice(anna, at: a)
+        try await alices.command("dial", "sip:bob@b.example")
+        try await theirs.sees("CALL_INCOMING")
+        try await theirs.command("accept")
+        try await theirs.hears(440)
+        let id = try #require(try await a.service.sessions(alice.who).sessions.first { $0.state == .open }?.id)
+        _ = try await a.service.invite(alice.who, id, anna.address)
+        _ = try await a.session(anna, id, "ringing") { $0.state == .alerting }
+        _ = try await a.service.accept(anna.who, id, AcceptRequest(media: [.audio]))
+        _ = try await a.session(anna, id, "three have it") { $0.media.first?.placements.count == 3 }
+        try await TransferTests.isTold(device)
+        let open = try await a.session(anna, id, "two have it") {
+            TransferTests.isOn([alice.address, RawPeerTests.bob], $0)
+        }
+        #expect(open.state == .open && open.participants.count == 3)
+        try await theirs.hears(440)
+        try await alices.hears(700)
+        #expect(theirs.count("CALL_CLOSED") == 0 && alices.count("CALL_CLOSED") == 0)
+        try await theirs.command("hangup")
+        try await alices.sees("CALL_CLOSED")
+        await device.close()
+        await both.end([alices])
+    }
+
+    /// Theirs has called Alice's and hears her, and she hands that on to Anna's, which rings.
+    private static func talk(
+        _ both: Providers
+    ) async throws -> (
+        alices: ForeignPhone, annas: ForeignPhone, anna: Person
+    ) {
+        let (a, theirs) = (both.a, both.theirs)
+        let (alice, anna) = (try await a.person("alice"), try await a.person("anna"))
+        let (alices, annas) = (try await both.phone(of: alice, tone: 440), try await both.phone(of: anna, tone: 550))
+        try await theirs.command("dial", "sip:alice@a.example")
+        try await alices.sees("CALL_INCOMING")
+        try await alices.command("accept")
+        try await theirs.hears(440)
+        try await alices.command("transfer", "sip:anna@a.example")
+        try await annas.sees("CALL_INCOMING")
+        return (alices, annas, anna)
     }
 }

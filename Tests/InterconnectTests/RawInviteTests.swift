@@ -69,8 +69,13 @@ struct RawInviteTests {
         await pair.end()
     }
 
-    @Test("taken back by our user: the CANCEL says that the request is terminated")
-    func takenBack() async throws {
+    @Test(
+        "taken back by our user: the CANCEL says that the request is terminated, and whatever ends it then, it was taken back",
+        arguments: [
+            "487 Request Terminated", "480 Temporarily Unavailable", "486 Busy Here", "500 Error", "603 Decline",
+        ]
+    )
+    func takenBack(final: String) async throws {
         let pair = try await Pair()
         let id = try await pair.a.ask(pair.alice, Self.bob)
         let sip = try await pair.accept()
@@ -80,7 +85,7 @@ struct RawInviteTests {
         let cancel = try await sip.request("CANCEL")
         #expect(cancel.header("Reason") == "SIP;cause=487;text=\"Request Terminated\"")
         try sip.respond(cancel, "200 OK")
-        try sip.respond(invite, "487 Request Terminated")
+        try sip.respond(invite, final)
         _ = try await sip.request("ACK")
         #expect(try await pair.a.session(pair.alice, id, "over") { $0.state == .over }.end == .cancelled)
         await pair.end()

@@ -16,18 +16,18 @@ struct RawPeerTests {
         let phone: RawListener
         let foreign: Foreign
         var a: Provider
-        let alice: Person
+        var alice: Person
 
-        init(keepsLanes: Bool? = false) async throws {
+        init(keepsLanes: Bool? = false, files: FileWay = .messages) async throws {
             phone = try RawListener()
             foreign = try await Foreign(phone: phone)
-            a = try await Provider("a.example", peers: [Self.peer(foreign, keepsLanes)])
+            a = try await Provider("a.example", peers: [Self.peer(foreign, keepsLanes, files)])
             alice = try await a.person("alice")
         }
 
-        static func peer(_ foreign: Foreign, _ keepsLanes: Bool?) -> Peer {
+        static func peer(_ foreign: Foreign, _ keepsLanes: Bool?, _ files: FileWay = .messages) -> Peer {
             let route = Peer.Route(host: "127.0.0.1", port: foreign.door.port)
-            return Peer(domain: foreign.domain, route: route, keepsLanes: keepsLanes)
+            return Peer(domain: foreign.domain, route: route, keepsLanes: keepsLanes, files: files)
         }
 
         func accept() async throws -> RawSIP { RawSIP(socket: try await phone.accept(), foreign: foreign) }

@@ -1,5 +1,6 @@
 import ClientWire
 import Foundation
+import MediaSignalling
 import MessagingCore
 import MessagingService
 import SDP
@@ -105,9 +106,62 @@ struct TransferTests {
         await pair.end()
     }
 
+    /// Waits until somebody's device is told that a medium is among two.
+    static func isTold(_ device: MediaDevice) async throws {
+        _ = try await device.hears("that it is among two") { payload in
+            payload == .refused(MediaPayload.amongTwo) ? true : nil
+        }
+    }
+
+    @Test(
+        "a third one comes to voice with a telephone of another provider, and nobody leaves: told why not, and voice goes on"
+    )
+    func visitor() async throws {
+        let pair = try await Pair()
+        let mobile = MediaDevice(pair.alice, at: pair.a)
+        let anna = try await pair.a.person("anna")
+        let device = MediaDevice(anna, at: pair.a)
+        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
+        let sip = try await pair.accept()
+        let invite = try await sip.request("INVITE")
+        try sip.respond(invite, "200 OK", body: RawCallTests.head + MediaTests.phone)
+        try await mobile.takes(RawCallTests.own)
+        _ = try await sip.request("ACK")
+        _ = try await pair.a.session(pair.alice, id, "voice") { Self.isOn([pair.alice.address, Self.bob], $0) }
+
+        _ = try await pair.a.service.invite(pair.alice.who, id, anna.address)
+        _ = try await pair.a.session(anna, id, "ringing") { $0.state == .alerting }
+        _ = try await pair.a.service.accept(anna.who, id, AcceptRequest(media: [.audio]))
+        // It becomes a conversation of three, of which its server says so.
+        let focus = try await sip.request("INVITE")
+        #expect(focus.header("Contact")?.contains(";isfocus") == true)
+        try sip.respond(focus, "200 OK", body: RawCallTests.head + MediaTests.phone)
+        _ = try await sip.request("ACK")
+        try await Self.isTold(device)
+        let open = try await pair.a.session(anna, id, "two have it") {
+            Self.isOn([pair.alice.address, Self.bob], $0)
+        }
+        #expect(open.state == .open && open.participants.count == 3)
+        // Nothing more was said there, and it can be held as before.
+        let held = RawCallTests.head + MediaTests.phone.replacing("a=sendrecv", with: "a=sendonly")
+        try sip.send("INVITE", 1, within: invite, body: held)
+        #expect(try await sip.answer(1).hasPrefix("SIP/2.0 200"))
+        try sip.send("ACK", 1, within: invite)
+        _ = try await pair.a.session(pair.alice, id, "held") { $0.media.first?.held == [Self.bob] }
+        _ = try await pair.a.service.leave(anna.who, id)
+        _ = try await pair.a.session(pair.alice, id, "two are in") { $0.participants.count == 2 }
+        _ = try await pair.a.service.leave(pair.alice.who, id)
+        let bye = try await sip.request("BYE")
+        #expect(bye.header("Reason")?.hasPrefix("Q.850;cause=16") == true)
+        await mobile.close()
+        await device.close()
+        await pair.end()
+    }
+
     @Test("a third one who only comes in addition gets no part of it after a while, and the call of two goes on")
     func crowd() async throws {
         let pair = try await Pair()
+        let mobile = MediaDevice(pair.alice, at: pair.a)
         let anna = try await pair.a.person("anna")
         let id = try await pair.a.ask(pair.alice, anna.address, media: [.audio])
         _ = try await pair.a.session(anna, id, "ringing") { $0.state == .alerting }
@@ -124,6 +178,8 @@ struct TransferTests {
         try sip.respond(bye, "200 OK")
         let left = try await pair.a.session(anna, id, "two have it") { $0.participants.count == 2 }
         #expect(left.state == .open && Self.isOn([pair.alice.address, anna.address], left))
+        try await Self.isTold(mobile)
+        await mobile.close()
         await pair.end()
     }
 
@@ -308,6 +364,47 @@ struct TransferTests {
         try Self.notify(sip, 4, answer, "terminated;reason=noresource", fragment)
         #expect(try await sip.answer(4, "NOTIFY").hasPrefix("SIP/2.0 481"))
         #expect(try await pair.a.session(pair.alice, id).state == .open)
+        await mobile.close()
+        await pair.end()
+    }
+
+    @Test(
+        "RFC 3261, section 12.2.2: a NOTIFY that is numbered lower than what came before is answered 500, and tells nothing"
+    )
+    func lowerNumber() async throws {
+        let pair = try await Pair()
+        let (a, alice) = (pair.a, pair.alice)
+        let (id, sip, answer, mobile) = try await Self.theirs(pair)
+        let anna = try await pair.a.person("anna")
+        async let outcome = a.service.handOn(alice.who, id, to: anna.address)
+        try sip.respond(try await sip.request("REFER"), "202 Accepted")
+        try Self.notify(sip, 5, answer, "active;expires=60", "SIP/2.0 100 Trying")
+        #expect(try await sip.answer(5, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        try Self.notify(sip, 4, answer, "terminated;reason=noresource", "SIP/2.0 603 Decline")
+        #expect(try await sip.answer(4, "NOTIFY").hasPrefix("SIP/2.0 500"))
+        try Self.notify(sip, 6, answer, "terminated;reason=noresource", "SIP/2.0 200 OK")
+        #expect(try await sip.answer(6, "NOTIFY").hasPrefix("SIP/2.0 200"))
+        #expect(try await outcome == 200)
+        await mobile.close()
+        await pair.end()
+    }
+
+    @Test("nobody is asked into a conversation that they began, and whoever wants to is told why")
+    func askedIn() async throws {
+        let pair = try await Pair()
+        let (id, sip, answer, mobile) = try await Self.theirs(pair)
+        let anna = try await pair.a.person("anna")
+        let before = try await pair.a.session(pair.alice, id)
+        do {
+            _ = try await pair.a.service.invite(pair.alice.who, id, anna.address)
+            Issue.record("it is taken, and nothing comes of it")
+        } catch let refusal as Refusal {
+            #expect(refusal.code == .conflict && refusal.detail.contains("b.example"))
+        }
+        #expect(try await pair.a.session(pair.alice, id) == before)
+        #expect(try await pair.a.service.sessions(anna.who).sessions.isEmpty)
+        try sip.send("BYE", 2, after: answer)
+        #expect(try await sip.answer(2, "BYE").hasPrefix("SIP/2.0 200"))
         await mobile.close()
         await pair.end()
     }

@@ -94,13 +94,13 @@ struct AccountTests {
         var change = AccountChange()
         change.suspended = true
         #expect(try await service.changeAccount(alice.id, change).suspended)
-        try await eventually("closed") { device.mirror.closed == CloseCode.unauthenticated }
+        try await eventually("closed") { device.mirror.closed == CloseCode.suspended }
         await #expect(throws: Refusal(.notEntitled, "")) {
             try await service.authenticate(token: alice.devices[0].token)
         }
         await #expect(throws: Refusal(.notEntitled, "")) { try await world.device(of: alice, .other) }
         let again = world.connect(alice.devices[0])
-        try await eventually("refused") { again.mirror.closed == CloseCode.unauthenticated }
+        try await eventually("refused") { again.mirror.closed == CloseCode.suspended }
         let during = try world.request("during", to: alice)
         #expect(try await service.send(bob.who, during).receivers.map(\.state) == ["failed"])
         change.suspended = false
@@ -110,6 +110,17 @@ struct AccountTests {
         try await world.expectMirrored(back)
         #expect(back.message(before.id) != nil)
         #expect(back.message(during.id) == nil)
+    }
+
+    @Test("a store that cannot be read makes no token void: the device is to come again, and forgets nothing")
+    func unreadable() async throws {
+        let world = try await World.open()
+        let alice = try await world.person("alice")
+        world.service.tokens.forget(alice.id, nil)
+        try world.store.close()
+        let device = world.connect(alice.devices[0])
+        try await eventually("closed") { device.mirror.closed != nil }
+        #expect(device.mirror.closed == CloseCode.goingAway)
     }
 
     @Test("devices: renamed, changed in kind and capability, told to the others; another's cannot be touched")

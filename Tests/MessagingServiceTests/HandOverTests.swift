@@ -135,6 +135,24 @@ struct HandOverTests {
         #expect(item.message?.decisions[phone.device]?.deliver == .whole)
     }
 
+    @Test("texts that were deleted everywhere have no place in a page, and it says how far it goes all the same")
+    func deleted() async throws {
+        let world = try await World.open()
+        let (alice, bob, id) = try await world.conversation()
+        for index in 0..<12 { _ = try await world.say("\(index)", bob.who, id) }
+        let page = try await world.service.texts(alice.who, id, after: 0, limit: 200)
+        #expect(page.upTo == 12)
+        let deleted = page.texts.suffix(10).map { MessageID(stored: $0.id) }
+        _ = try await world.service.delete(alice.who, DeleteRequest(ids: deleted, scope: .everywhere))
+        let rest = try await world.service.texts(alice.who, id, after: 2, limit: 4)
+        #expect(rest.texts.isEmpty && rest.upTo == 6 && rest.head == 12)
+        // Whoever joins comes to its end.
+        let phone = alice.devices[1].identity
+        _ = try await world.service.attach(phone, id, LegRequest(from: alice.who.device))
+        #expect(try await world.join(phone, id) == ["0", "1"])
+        try await world.expectSound()
+    }
+
     @Test("what the rules kept from a device it gets whole once it takes part")
     func raised() async throws {
         let world = try await World.open()

@@ -3,6 +3,7 @@ import ClientWire
 import MessagingCore
 import MessagingService
 import SIP
+import SQLiteStore
 import SessionCore
 import Store
 import Synchronization
@@ -95,6 +96,33 @@ struct PhoneBoundTests {
         try await showing
         #expect(try await chat.provider.inbox(chat.alice).last?.read ?? false)
         try await chat.stop()
+    }
+
+    @Test("A phone hangs up while the store takes nothing for seconds: its leaving is tried again, and the call ends")
+    func leaving() async throws {
+        let house = try await Household.start()
+        let held = try await house.provider.holdCommits()
+        // As many commands as may wait for the writer.
+        let isFull = Seen(false)
+        while !isFull.value {
+            house.provider.store.write { _ in
+            } completion: { result in
+                if case .failure = result { isFull.change { $0 = true } }
+            }
+        }
+        let refusal = await #expect(throws: Refusal.self) {
+            try await house.provider.service.leave(house.bob.identity, house.session)
+        }
+        #expect(refusal?.code == .unavailable)
+        #expect(try await house.desk.within(house.answer, .bye).status == 200)
+        // Long enough for what is tried once.
+        try await Task.sleep(for: .seconds(2))
+        #expect(try await house.bobs.received(.bye).isEmpty)
+        held.end()
+        #expect(try await eventually { try await house.bobs.received(.bye).count == 1 })
+        let isOver = try await house.provider.service.session(house.bob.identity, house.session).state == .over
+        #expect(isOver)
+        try await house.stop()
     }
 
     @Test(

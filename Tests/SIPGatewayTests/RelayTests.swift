@@ -8,6 +8,7 @@ import SDP
 import SessionCore
 import Testing
 
+@testable import MediaRelaying
 @testable import SIPGateway
 
 @Suite("What a media relay is told")

@@ -324,6 +324,30 @@ struct MediaTests {
         #expect(media.revision == 4)
     }
 
+    @Test("who can have it with one other only keeps it with that one: whoever else is in it goes out of it")
+    func narrow() throws {
+        var media = try Self.amongThree()
+        let (before, revision) = (media, media.revision)
+        // Not by or with somebody who is not in it, nor alone.
+        #expect(media.narrow(Self.first, by: Self.alice, with: Self.alice, now: Self.now) == [])
+        #expect(media.narrow(Self.first, by: Address(stored: "sip:x@x"), with: Self.bob, now: Self.now) == [])
+        #expect(media.narrow(MediumID(rawValue: 9), by: Self.alice, with: Self.bob, now: Self.now) == [])
+        #expect(media == before)
+        let move = Self.proposal("m", .move(Self.first, to: Self.mobile), revision)
+        _ = try media.propose(move, by: Self.carol, others: [], now: Self.now)
+        #expect(
+            media.narrow(Self.first, by: Self.alice, with: Self.bob, now: Self.now)
+                == [.settle(move.id, .superseded), .publish]
+        )
+        #expect(media[Self.first]?.placements == before[Self.first]?.placements.filter { $0.key != Self.carol })
+        #expect(media.revision == revision + 1)
+        #expect(media.narrow(Self.first, by: Self.alice, with: Self.bob, now: Self.now) == [])
+        // Whoever is out may come again, under the next generation.
+        let again = Self.proposal("j", .join(Self.first, on: Self.laptop), revision + 1)
+        _ = try media.propose(again, by: Self.carol, others: [], now: Self.now)
+        #expect(media[Self.first]?.placements[Self.carol]?.generation == Generation.first.next)
+    }
+
     @Test("who leaves takes the own part along; a medium of one alone ends")
     func leave() throws {
         var media = try Self.running()

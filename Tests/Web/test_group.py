@@ -125,7 +125,7 @@ class Group(TalkTest):
         for page in (alice, mobile, carol):
             self.each_grows(page, "audio", 2)
         self.has_none(pda, carols)
-        heard = self.live(alice).locator("audio")
+        heard = alice.locator("body > audio")
         expect(heard).to_have_count(2)
         for scheme in ("light", "dark"):
             alice.emulate_media(color_scheme=scheme)

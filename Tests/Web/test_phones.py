@@ -57,22 +57,33 @@ class Phone:
     def __init__(self, account: dict, port: int, folder: pathlib.Path, tone: int):
         self.folder = folder
         folder.mkdir()
-        (folder / "config").write_text(
-            "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path /usr/lib/baresip/modules\n"
-            "module stdio.so\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule sndfile.so\n"
-            "module_app account.so\nmodule_app menu.so\n"
-            f"audio_source ausine,{tone}\naudio_player aubridge,x\naudio_alert aubridge,y\n"
-            f"ausrc_channels 2\nausrc_srate 48000\nsnd_path {folder}\n"
-        )
+        self.configure(tone)
         (folder / "accounts").write_text(
             f"<{account['address']};transport=udp>;auth_user={account['user']};auth_pass={account['password']}"
             f';outbound="sip:127.0.0.1:{port};transport=udp";regint=600;answermode=auto\n'
         )
-        self.log = open(folder / "log", "w")
-        self.process = subprocess.Popen(
-            [BARESIP, "-4", "-s", "-f", folder], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log
-        )
+        self.start()
         until("the phone is registered", lambda: "SIP/2.0 200 OK" in self.said)
+
+    def configure(self, tone: int, port: int = 0) -> None:
+        (self.folder / "config").write_text(
+            f"sip_listen 127.0.0.1:{port}\nnet_interface 127.0.0.1\nmodule_path /usr/lib/baresip/modules\n"
+            "module stdio.so\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule sndfile.so\n"
+            "module_app account.so\nmodule_app menu.so\n"
+            f"audio_source ausine,{tone}\naudio_player aubridge,x\naudio_alert aubridge,y\n"
+            f"ausrc_channels 2\nausrc_srate 48000\nsnd_path {self.folder}\n"
+        )
+
+    def start(self) -> None:
+        self.log = open(self.folder / "log", "w")
+        self.process = subprocess.Popen(
+            [BARESIP, "-4", "-s", "-f", self.folder], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log
+        )
+
+    def command(self, line: str) -> None:
+        """Something typed at it."""
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
 
     @property
     def said(self) -> str:

@@ -101,8 +101,9 @@ extension ContractSchemas {
         ),
         "SessionList": .record("Sessions that are not over.", ["sessions": "[SessionDocument]"]),
         "SessionTexts": .record(
-            "Texts in order, and the last ordinal that the user has.",
-            ["texts": "[ItemDocument]", "head": "Position"]
+            "Texts in order, the last ordinal that the user has, and how far this page goes.",
+            ["texts": "[ItemDocument]", "head": "Position"],
+            optional: ["upTo": "Position"]
         ),
         "SessionPlace": .record("A text's place in a live conversation.", ["id": "SessionID", "ordinal": "Ordinal"]),
         "CounterpartDevice": .record(

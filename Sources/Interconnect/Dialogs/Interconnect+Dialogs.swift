@@ -67,7 +67,7 @@ extension Interconnect {
 
     /// A text with parts that a conversation's path does not take goes as a message beside it.
     func deliverApart(_ text: PeerText, _ key: LiveDialog.Key, _ peer: Peer) async -> OutboundResult {
-        let result = await deliver(plain: Outgoing(text, to: key.other), to: peer)
+        let result = await deliver(text, to: key.other, of: peer)
         guard case .permanent(let code) = result else { return result }
         _ = try? await running?.service.receiveReport(
             of: text.envelope.id,

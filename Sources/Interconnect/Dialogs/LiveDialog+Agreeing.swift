@@ -38,9 +38,13 @@ extension LiveDialog {
                 return try ask(request, timer, offer, isFirst: false)
             }
             let ours = try state.withLock { state in
+                let files = state.files
                 var media = state.machine.media
                 defer { state.machine.media = media }
-                return try state.description.invitedToOffer { media.offer(in: &$0) }
+                return try state.description.invitedToOffer { offer in
+                    media.offer(in: &offer)
+                    files.offer(in: &offer)
+                }
             }
             answered(request, ours, timer)
             letGo()
@@ -77,12 +81,16 @@ extension LiveDialog {
         let isOwner = state.withLock { $0.machine.role == .host }
         let made: (SIPMessage, Dialog, Flow?)? = state.withLock { state in
             let canConnect = state.description.path?.other.fingerprint != nil
+            let files = state.files
             var media = state.machine.media
             guard var dialog = state.dialog, !state.isOver,
                 let offer = try? state.description.invite(
                     canConnect ? .active : .activePassive,
                     keeping: purpose != .path,
-                    beside: { media.offer(in: &$0) }
+                    beside: { offer in
+                        media.offer(in: &offer)
+                        files.offer(in: &offer)
+                    }
                 ), var request = try? dialog.makeRequest(.invite)
             else { return nil }
             state.machine.media = media

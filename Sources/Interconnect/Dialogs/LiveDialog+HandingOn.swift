@@ -42,8 +42,9 @@ extension LiveDialog {
         }
     }
 
-    /// NOTIFY came: how far it is. Whatever its number: the last one is known by what it says.
+    /// NOTIFY came: how far it is. The last one is known by what it says.
     func notified(_ request: PeerRequest) {
+        guard accept(request) else { return }
         guard let event = try? EventKey(request.message), event.package == "refer" else {
             return request.respond(489, headers: [("Allow-Events", Self.conferencePackage)])
         }
@@ -71,6 +72,10 @@ extension Answering {
 }
 
 extension Interconnect {
+    public func isDialog(_ session: SessionID, of user: Address, with owner: Address) -> Bool {
+        dialog(LiveDialog.Key(session: session, own: user, other: owner))?.isTheirs ?? false
+    }
+
     public func handOn(_ session: SessionID, of user: Address, with other: Address, to target: Address) async -> UInt16?
     {
         guard let live = dialog(LiveDialog.Key(session: session, own: user, other: other)), live.isTheirs else {

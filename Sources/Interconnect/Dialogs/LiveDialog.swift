@@ -2,6 +2,7 @@ import CPIM
 import Logging
 import MSRP
 import MSRPTransport
+import MediaRelaying
 import MessageSignalling
 import MessagingCore
 import MessagingService
@@ -55,6 +56,8 @@ final class LiveDialog: Sendable {
         /// The texts' path, and whether it works.
         var session: MSRPSession?
         var isRunning = false
+        /// What they send beside the texts.
+        var files = FileLines()
         /// The one before, while its name is needed for the next.
         var leaving: MSRPSession?
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -63,6 +66,8 @@ final class LiveDialog: Sendable {
         var referral: PeerReferral?
         /// Waits for what becomes of a REFER of ours.
         var handingOn: FirstAnswer<SIPStatus>?
+        /// The ways through the relay, for the devices that need it.
+        var bridges: [Crossing: MediaBridge] = [:]
         /// Who wants to know who is in it.
         var watches: [WatchKey: Watch] = [:]
         var sessionTimer = SessionTimer()
@@ -78,6 +83,8 @@ final class LiveDialog: Sendable {
     let peer: Peer
     let interconnect: Interconnect
     let running: Interconnect.Running
+    /// By which the other side reaches this host.
+    let address: String
     let state: Mutex<State>
     /// Whether this side is the focus of a conversation of several; read while the rest is held.
     let focus = Mutex(false)
@@ -96,6 +103,7 @@ final class LiveDialog: Sendable {
         self.peer = peer
         self.interconnect = interconnect
         self.running = running
+        self.address = address
         let media = running.media
         let ends = DialogDescription.Ends {
             try media.conversation(at: address, setup: $0)
@@ -108,6 +116,7 @@ final class LiveDialog: Sendable {
                 description: DialogDescription(ends, origin: media.origin(at: address))
             )
         )
+        state.withLock { $0.machine.media.hasRelay = running.relay != nil }
     }
 
     var service: MessagingService { running.service }
@@ -126,6 +135,7 @@ final class LiveDialog: Sendable {
                 await last?.value
                 for action in actions { await perform(action) }
                 if isOver { end() } else { tellWatches() }
+                closeCrossings(all: isOver)
             }
             state.last = task
             return task
@@ -223,6 +233,7 @@ final class LiveDialog: Sendable {
                 state.waiters = [:]
                 state.watches = [:]
                 state.isRunning = false
+                state.files.close()
             }
             return (
                 state.session.take(), Array(state.waiters.values), state.timer.take(), state.dialog

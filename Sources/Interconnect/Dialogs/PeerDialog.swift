@@ -174,7 +174,8 @@ struct PeerDialog: Sendable, Hashable {
             return [.say(.toOwner(.answered(.accepted)))] + next.map(Action.media)
         case .refused(let status):
             phase = .over
-            return [.say(.toOwner(.answered(Self.answer(status))))]
+            // Behind our CANCEL it is how that came out, whatever the other side says of it.
+            return [.say(.toOwner(.answered(isWanted ? Self.answer(status) : .cancelled)))]
         case .unanswered:
             phase = .over
             // Without any answer the request stays in its lane, and is made again.

@@ -19,24 +19,14 @@ extension LiveDialog {
                 .first { $0.generation == signal.generation && $0.user ?? key.own == signal.from }
         }
         guard let device else { return }
-        handle(.media(.signal(signal.medium, device, payload)))
+        hear(payload, Crossing(medium: signal.medium, end: device))
     }
 
     func perform(_ action: PeerMedia.Action) async {
         switch action {
         case .say(let line): await say(line)
         case .signal(let medium, let end, let generation, let payload):
-            var signal = MediaSignal(
-                session: key.session,
-                medium: medium,
-                generation: generation,
-                to: end.user ?? key.own,
-                toGeneration: end.generation,
-                payload: payload.value
-            )
-            signal.from = key.other
-            // Before what is said next: with its medium gone it would reach nobody.
-            await service.deliver(signal, from: key.other)
+            await say(payload, Crossing(medium: medium, end: end), from: generation)
         case .invite: renegotiate(.media)
         case .cancelInvite:
             let invite = state.withLock { state in
@@ -65,9 +55,15 @@ extension LiveDialog {
     private func answer() async {
         let answered: (question: Question, bytes: [UInt8]?, isMoved: Bool)? = state.withLock { state in
             guard let question = state.question.take() else { return nil }
-            var media = state.machine.media
-            let result = try? state.description.answer { media.answers(to: $0) }
+            var (media, files) = (state.machine.media, state.files)
+            let result = try? state.description.answer { offer in
+                let answers = media.answers(to: offer)
+                // Where no texts are there is no place for files.
+                guard DialogDescription.hasTexts(offer, .provider) else { return answers }
+                return answers.merging(files.answers(to: offer, begin: begin)) { medium, _ in medium }
+            }
             state.machine.media = media
+            if result == nil { files.withdraw(to: state.files) } else { state.files = files }
             return (question, result?.answer, result?.isMoved ?? false)
         }
         guard let (question, bytes, isMoved) = answered else { return }

@@ -61,7 +61,8 @@ enum MediaBoard: Sendable, Hashable, Codable {
         case .connected(let id): actions = description.connected(id, by: speaker, now: now)
         case .withdraw(let id, let outcome): actions = description.withdraw(id, by: speaker, outcome, now: now)
         case .mediumFailed(let id): actions = description.fail(id, by: speaker, now: now)
-        case .answered, .text, .invite, .remove, .play, .leave: break
+        // There are two.
+        case .narrow, .answered, .text, .invite, .remove, .play, .leave: break
         }
         self = .kept(description)
         return actions

@@ -118,6 +118,14 @@ struct MediaLine: Sendable, Hashable {
         }
     }
 
+    /// Whether an offer of the device is taken now.
+    var takesOffers: Bool {
+        switch stage {
+        case .summoning, .waiting, .running: true
+        case .asking, .asked, .pressing, .pressed, .offered, .closing: false
+        }
+    }
+
     var deadline: NIODeadline? {
         switch stage {
         case .asking(_, let until): until

@@ -1,3 +1,4 @@
+import MediaRelaying
 import MediaSignalling
 import MessagingCore
 import NIOCore
@@ -105,6 +106,10 @@ extension PeerMedia {
                 if theirs.isRejected { lines.remove(at: index) }
             case .offered(let offer):
                 guard !theirs.isRejected else {
+                    if let again = inTheClear(index, offer, at) {
+                        actions += again
+                        continue
+                    }
                     actions += fail(index, "the other side does not take it", at)
                     if lines.indices.contains(index), lines[index].stage == .running {
                         // It has lost what it had as well: the slot is dead.
@@ -126,6 +131,15 @@ extension PeerMedia {
             }
         }
         return actions
+    }
+
+    /// They refuse what a browser offers: the device is asked again, and what it says then goes by the relay.
+    private mutating func inTheClear(_ index: Int, _ offer: MediaLine.Offer, _ at: Moment) -> [Action]? {
+        guard hasRelay, !isPlainThere, offer.asked?.isProtected ?? false, let medium = medium(of: lines[index]) else {
+            return nil
+        }
+        isProtectionRefused = true
+        return summon(index, offer.end, medium, at)
     }
 
     private mutating func settle(
@@ -165,8 +179,10 @@ extension PeerMedia {
             case .offered(let offer) where isLater && offer.until > at.now:
                 lines[index].stage = .waiting(offer)
                 phase = .blocked(until: at.now + delay)
-            case .offered:
-                actions += fail(index, "the other provider refuses it (\(status.rawValue))", at)
+            case .offered(let offer):
+                actions +=
+                    (status == 488 ? inTheClear(index, offer, at) : nil)
+                    ?? fail(index, "the other provider refuses it (\(status.rawValue))", at)
             case .closing:
                 // What they never had need not be taken out.
                 if line.slot == nil { lines.remove(at: index) } else { phase = .blocked(until: at.now + delay) }

@@ -27,7 +27,7 @@ extension PeerMedia {
         }
     }
 
-    private mutating func summon(_ index: Int, _ end: MediaLine.End, _ medium: Medium, _ at: Moment) -> [Action] {
+    mutating func summon(_ index: Int, _ end: MediaLine.End, _ medium: Medium, _ at: Moment) -> [Action] {
         lines[index].stage = .summoning(end, again: at.now + Self.sayAgain, until: at.now + Self.summonTime)
         return signal(.summon, end, medium)
     }
@@ -138,10 +138,7 @@ extension PeerMedia {
             // What it was answered was lost.
             return signal(reply.payload, end, medium)
         }
-        switch line.stage {
-        case .summoning, .waiting, .running: break
-        case .asking, .asked, .pressing, .pressed, .offered, .closing: return []
-        }
+        guard line.takesOffers else { return [] }
         let media = description.withSelfContainedMedia.media
         let named = media.firstIndex { $0.mediaID.flatMap { names[$0] } == medium.id }
         guard let place = named ?? media.firstIndex(where: { $0.type == medium.kind.rawValue && !$0.isRejected }),
@@ -217,7 +214,8 @@ extension PeerMedia {
             guard let deadline = line.deadline, deadline <= at.now else { continue }
             switch line.stage {
             case .asking:
-                // The other side is answered without it; a later yes is an offer of ours.
+                // The other side is answered without it; a later yes is an offer of ours. Nobody has left what they came to.
+                if line.joining != nil, let medium = medium(of: line) { actions += tellCrowd(medium, beside: [other]) }
                 lines[index].stage = .asked
                 lines[index].slot = nil
             case .pressing(let end, let theirs, _, let until):

@@ -59,7 +59,8 @@ struct PeerMedia: Sendable, Hashable {
     }
 
     static let sayAgain = TimeAmount.seconds(2)
-    /// How long a medium may have three users before this one's part in it ends: a call that is handed on has for a moment.
+    /// How long a medium may have three users before whoever came last goes out of it: a call that is handed on has for a
+    /// moment.
     static let crowdTime = TimeAmount.seconds(5)
     /// How long their INVITE waits for our user: shorter than a conversation may be without a path for its texts. The
     /// first one waits only for what was accepted with the conversation.
@@ -94,6 +95,9 @@ struct PeerMedia: Sendable, Hashable {
     var unclaimed: [Unclaimed] = []
     /// Until when the answer to that has to be complete.
     var answerBy: NIODeadline?
+    /// Whether a browser's offer can be made a telephone's: then one that is refused is made again like that, once.
+    var hasRelay = false
+    var isProtectionRefused = false
 
     struct Unclaimed: Sendable, Hashable {
         let kind: MediumKind
@@ -249,12 +253,12 @@ struct PeerMedia: Sendable, Hashable {
             guard let number = medium.placements[other]?.device else { continue }
             let index = lines.firstIndex { $0.number == number } ?? add(MediaLine(number, medium))
             lines[index].medium = medium.id
-            if medium.placements.count > 2, at.now < crowded[medium.id, default: at.now + Self.crowdTime] {
-                crowded[medium.id] = crowded[medium.id] ?? at.now + Self.crowdTime
+            // Among several each needs a connection with each, and a dialog has one.
+            if medium.placements.count > 2 {
+                actions += crowd(index, medium, at)
                 continue
             }
-            guard medium.placements.count == 2, let end = end(of: medium) else {
-                // Among several each needs a connection with each, and a dialog has one.
+            guard let end = end(of: medium) else {
                 actions += fail(index, "this provider has media with one other user only", at)
                 continue
             }
@@ -263,6 +267,35 @@ struct PeerMedia: Sendable, Hashable {
         }
         for index in lines.indices.reversed() where isOrphan(lines[index]) { actions += drop(index) }
         return actions
+    }
+
+    /// A medium has more users than two. After a while whoever came to what runs here goes out of it, and it runs on; is it
+    /// this one who came, then this one's part ends. Those that it concerns are told.
+    private mutating func crowd(_ index: Int, _ medium: Medium, _ at: Moment) -> [Action] {
+        guard let due = crowded[medium.id], due <= at.now else {
+            crowded[medium.id] = crowded[medium.id] ?? at.now + Self.crowdTime
+            return []
+        }
+        let partner = lines[index].agreed.map { $0.end.user ?? own }
+        guard let partner, medium.placements[partner] != nil else {
+            return fail(index, MediaPayload.amongTwo, at)
+        }
+        // If nothing comes of it, it is said again.
+        crowded[medium.id] = at.now + Self.crowdTime
+        return tellCrowd(medium, beside: [other, partner]) + tell(.narrow(medium.id, with: partner), at)
+    }
+
+    /// Devices of users who are in a medium are told that it is among two.
+    func tellCrowd(_ medium: Medium, beside: Set<Address>) -> [Action] {
+        guard let there = medium.placements[other] else { return [] }
+        return medium.placements.filter { !beside.contains($0.key) }.sorted { $0.key < $1.key }.map { user, placed in
+            let end = MediaLine.End(
+                device: placed.device,
+                generation: placed.generation,
+                user: user == own ? nil : user
+            )
+            return .signal(medium.id, end, from: there.generation, .refused(MediaPayload.amongTwo))
+        }
     }
 
     private mutating func add(_ line: MediaLine) -> Int {

@@ -42,22 +42,8 @@ extension MessagingService {
         let id = hexadecimal(randomBytes(16))
         return try await perform { work in
             let account = try work.user(who.account).account
-            guard request.bytes <= account.entitlement.maximumMessageBytes else {
-                throw Refusal(.tooLarge, "at most \(account.entitlement.maximumMessageBytes) bytes")
-            }
-            guard account.hasRoom(for: request.bytes) else {
-                throw Refusal(.quotaExceeded, "the account's storage is full")
-            }
             let others = try work.transaction.uploads(of: who.account, limit: Limits.uploadsPerAccount)
-            guard others.count < Limits.uploadsPerAccount else {
-                throw Refusal(.tooMany, "at most \(Limits.uploadsPerAccount) uploads; cancel some or wait")
-            }
-            // Each is within the quota and none is counted before it is used: they are bounded together.
-            var room = account.entitlement.quotaBytes - request.bytes
-            for other in others where room >= 0 { room -= other.bytes }
-            guard room >= 0 else {
-                throw Refusal(.quotaExceeded, "too many bytes wait as uploads; cancel some or wait")
-            }
+            try Self.checkRoom(for: request.bytes, account, beside: others)
             let upload = Upload(
                 id: id,
                 account: who.account,
@@ -68,6 +54,25 @@ extension MessagingService {
             )
             try work.transaction.apply(.upload(upload))
             return UploadDocument(upload, offset: 0)
+        }
+    }
+
+    /// Whether an upload may begin.
+    static func checkRoom(for bytes: Int64, _ account: Account, beside others: [Upload]) throws(Refusal) {
+        guard bytes <= account.entitlement.maximumMessageBytes else {
+            throw Refusal(.tooLarge, "at most \(account.entitlement.maximumMessageBytes) bytes")
+        }
+        guard account.hasRoom(for: bytes) else {
+            throw Refusal(.quotaExceeded, "the account's storage is full")
+        }
+        guard others.count < Limits.uploadsPerAccount else {
+            throw Refusal(.tooMany, "at most \(Limits.uploadsPerAccount) uploads; cancel some or wait")
+        }
+        // Each is within the quota and none is counted before it is used: they are bounded together.
+        var room = account.entitlement.quotaBytes - bytes
+        for other in others where room >= 0 { room -= other.bytes }
+        guard room >= 0 else {
+            throw Refusal(.quotaExceeded, "too many bytes wait as uploads; cancel some or wait")
         }
     }
 

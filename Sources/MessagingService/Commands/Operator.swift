@@ -101,7 +101,7 @@ extension MessagingService {
         }
         if change.suspended == true {
             tokens.forget(id, nil)
-            hub.revoke(id, nil)
+            hub.suspend(id)
         }
         return document
     }

@@ -113,7 +113,7 @@ extension MessagingService {
     }
 
     /// The addresses that a device of the account may write as.
-    /// - Throws: ``Refusal`` `unauthenticated` when the device was revoked or the account suspended.
+    /// - Throws: ``Refusal`` `unauthenticated` when the device was revoked, `not-entitled` when the account is suspended.
     public func addresses(_ who: DeviceIdentity) async throws -> [Address] {
         try await read { try PageReader(service: self, view: $0, identity: who).user.account.addresses }
     }

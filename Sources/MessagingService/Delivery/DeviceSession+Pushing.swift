@@ -8,6 +8,17 @@ extension DeviceSession {
 
     func revoked() { end(CloseCode.unauthenticated, "the device was revoked") }
 
+    func suspended() { end(CloseCode.suspended, "the account is suspended") }
+
+    /// A device that hears that its token is void forgets all that it has: only where that is so.
+    func end(refusing error: any Error) {
+        switch (error as? Refusal)?.code {
+        case .unauthenticated?: revoked()
+        case .notEntitled?: suspended()
+        default: end(CloseCode.goingAway, "the server could not look up the device")
+        }
+    }
+
     /// A hint is worth nothing later: what the link does not take now is dropped.
     func hint(_ frame: [UInt8]) {
         guard case .open = phase, link.isWritable else { return }

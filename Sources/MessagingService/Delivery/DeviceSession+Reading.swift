@@ -9,10 +9,10 @@ extension DeviceSession {
         service.identify(token: hello.token) { [inbox, self] result in
             inbox.post {
                 guard case .identifying = self.phase else { return }
-                guard case .success(let identity) = result else {
-                    return self.end(CloseCode.unauthenticated, "the token is not valid")
+                switch result {
+                case .success(let identity): self.begin(identity) { _ in hello.cursor }
+                case .failure(let error): self.end(refusing: error)
                 }
-                self.begin(identity) { _ in hello.cursor }
             }
         }
     }
@@ -138,8 +138,8 @@ extension DeviceSession {
             let next: @Sendable (DeviceSession) -> Void
             do {
                 next = try body(PageReader(service: service, view: view, identity: identity))
-            } catch let refusal as Refusal where refusal.code == .unauthenticated {
-                next = { $0.revoked() }
+            } catch let refusal as Refusal where [.unauthenticated, .notEntitled].contains(refusal.code) {
+                next = { $0.end(refusing: refusal) }
             } catch {
                 service.logger.error("reading for a device failed", metadata: ["error": "\(type(of: error))"])
                 next = { $0.end(CloseCode.goingAway, "the server could not read") }

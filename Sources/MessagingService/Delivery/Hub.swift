@@ -57,13 +57,17 @@ final class Hub: Sendable {
         if removed { connections.subtract(1, ordering: .relaxed) }
     }
 
-    /// Ends the sessions of a device that was revoked, or of a whole account.
-    func revoke(_ account: AccountID, _ device: DeviceID?) {
-        let gone = entries.withLock { entries in
-            (entries[account] ?? []).filter { device == nil || $0.device == device }
-        }
-        for entry in gone { entry.inbox.post { entry.session.revoked() } }
+    /// Ends the sessions of a device that was revoked.
+    func revoke(_ account: AccountID, _ device: DeviceID) {
+        for entry in entries(of: account) where entry.device == device { entry.inbox.post { entry.session.revoked() } }
     }
+
+    /// Ends the sessions of an account that is suspended.
+    func suspend(_ account: AccountID) {
+        for entry in entries(of: account) { entry.inbox.post { entry.session.suspended() } }
+    }
+
+    private func entries(of account: AccountID) -> [Entry] { entries.withLock { $0[account] ?? [] } }
 
     /// Sends a frame that is not stored to some devices of an account, if they are connected and keep up.
     func send(_ frame: [UInt8], to devices: [DeviceID], of account: AccountID) {

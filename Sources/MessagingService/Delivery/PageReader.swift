@@ -30,11 +30,12 @@ struct PageReader {
         var deliverables: [ChangeNumber] = []
     }
 
-    /// - Throws: ``Refusal`` with code `unauthenticated` when the device is gone.
+    /// - Throws: ``Refusal`` with code `unauthenticated` when the device is gone, `not-entitled` when the account is suspended.
     init(service: MessagingService, view: any ReadView, identity: DeviceIdentity) throws {
-        guard let user = try view.user(identity.account), let device = user.device(identity.device),
-            !user.account.suspended
-        else { throw Refusal(.unauthenticated, "the device was revoked or the account suspended") }
+        guard let user = try view.user(identity.account), let device = user.device(identity.device) else {
+            throw Refusal(.unauthenticated, "the device was revoked")
+        }
+        guard !user.account.suspended else { throw Refusal(.notEntitled, "the account is suspended") }
         self.service = service
         self.view = view
         self.user = user

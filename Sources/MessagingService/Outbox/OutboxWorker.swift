@@ -30,6 +30,10 @@ public protocol OutboundRouter: Sendable {
     /// What another provider's user lets those in a session see of the devices; nil when there is no answer.
     func counterpart(_ address: Address, in session: SessionID, for user: Address) async -> CounterpartDocument?
 
+    /// Whether a session is one that another provider's user asked for whose server keeps no lanes: of what is said to its owner
+    /// only what SIP has a word for gets there.
+    func isDialog(_ session: SessionID, of user: Address, with owner: Address) -> Bool
+
     /// Asks the server of another provider's user, who asked for a session and whose server keeps no lanes, to have that user call
     /// somebody else.
     /// - Returns: the status of SIP that it came to; nil when it is no such session.
@@ -56,6 +60,8 @@ extension OutboundRouter {
     ) async
         -> CounterpartDocument?
     { nil }
+
+    public func isDialog(_ session: SessionID, of user: Address, with owner: Address) -> Bool { false }
 
     public func handOn(
         _ session: SessionID,

@@ -31,6 +31,18 @@ extension MessagingService {
         try await read { try $0.account(holding: address) } != nil
     }
 
+    /// Whether a file could be taken for a user as things are, before any of it comes.
+    /// - Throws: ``Refusal`` as ``startFile(for:type:name:bytes:)``.
+    public func checkRoom(for receiver: Address, bytes: Int64) async throws {
+        try await read { view in
+            guard let id = try view.account(holding: receiver), let user = try view.user(id) else {
+                throw Refusal(.notFound, "\(receiver): no such user")
+            }
+            let others = try view.uploads(of: id, limit: Limits.uploadsPerAccount)
+            try Self.checkRoom(for: bytes, user.account, beside: others)
+        }
+    }
+
     /// Takes the next octets of it.
     /// - Returns: the offset after them.
     public func append(_ bytes: [UInt8], to file: IncomingFile, at offset: Int64) async throws -> Int64 {

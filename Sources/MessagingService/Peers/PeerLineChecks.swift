@@ -66,7 +66,8 @@ extension ToOwner {
         switch self {
         case .propose(let proposal): try proposal.validate()
         case .play(_, let wish): try wish.validate()
-        case .answered, .text, .consent, .prepare, .connected, .withdraw, .mediumFailed, .invite, .remove, .leave:
+        case .answered, .text, .consent, .prepare, .connected, .withdraw, .mediumFailed, .narrow, .invite, .remove,
+            .leave:
             break
         }
     }

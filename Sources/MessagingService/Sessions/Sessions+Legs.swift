@@ -75,7 +75,7 @@ extension MessagingService {
             let items = try texts.compactMap { try view.item(who.account, created: $0.created) }
             let (page, arrived) = try self.page(reader, items.filter { !$0.isTombstone }, limit: limit)
             let head = try view.lastText(who.account, id)?.ordinal ?? 0
-            return (SessionTexts(texts: page.items, head: head), arrived)
+            return (SessionTexts(texts: page.items, head: head, upTo: texts.last?.ordinal ?? after), arrived)
         }
     }
 

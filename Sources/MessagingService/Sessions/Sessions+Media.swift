@@ -57,6 +57,21 @@ extension MessagingService {
         }
     }
 
+    /// A device can have a medium with one other user only, and has it with this one: whoever else is in it goes out of it.
+    /// - Throws: ``Refusal`` `conflict` when the medium is not on this device.
+    public func narrow(
+        _ who: DeviceIdentity,
+        _ id: SessionID,
+        _ medium: MediumID,
+        with other: Address
+    ) async throws
+        -> SessionDocument
+    {
+        try await change(who, id) { turn in
+            try turn.change(who.account) { try $0.machine.narrow(medium, on: who.device, with: other) }
+        }
+    }
+
     /// Plays, pauses or seeks a stored video, for all.
     public func play(
         _ who: DeviceIdentity,

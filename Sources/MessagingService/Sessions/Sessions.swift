@@ -259,6 +259,8 @@ extension MessagingService {
     // MARK: Who takes part
 
     /// Asks another user to join.
+    /// - Throws: ``Refusal`` `conflict` when that user takes part already, or when the user who asked for the session is one of a
+    ///   provider that takes nobody in from here; `too-many`, `not-found`.
     public func invite(_ who: DeviceIdentity, _ id: SessionID, _ address: Address) async throws -> SessionDocument {
         try await change(who, id) { turn in
             _ = try self.toAsk(turn.work, address, who)
@@ -269,6 +271,9 @@ extension MessagingService {
             if let owner = try turn.work.account(holding: turn.details.creator) {
                 guard let host = try turn.work.host(owner, id), host.machine.seats.count < SessionLimits.participants
                 else { throw Refusal(.tooMany, "at most \(SessionLimits.participants) users in a session") }
+            } else if self.router.isDialog(id, of: part.machine.user, with: turn.details.creator) {
+                let domain = turn.details.creator.domain ?? ""
+                throw Refusal(.conflict, "this conversation was begun at \(domain), which takes in nobody from here")
             }
             try turn.change(who.account) { try $0.machine.invite(address) }
         }

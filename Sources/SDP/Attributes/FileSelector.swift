@@ -142,6 +142,9 @@ public struct FileSelector: Sendable, Hashable {
 }
 
 extension MediaDescription {
+    /// Whether the medium is there for one file, and for nothing else (RFC 5547).
+    public var isFile: Bool { self.hasAttribute("file-selector") }
+
     /// The file that is offered or asked for; nil when the medium is no file transfer.
     ///
     /// - Throws: ``SDPError`` when the attribute breaks its grammar.

@@ -1,5 +1,6 @@
 import ClientWire
 import Logging
+import MediaRelaying
 import MediaSignalling
 import MessagingCore
 import MessagingService
@@ -299,11 +300,31 @@ final class PhoneCall: @unchecked Sendable {
         arm()
     }
 
-    /// Others are in its media, and stay: the phone is not among them.
+    /// Others are in its media, and stay: what it has with one of them goes on without whoever came later, who is told; of
+    /// the rest it is no part.
     private func stayAlone() {
         guard let document = session.flatMap({ talks.documents[$0] }) else { return }
         let share = CallShare(document, on: phone.identity.device, can: phone.abilities, rings: talks.rings)
-        perform([CallControl.Action.fail(share.crowded)])
+        for medium in document.media where share.crowded.contains(medium.id) {
+            let peer = exchange.lines.first { $0.medium == medium.id && $0.move == nil }?.peer.user
+            guard let peer, medium.placements.contains(where: { $0.user == peer }) else {
+                perform([CallControl.Action.fail([medium.id])])
+                continue
+            }
+            let own = medium.placements.first { $0.user == document.user }
+            for placed in medium.placements where ![document.user, peer].contains(placed.user) {
+                let signal = MediaSignal(
+                    session: document.id,
+                    medium: medium.id,
+                    generation: own?.generation ?? .first,
+                    to: placed.user,
+                    toGeneration: placed.generation,
+                    payload: MediaPayload.refused(MediaPayload.amongTwo).value
+                )
+                context.service.signalFromPhone(phone.identity, signal)
+            }
+            ask("crowd") { [identity = phone.identity] in try await $0.narrow(identity, $1, medium.id, with: peer) }
+        }
     }
 
     /// The phone does not answer any more.

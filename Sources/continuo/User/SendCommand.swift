@@ -41,21 +41,19 @@ struct Send: AsyncParsableCommand {
             let client = try profile.client()
             let queue = try profile.sendQueue()
             if !to.isEmpty || reply != nil { try queue.add(try await request(client, profile)) }
-            let outcomes: [SendQueue.Outcome]
+            var refused: ClientError?
             do {
-                outcomes = try await queue.flush(client)
-            } catch let error as ClientError where error.isTemporary {
+                try await queue.flush(client) { outcome in
+                    switch outcome {
+                    case .sent(let answer): try show(answer)
+                    case .refused(let id, let error):
+                        printError("\(id) was refused: \(error)")
+                        refused = error
+                    }
+                }
+            } catch let error as ClientError {
                 let waiting = try queue.waiting().count
                 throw CommandFailure.unreachable("\(error)\n    \(waiting) kept; 'continuo send' tries again")
-            }
-            var refused: ClientError?
-            for outcome in outcomes {
-                switch outcome {
-                case .sent(let answer): try show(answer)
-                case .refused(let id, let error):
-                    printError("\(id) was refused: \(error)")
-                    refused = error
-                }
             }
             if let refused { throw refused }
         }

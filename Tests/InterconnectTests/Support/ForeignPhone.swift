@@ -71,10 +71,12 @@ final class ForeignPhone: Sendable {
 
     /// Waits for an event, such as `CALL_ESTABLISHED` and `CALL_CLOSED`.
     func sees(_ event: String, _ place: SourceLocation = #_sourceLocation) async throws {
-        _ = try await eventually("\(event) at baresip", place) {
-            listener.events.withLock { $0.contains("\"type\":\"\(event)\"") } ? true : nil
-        }
+        _ = try await eventually("\(event) at baresip", place) { count(event) > 0 ? true : nil }
     }
+
+    /// The events that it has told of, and how often one of them.
+    var told: String { listener.events.withLock { $0 } }
+    func count(_ event: String) -> Int { told.ranges(of: "\"type\":\"\(event)\"").count }
 
     func end() {
         channel.close(promise: nil)

@@ -96,7 +96,7 @@ extension World {
         while true {
             let page = try await service.texts(who, id, after: position, limit: 20)
             texts += page.texts.map { $0.message?.parts.first?.text ?? "?" }
-            position = page.texts.last?.message?.session?.ordinal ?? position
+            position = page.upTo ?? position
             if try leg().state == .live, position >= page.head { return texts }
             document = try await service.step(who, id, LegStep(generation, .progress, position: position))
         }

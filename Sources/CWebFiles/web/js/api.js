@@ -33,7 +33,7 @@ export class Api {
       const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json");
       throw new Problem(
         isProblem ? await response.json()
-          : { type: "", title: response.statusText, status: response.status, code: "http", detail: response.statusText },
+          : { type: "", title: "", status: response.status, code: "http", detail: response.statusText || `HTTP ${response.status}` },
       );
     }
     return response.status === 204 ? null : response.json();
@@ -57,11 +57,11 @@ export class Api {
       request.setRequestHeader("content-type", "application/octet-stream");
       request.setRequestHeader("upload-offset", String(offset));
       request.upload.onprogress = (event) => progress(offset + event.loaded);
-      request.onload = () => {
-        const document = request.responseText ? JSON.parse(request.responseText) : null;
-        if (request.status < 300) resolve(document);
-        else reject(new Problem(document ?? { type: "", title: "", status: request.status, code: "http", detail: "" }));
-      };
+      // It may be somebody in between who answers, and not in JSON.
+      request.onload = () => resolve(Api.read(new Response(request.responseText || null, {
+        status: request.status, statusText: request.statusText,
+        headers: { "content-type": request.getResponseHeader("content-type") ?? "" },
+      })));
       request.onerror = () => reject(new TypeError("the connection broke"));
       request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
       signal.addEventListener("abort", () => request.abort(), { once: true });

@@ -1,5 +1,6 @@
 // Voice and live video on this device: which connections there are to be, what they send, and what is heard and seen.
 
+import { h } from "./dom.js";
 import { Paths } from "./paths.js";
 import { Peer } from "./peer.js";
 
@@ -9,6 +10,7 @@ import { Peer } from "./peer.js";
  * @typedef {import("./contract.js").Signal} Signal
  * @typedef {import("./peer.js").Line} Line
  * @typedef {{session: Session, user: string, device: number, lines: Map<number, Line>}} Pair
+ * @typedef {{user: string, track: MediaStreamTrack, sound: HTMLAudioElement | null}} Remote `sound`: where a voice is heard
  */
 
 /** What the server tells of relays is asked again after so long: half as long as its credentials hold. */
@@ -26,14 +28,28 @@ export class Calls {
     this.peers = new Map();
     /** @type {Map<string, MediaStreamTrack | null>} What this device sends, by session and medium; null while asked for. */
     this.tracks = new Map();
-    /** @type {Map<string, {user: string, track: MediaStreamTrack}[]>} What comes, by session and medium. */
+    /** @type {Set<string>} What was asked for and not had: a microphone or a camera that is missing or was denied. */
+    this.missing = new Set();
+    /** @type {Map<string, Remote[]>} What comes, by session and medium. */
     this.remote = new Map();
     /** @type {Set<string>} */
     this.muted = new Set();
     /** @type {Signal[]} Signals for a connection that this device does not know of yet. */
     this.early = [];
     this.paths = new Paths(sessions, this.peers);
-    setInterval(() => this.paths.check(), 1000);
+    this.timer = setInterval(() => this.paths.check(), 1000);
+    this.isStopped = false;
+  }
+
+  /** Another page is this device now, or none is: it has the calls, the microphone and the camera. */
+  stop() {
+    this.isStopped = true;
+    clearInterval(this.timer);
+    for (const { peer } of this.peers.values()) peer.close();
+    for (const track of this.tracks.values()) track?.stop();
+    for (const one of [...this.remote.values()].flat()) quieten(one);
+    for (const all of [this.peers, this.tracks, this.missing, this.remote]) all.clear();
+    this.sessions.tell();
   }
 
   /**
@@ -93,6 +109,7 @@ export class Calls {
 
   async update() {
     await this.askForRelays();
+    if (this.isStopped) return;
     /** @type {Set<string>} */
     const wanted = new Set();
     for (const session of this.sessions.all) {
@@ -132,16 +149,30 @@ export class Calls {
         },
       }),
       track: (id) => this.tracks.get(`${session.id} ${id}`) ?? null,
-      arrived: (id, track) => {
-        const name = `${session.id} ${id}`;
-        const others = (this.remote.get(name) ?? []).filter((one) => one.user !== pair.user);
-        this.remote.set(name, [...others, { user: pair.user, track }]);
-        this.sessions.tell();
-      },
+      arrived: (id, track) => this.arrived(`${session.id} ${id}`, pair.user, track),
       state: () => this.paths.check(),
     });
     this.peers.set(key, { peer, pair });
     peer.set(pair.lines);
+  }
+
+  /**
+   * A voice is heard from here, whatever page is shown; what is seen has its place in the conversation.
+   * @param {string} name
+   * @param {string} user
+   * @param {MediaStreamTrack} track
+   */
+  arrived(name, user, track) {
+    const all = this.remote.get(name) ?? [];
+    for (const one of all) if (one.user === user) quieten(one);
+    const sound = track.kind === "audio" ? h("audio", { autoplay: true }) : null;
+    if (sound) {
+      sound.srcObject = new MediaStream([track]);
+      document.body.append(sound);
+      sound.play().catch(() => {});
+    }
+    this.remote.set(name, [...all.filter((one) => one.user !== user), { user, track, sound }]);
+    this.sessions.tell();
   }
 
   /** @param {Signal} signal */
@@ -175,10 +206,23 @@ export class Calls {
     } catch (error) {
       // One still hears and sees the others.
       console.info("nothing is sent from here", error);
+      if (this.tracks.has(name)) this.missing.add(name);
     }
     for (const { peer } of this.peers.values()) peer.attach();
     this.silence();
     this.sessions.tell();
+  }
+
+  /**
+   * Asks for it again: it may be allowed now, or plugged in.
+   * @param {Session} session
+   * @param {number} id
+   */
+  captureAgain(session, id) {
+    const name = `${session.id} ${id}`;
+    if (!this.missing.delete(name)) return undefined;
+    this.tracks.delete(name);
+    return this.capture(session, id);
   }
 
   /** Lets go of what is not this device's any more. */
@@ -197,10 +241,12 @@ export class Calls {
       if (here.has(name)) continue;
       track?.stop();
       this.tracks.delete(name);
+      this.missing.delete(name);
     }
     let isLess = false;
     for (const [name, all] of this.remote) {
       const left = all.filter((one) => here.get(name)?.has(one.user));
+      for (const one of all) if (!left.includes(one)) quieten(one);
       isLess ||= left.length < all.length;
       if (left.length > 0) this.remote.set(name, left);
       else this.remote.delete(name);
@@ -229,4 +275,11 @@ export class Calls {
     this.silence();
     this.sessions.tell();
   }
+}
+
+/** @param {Remote} one */
+function quieten({ sound }) {
+  if (!sound) return;
+  sound.srcObject = null;
+  sound.remove();
 }

@@ -61,3 +61,11 @@ export class Problem extends Error {
     return this.status >= 500 || this.status === 429;
   }
 }
+
+/**
+ * What an error says.
+ * @param {unknown} error
+ */
+export function reason(error) {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -12,6 +12,8 @@ export class Conversations {
     this.byID = new Map();
     /** @type {Map<string, Item>} Messages by their id. */
     this.messages = new Map();
+    /** Counted over all of them: one that was gone and comes back is never taken for the one it was. */
+    this.changes = 0;
     /** @type {Conversation[] | null} */
     this.sorted = null;
   }
@@ -38,7 +40,8 @@ export class Conversations {
     const held = one.messages[index]?.created === item.created ? one.messages[index] : null;
     one.messages.splice(index, held ? 1 : 0, item);
     one.unread += Number(isUnread(item)) - Number(held !== null && isUnread(held));
-    one.version += 1;
+    this.changes += 1;
+    one.version = this.changes;
     this.messages.set(item.id, item);
     this.ends(one);
   }
@@ -52,7 +55,8 @@ export class Conversations {
     if (one.messages[index]?.created !== item.created) return;
     const [held] = one.messages.splice(index, 1);
     one.unread -= Number(isUnread(held));
-    one.version += 1;
+    this.changes += 1;
+    one.version = this.changes;
     this.messages.delete(item.id);
     if (one.messages.length === 0) {
       this.byID.delete(one.id);

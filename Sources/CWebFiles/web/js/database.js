@@ -29,7 +29,10 @@ export class Database {
         if (!request.result.objectStoreNames.contains(name)) request.result.createObjectStore(name);
       }
     };
-    return new Database(await done(request));
+    const database = await done(request);
+    // Another page forgets this device: it need not wait for this one to be closed.
+    database.onversionchange = () => database.close();
+    return new Database(database);
   }
 
   /**

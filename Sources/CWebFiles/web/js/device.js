@@ -39,6 +39,10 @@ export class Device extends EventTarget {
     this.conversations = new Conversations();
     /** @type {Map<string, Item>} What is no message, by kind and id. */
     this.others = new Map();
+    /** @type {Map<number, MailboxEvent>} What changed and could not be kept on disk, by the item's number. */
+    this.unkept = new Map();
+    /** @type {Set<string>} Messages whose content is asked for. */
+    this.completing = new Set();
     /** @type {State} */
     this.state = "connecting";
     this.drafts = new Drafts(database, () => this.tell("drafts"));
@@ -55,6 +59,7 @@ export class Device extends EventTarget {
         if (state === "live") {
           this.queue.run();
           this.storing.run();
+          for (const item of this.mailbox.items.values()) if (lacksContent(item)) this.complete(item.id);
         }
         this.tell("state");
       },
@@ -77,7 +82,6 @@ export class Device extends EventTarget {
     for (const item of await database.all("items")) {
       device.mailbox.items.set(item.created, item);
       device.index(item);
-      if (lacksContent(item)) device.complete(item.id);
     }
     await Promise.all([device.queue.load(), device.storing.load(), device.drafts.load()]);
     return device;
@@ -124,27 +128,46 @@ export class Device extends EventTarget {
     const cursor = this.mailbox.cursor;
     const hasMoved = cursor !== null
       && (before === null || before.epoch !== cursor.epoch || before.number !== cursor.number || before.level !== cursor.level);
-    if (events.length > 0 || hasMoved) {
-      /** @type {Map<number, Item | null>} */
-      const touched = new Map();
-      for (const event of events) {
-        if (event.type !== "relisted") touched.set(event.item.created, event.type === "gone" ? null : event.item);
-      }
-      const entries = [...touched];
-      await this.database.write({
-        put: [
-          ["state", "cursor", cursor],
-          ...entries.flatMap(([created, item]) =>
-            item ? [/** @type {["items", number, Item]} */ (["items", created, item])] : []),
-        ],
-        drop: entries.flatMap(([created, item]) => (item ? [] : [/** @type {["items", number]} */ (["items", created])])),
-      });
-    }
-    if (events.length > 0) this.tellOf(events);
-    for (const event of events) {
-      if (event.type === "arrived" && lacksContent(event.item)) this.complete(event.item.id);
+    try {
+      if (events.length > 0 || hasMoved) await this.record(events, cursor);
+    } catch (error) {
+      // The next connection asks for it again.
+      this.mailbox.cursor = before;
+      throw error;
     }
     return hasMoved && cursor ? { ack: cursor.number, level: cursor.level } : null;
+  }
+
+  /**
+   * Keeps what has changed, then tells of it. What cannot be kept waits for the next time: of what the server sends
+   * again not everything would be news.
+   * @param {MailboxEvent[]} changes
+   * @param {import("./contract.js").Cursor | null} [cursor] where the device stands with it
+   */
+  async record(changes, cursor) {
+    const events = [...this.unkept.values(), ...changes];
+    this.unkept.clear();
+    /** @type {[import("./database.js").Name, IDBValidKey, unknown][]} */
+    const put = cursor === undefined ? [] : [["state", "cursor", cursor]];
+    /** @type {[import("./database.js").Name, IDBValidKey][]} */
+    const drop = [];
+    for (const created of new Set(events.flatMap((one) => (one.type === "relisted" ? [] : one.item.created)))) {
+      const item = this.mailbox.items.get(created);
+      if (item) put.push(["items", created, item]);
+      else drop.push(["items", created]);
+    }
+    try {
+      await this.database.write({ put, drop });
+    } catch (error) {
+      for (const one of events) {
+        if (one.type !== "relisted") this.unkept.set(one.item.created, later(this.unkept.get(one.item.created), one));
+      }
+      throw error;
+    }
+    if (events.length > 0) this.tellOf(events);
+    for (const one of events) {
+      if (one.type === "arrived" && lacksContent(one.item)) this.complete(one.item.id);
+    }
   }
 
   /** @param {string} name */
@@ -180,6 +203,16 @@ export class Device extends EventTarget {
    */
   value(kind, id = kind) {
     return this.others.get(`${kind} ${id}`)?.value;
+  }
+
+  /**
+   * What the server has answered to a change holds at once: to every device it comes as news too.
+   * @param {string} kind of which there is one only
+   * @param {unknown} value
+   */
+  learn(kind, value) {
+    const key = `${kind} ${kind}`;
+    this.others.set(key, { ...(this.others.get(key) ?? { changed: 0, created: 0, kind, id: kind }), value });
   }
 
   /**
@@ -232,14 +265,19 @@ export class Device extends EventTarget {
   }
 
   /**
-   * What was sent from here comes back as a number and its state: the content is asked for.
+   * What was sent from here comes back as a number and its state: the content is asked for, and again with the next
+   * connection when it does not come.
    * @param {string} id
    */
   async complete(id) {
+    if (this.completing.has(id)) return;
+    this.completing.add(id);
     try {
       await this.take(await this.api.json("GET", `/v1/messages/${id}`));
     } catch (error) {
       console.warn("a message that was sent could not be completed", error);
+    } finally {
+      this.completing.delete(id);
     }
   }
 
@@ -256,9 +294,7 @@ export class Device extends EventTarget {
    * @param {Item} item
    */
   async take(item) {
-    const events = this.mailbox.merge(item);
-    await this.database.write({ put: [["items", item.created, this.mailbox.items.get(item.created)]] });
-    this.tellOf(events);
+    await this.record(this.mailbox.merge(item));
   }
 
   /**
@@ -276,8 +312,7 @@ export class Device extends EventTarget {
     /** @type {Item} */
     const left = { ...rest, deliver: "notification", notice };
     this.mailbox.items.set(created, left);
-    await this.database.write({ put: [["items", created, left]] });
-    this.tellOf([{ type: "changed", item: left }]);
+    await this.record([{ type: "changed", item: left }]);
   }
 
   /** Ends the registration, and forgets everything here. */
@@ -300,4 +335,14 @@ export class Device extends EventTarget {
 /** @param {Item} item */
 function lacksContent(item) {
   return item.kind === "message" && item.deliver === "whole" && !item.message && !item.notice && !item.released;
+}
+
+/**
+ * What is to be told of an item to which two things have happened.
+ * @param {MailboxEvent | undefined} first
+ * @param {MailboxEvent} second
+ * @returns {MailboxEvent}
+ */
+function later(first, second) {
+  return first?.type === "arrived" && second.type === "changed" ? { ...second, type: "arrived" } : second;
 }

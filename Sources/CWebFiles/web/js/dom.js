@@ -1,5 +1,7 @@
 // Elements, made without a line of markup: text stays text whatever it holds.
 
+import { reason } from "./contract.js";
+
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
  * @typedef {Record<string, unknown>} Properties
@@ -49,6 +51,23 @@ export function append(element, children) {
 export function fill(element, ...children) {
   element.replaceChildren();
   append(element, children);
+}
+
+/**
+ * Does something, and says in an element why it could not be done.
+ * @param {Element} problem
+ * @param {() => Promise<unknown>} action
+ * @returns {Promise<boolean>} whether it was done
+ */
+export async function attempt(problem, action) {
+  fill(problem);
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    fill(problem, reason(error));
+    return false;
+  }
 }
 
 /**

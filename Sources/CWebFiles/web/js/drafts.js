@@ -46,7 +46,11 @@ export class Drafts {
     clearTimeout(this.timers.get(place));
     this.timers.delete(place);
     const draft = this.byPlace.get(place);
-    await this.database.write(draft ? { put: [["drafts", place, { place, draft }]] } : { drop: [["drafts", place]] });
+    try {
+      await this.database.write(draft ? { put: [["drafts", place, { place, draft }]] } : { drop: [["drafts", place]] });
+    } catch (error) {
+      console.warn("a draft could not be kept", error);
+    }
     this.changed();
   }
 

@@ -153,6 +153,8 @@ export class Peer {
    * }} payload
    */
   take(payload) {
+    // Whatever the other end says comes unread.
+    if (payload === null || typeof payload !== "object") return;
     if (payload.turn) this.assume(payload.turn === "offer");
     if (payload.ask) {
       this.begin();
@@ -174,6 +176,8 @@ export class Peer {
         if (this.first) this.owner.send(this.first, { needs: "webrtc" });
         return;
       }
+      // It comes from an end that knows of this one: there is nothing to ask for any more.
+      this.hasAsked = true;
       const origin = /^o=\S+ (\S+)/m.exec(description.sdp ?? "")?.[1] ?? "";
       if (this.origin !== "" && this.origin !== origin) this.renew();
       this.origin = origin;

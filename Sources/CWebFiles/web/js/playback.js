@@ -107,7 +107,8 @@ export function player(sessions, session, id) {
       video.playbackRate = Math.abs(off) < near ? rate : rate * (1 + Math.max(-haste, Math.min(haste, off * 2)));
     }
   };
-  const timer = setInterval(step, lookEvery);
+  // Nobody sees it while another page is shown, so nobody hears it either.
+  const timer = setInterval(() => (root.isConnected ? step() : video.pause()), lookEvery);
   toggle.onclick = () => say(!isPlaying(), isPlaying() ? target() : (target() >= video.duration ? 0 : target()));
   place.oninput = () => { isDragging = true; };
   place.onchange = () => {

@@ -14,12 +14,26 @@ export function settings(device) {
   return /** @type {Settings} */ (device.value("settings") ?? fresh);
 }
 
+/** @type {Promise<unknown>} Changes go one after the other: each is made from what the one before has left. */
+let last = Promise.resolve();
+
 /**
  * @param {Device} device
- * @param {Partial<Settings>} change
+ * @param {"settings" | "blocked"} kind
+ * @param {() => object} make the whole of it, as it is to be
  */
-export function changeSettings(device, change) {
-  return device.api.json("PUT", "/v1/settings", { ...settings(device), ...change });
+function change(device, kind, make) {
+  const done = last.then(async () => device.learn(kind, await device.api.json("PUT", `/v1/${kind}`, make())));
+  last = done.catch(() => {});
+  return done;
+}
+
+/**
+ * @param {Device} device
+ * @param {Partial<Settings>} some
+ */
+export function changeSettings(device, some) {
+  return change(device, "settings", () => ({ ...settings(device), ...some }));
 }
 
 /**
@@ -29,8 +43,10 @@ export function changeSettings(device, change) {
  * @param {boolean} isMuted
  */
 export function mute(device, conversation, isMuted) {
-  const others = settings(device).muted.filter((one) => one !== conversation);
-  return changeSettings(device, { muted: isMuted ? [...others, conversation] : others });
+  return change(device, "settings", () => {
+    const now = settings(device);
+    return { ...now, muted: changed(now.muted, conversation, isMuted) };
+  });
 }
 
 /**
@@ -47,8 +63,17 @@ export function blocked(device) {
  * @param {boolean} isBlocked
  */
 export function block(device, address, isBlocked) {
-  const others = blocked(device).filter((one) => one !== address);
-  return device.api.json("PUT", "/v1/blocked", { addresses: isBlocked ? [...others, address] : others });
+  return change(device, "blocked", () => ({ addresses: changed(blocked(device), address, isBlocked) }));
+}
+
+/**
+ * @param {string[]} all
+ * @param {string} one
+ * @param {boolean} isIn whether it is to be among them
+ */
+function changed(all, one, isIn) {
+  const others = all.filter((other) => other !== one);
+  return isIn ? [...others, one] : others;
 }
 
 /**

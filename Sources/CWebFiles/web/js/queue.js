@@ -1,14 +1,16 @@
 // What goes to the server and has not been accepted yet: kept on disk, sent in its order, never twice.
 
 import { newID } from "./api.js";
-import { Problem } from "./contract.js";
+import { Problem, reason } from "./contract.js";
 import { isTemporary } from "./stream.js";
+import { t } from "./words.js";
 
 const pieceBytes = 4 << 20;
 const firstPause = 1000;
 const longestPause = 30_000;
 
 /**
+ * @typedef {import("./contract.js").Upload} Upload
  * @typedef {{name: string, type: string, blob: Blob, upload?: string, isComplete?: boolean, sent: number}} Attachment
  * @typedef {{name: string, bytes: number, part: import("./contract.js").PartRequest}} Link what the server has already
  * @typedef {{id: string, order: number, to: string[], subject?: string, text: string, inReplyTo?: string,
@@ -44,9 +46,11 @@ export class SendQueue {
 
   /** @param {Omit<Outgoing, "id" | "order">} one */
   async add(one) {
+    /** @type {Outgoing} */
     const whole = { ...one, id: newID(this.api.skew), order: Date.now() };
-    await this.keep(whole);
-    this.entries.push(whole);
+    await this.keepOrSay(whole);
+    // What is sent is the copy that was kept: the file itself may change or go.
+    this.entries.push(whole.problem ? whole : await this.database.get(this.store, whole.id));
     this.changed();
     this.run();
   }
@@ -56,12 +60,32 @@ export class SendQueue {
     return this.database.write({ put: [[this.store, one.id, one]] });
   }
 
+  /**
+   * What cannot be kept is not lost: it waits in this page, and says why.
+   * @param {Outgoing} one
+   */
+  async keepOrSay(one) {
+    try {
+      await this.keep(one);
+    } catch (error) {
+      one.problem = t("notKept", { reason: reason(error) });
+    }
+  }
+
+  /**
+   * How far it has come, unless it was cancelled meanwhile.
+   * @param {Outgoing} one
+   */
+  async note(one) {
+    if (this.entries.includes(one)) await this.keep(one);
+  }
+
   /** @param {string} id */
   async drop(id) {
-    this.entries = this.entries.filter((one) => one.id !== id);
-    await this.database.write({ drop: [[this.store, id]] });
     this.interrupt(id);
+    this.entries = this.entries.filter((one) => one.id !== id);
     this.changed();
+    await this.database.write({ drop: [[this.store, id]] });
   }
 
   /**
@@ -73,7 +97,7 @@ export class SendQueue {
     if (!one) return;
     one.isHeld = true;
     this.interrupt(id);
-    await this.keep(one);
+    await this.keepOrSay(one);
     this.changed();
   }
 
@@ -83,7 +107,7 @@ export class SendQueue {
     if (!one) return;
     one.problem = undefined;
     one.isHeld = false;
-    await this.keep(one);
+    await this.keepOrSay(one);
     this.changed();
     this.run();
   }
@@ -103,8 +127,9 @@ export class SendQueue {
       const one = this.entries.find((entry) => !entry.problem && !entry.isHeld);
       if (!one) break;
       this.current = one;
+      const { signal } = this.cancel;
       try {
-        await this.send(one, this.cancel.signal);
+        await this.send(one, signal);
         this.entries = this.entries.filter((entry) => entry !== one);
         await this.database.write({ drop: [[this.store, one.id]] });
         pause = firstPause;
@@ -113,8 +138,8 @@ export class SendQueue {
           if (!navigator.onLine) break;
           await new Promise((resolve) => setTimeout(resolve, pause));
           pause = Math.min(pause * 2, longestPause);
-        } else if (!(error instanceof DOMException)) {
-          one.problem = error instanceof Error ? error.message : String(error);
+        } else if (!signal.aborted) {
+          one.problem = reason(error);
         }
       }
       this.changed();
@@ -156,30 +181,60 @@ export class SendQueue {
     // It may be part of a message already whose answer was lost, and no longer an upload. The same request again, with
     // the same upload, has the same answer.
     if (attachment.upload && attachment.isComplete) return attachment.upload;
-    let upload = attachment.upload ? await this.known(attachment.upload) : null;
-    if (!upload) {
-      upload = await this.api.json("POST", "/v1/uploads", {
-        type: attachment.type || "application/octet-stream", name: attachment.name, bytes: attachment.blob.size,
-      });
-      attachment.upload = upload.id;
-      await this.keep(one);
-    }
+    let upload = await this.begun(one, attachment);
     while (!upload.complete) {
       signal.throwIfAborted();
-      const offset = upload.offset;
-      const piece = attachment.blob.slice(offset, offset + pieceBytes);
-      upload = await this.api.append(upload.id, offset, piece, (sent) => {
-        attachment.sent = sent;
-        this.changed();
-      }, signal);
+      upload = await this.append(upload, attachment, signal);
     }
     attachment.sent = attachment.blob.size;
     attachment.isComplete = true;
-    await this.keep(one);
+    await this.note(one);
     return upload.id;
   }
 
-  /** @param {string} id */
+  /**
+   * The upload of an attachment, begun now or earlier.
+   * @param {Outgoing} one
+   * @param {Attachment} attachment
+   * @returns {Promise<Upload>}
+   */
+  async begun(one, attachment) {
+    const earlier = attachment.upload ? await this.known(attachment.upload) : null;
+    if (earlier) return earlier;
+    /** @type {Upload} */
+    const upload = await this.api.json("POST", "/v1/uploads", {
+      type: attachment.type || "application/octet-stream", name: attachment.name, bytes: attachment.blob.size,
+    });
+    attachment.upload = upload.id;
+    await this.note(one);
+    return upload;
+  }
+
+  /**
+   * One piece more.
+   * @param {Upload} upload
+   * @param {Attachment} attachment
+   * @param {AbortSignal} signal
+   * @returns {Promise<Upload>}
+   */
+  async append({ id, offset }, attachment, signal) {
+    try {
+      return await this.api.append(id, offset, attachment.blob.slice(offset, offset + pieceBytes), (sent) => {
+        attachment.sent = sent;
+        this.changed();
+      }, signal);
+    } catch (error) {
+      // A piece has arrived whose answer was lost: it goes on from where the upload stands.
+      const upload = error instanceof Problem && error.status === 409 ? await this.known(id) : null;
+      if (upload && (upload.offset !== offset || upload.complete)) return upload;
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Promise<Upload | null>}
+   */
   async known(id) {
     try {
       return await this.api.json("GET", `/v1/uploads/${id}`);

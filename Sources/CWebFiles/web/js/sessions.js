@@ -39,7 +39,15 @@ export class Sessions extends EventTarget {
       }
       if (events.some((one) => one.type === "relisted" || one.item.kind === "session")) this.changed();
     });
-    device.addEventListener("state", () => device.state === "live" && this.changed());
+    device.addEventListener("state", () => {
+      if (device.state === "live") this.changed();
+      else if (this.isElsewhere) this.calls?.stop();
+    });
+  }
+
+  /** Whether this page is the device no longer. */
+  get isElsewhere() {
+    return this.device.state === "replaced" || this.device.state === "revoked";
   }
 
   /** @returns {Session[]} those that are not over, newest first */
@@ -198,13 +206,13 @@ export class Sessions extends EventTarget {
       if (!leg || leg.state === "draining") return;
       const after = position ?? leg.start ?? 0;
       const path = `/v1/sessions/${encodeURIComponent(session.id)}/texts?after=${after}&limit=200`;
-      /** @type {{texts: import("./contract.js").Item[], head: number}} */
+      /** @type {{texts: import("./contract.js").Item[], head: number, upTo: number}} */
       const page = await this.device.api.json("GET", path);
       for (const item of page.texts) await this.device.take(item);
-      position = page.texts.at(-1)?.message?.session?.ordinal ?? after;
+      position = page.upTo;
       if (leg.state === "live" && position >= page.head) return;
       if (leg.state === "replaying") now = await this.command(session, "leg", { generation, step: "progress", position });
-      else if (page.texts.length === 0) return;
+      else if (position === after) return;
     }
   }
 
@@ -215,6 +223,7 @@ export class Sessions extends EventTarget {
       || session.pending.some((one) => one.change === "move" && one.by === session.user && one.device === this.own));
     if (!this.calls && concerns) {
       const { Calls } = await import("./calls.js");
+      if (this.isElsewhere) return;
       this.calls ??= new Calls(this);
       for (const signal of this.early.splice(0)) this.calls.take(signal);
     }

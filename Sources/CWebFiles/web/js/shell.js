@@ -78,7 +78,9 @@ export function showShell(device) {
 
   device.addEventListener("state", () => {
     const { state } = device;
-    banner.hidden = state === "live" || state === "connecting";
+    // Whoever was off-line is so until the connection is there.
+    if (state === "connecting") return;
+    banner.hidden = state === "live";
     if (banner.hidden) return;
     fill(
       banner,

@@ -4,6 +4,8 @@ import { Problem } from "./contract.js";
 
 const firstPause = 500;
 const longestPause = 30_000;
+/** A disk that is full is not free again in a moment. */
+const unkeptPause = 5000;
 /** Codes after which connecting again is of no use. */
 const unauthenticated = 4401;
 const replaced = 4409;
@@ -63,6 +65,7 @@ export class Stream {
     } catch (error) {
       // What was not kept is not acknowledged: it comes again with the next connection.
       console.error("a frame could not be kept", error);
+      this.pause = unkeptPause;
       socket.close();
     }
   }

@@ -1,7 +1,7 @@
 // The account, and what this page may do.
 
 import { placeOfPage } from "../device.js";
-import { fill, h } from "../dom.js";
+import { attempt, fill, h } from "../dom.js";
 import { bytes, number, plainAddress, t } from "../words.js";
 import { availabilityForm, blockedSenders } from "./availability.js";
 import { forgetDevice } from "./signin.js";
@@ -14,8 +14,9 @@ export async function showAccount(place, device) {
   const page = h("section", { class: "page" }, h("h2", {}, t("account")));
   fill(place, page);
   const account = await device.api.json("GET", "/v1/account");
+  const problem = h("p", { class: "problem", role: "alert" });
   const signOut = async () => {
-    await device.signOut();
+    if (!await attempt(problem, () => device.signOut())) return;
     forgetDevice(placeOfPage()?.name ?? "");
     location.assign("/");
   };
@@ -31,5 +32,6 @@ export async function showAccount(place, device) {
         h("meter", { max: account.quotaBytes, value: account.usedBytes, "aria-label": t("storage") }))),
     availabilityForm(device),
     blockedSenders(device),
-    h("div", { class: "row" }, canAsk && ask, h("button", { onclick: signOut }, t("signOut"))));
+    h("div", { class: "row" }, canAsk && ask, h("button", { onclick: signOut }, t("signOut"))),
+    problem);
 }

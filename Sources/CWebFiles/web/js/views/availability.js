@@ -1,6 +1,6 @@
 // Whether the person wants to be disturbed, and from whom nothing is taken.
 
-import { fill, follow, h, icon } from "../dom.js";
+import { attempt, fill, follow, h, icon } from "../dom.js";
 import { availability, availabilityHere, block, blocked, changeSettings, settings } from "../preferences.js";
 import { longTime, plainAddress, t } from "../words.js";
 
@@ -36,12 +36,8 @@ function row(device, legend, read, write) {
   const set = async () => {
     const value = /** @type {Availability["state"]} */ (state.value);
     const end = until.value === "" || value === "available" ? undefined : until.value;
-    try {
-      fill(problem);
-      await write({ state: value, until: end });
-    } catch (error) {
-      fill(problem, error instanceof Error ? error.message : String(error));
-    }
+    // What is shown is what holds.
+    if (!await attempt(problem, () => write({ state: value, until: end }))) draw();
   };
   const draw = () => {
     const { state: now, until: end } = read();
@@ -71,24 +67,20 @@ export function blockedSenders(device) {
   const problem = h("p", { class: "problem", role: "alert" });
   const address = h("input", { name: "blocked", required: true, autocomplete: "off", spellcheck: "false" });
   const tell = h("input", { type: "checkbox" });
-  tell.onchange = () => changeSettings(device, { refuseBlocked: tell.checked });
+  tell.onchange = async () => {
+    if (!await attempt(problem, () => changeSettings(device, { refuseBlocked: tell.checked }))) draw();
+  };
   const draw = () => {
     tell.checked = settings(device).refuseBlocked;
     fill(list, blocked(device).map((one) => h("li", {}, h("span", {}, plainAddress(one)),
       h("button", {
         type: "button", class: "quiet", "aria-label": t("unblock", { from: plainAddress(one) }),
-        onclick: () => block(device, one, false),
+        onclick: () => attempt(problem, () => block(device, one, false)),
       }, icon("close")))));
   };
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    try {
-      fill(problem);
-      await block(device, address.value.trim(), true);
-      address.value = "";
-    } catch (error) {
-      fill(problem, error instanceof Error ? error.message : String(error));
-    }
+    if (await attempt(problem, () => block(device, address.value.trim(), true))) address.value = "";
   };
   draw();
   follow(device, list, draw);

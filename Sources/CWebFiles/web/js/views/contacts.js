@@ -1,7 +1,7 @@
 // People one writes to, and the lists they are on.
 
 import { newID } from "../api.js";
-import { fill, h, icon } from "../dom.js";
+import { attempt, fill, h, icon } from "../dom.js";
 import { plainAddress, t } from "../words.js";
 
 /** @typedef {{id: string, name: string, addresses: string[], lists: string[], note?: string}} Contact */
@@ -34,6 +34,7 @@ export function listsOf(device) {
  */
 export function showContacts(place, device) {
   const list = h("ul", { class: "cards" });
+  const problem = h("p", { class: "problem", role: "alert" });
   const editor = h("div", {});
   const edit = (/** @type {Contact | null} */ contact) => {
     fill(editor, form(device, contact, () => fill(editor)));
@@ -67,7 +68,7 @@ export function showContacts(place, device) {
       h("button", { class: "quiet", "aria-label": t("editContact", { name: one.name }), onclick: () => edit(one) }, icon("write")),
       h("button", {
         class: "quiet", "aria-label": t("removeContact", { name: one.name }),
-        onclick: () => device.api.json("DELETE", `/v1/contacts/${one.id}`),
+        onclick: () => attempt(problem, () => device.api.json("DELETE", `/v1/contacts/${one.id}`)),
       }, icon("trash"))))));
   const changed = () => {
     if (list.isConnected) draw();
@@ -76,7 +77,7 @@ export function showContacts(place, device) {
   fill(place, h("section", { class: "page" },
     h("h2", {}, t("contacts")),
     h("div", { class: "row" }, h("button", { onclick: () => edit(null) }, t("newContact"))),
-    editor, filters, list));
+    editor, problem, filters, list));
   device.addEventListener("mailbox", changed);
   draw();
 }
@@ -95,14 +96,10 @@ function form(device, contact, close) {
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const id = contact?.id ?? newID(device.api.skew);
-    try {
-      await device.api.json("PUT", `/v1/contacts/${id}`, {
-        ...contact, id, name: name.value.trim(), addresses: pieces(addresses.value), lists: pieces(lists.value),
-      });
-      close();
-    } catch (error) {
-      fill(problem, error instanceof Error ? error.message : String(error));
-    }
+    const isSaved = await attempt(problem, () => device.api.json("PUT", `/v1/contacts/${id}`, {
+      ...contact, id, name: name.value.trim(), addresses: pieces(addresses.value), lists: pieces(lists.value),
+    }));
+    if (isSaved) close();
   };
   return h("form", { class: "card", onsubmit: submit },
     h("label", {}, t("contactName"), name), h("label", {}, t("addresses"), addresses),

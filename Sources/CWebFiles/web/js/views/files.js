@@ -1,6 +1,6 @@
 // The personal area: files that the server keeps for the person.
 
-import { fill, follow, h, icon, saveLink } from "../dom.js";
+import { attempt, fill, follow, h, icon, saveLink } from "../dom.js";
 import { bytes, shortTime, t } from "../words.js";
 import { progress, WaitingList } from "./waiting.js";
 
@@ -36,12 +36,7 @@ export function showFiles(place, device) {
   };
   const remove = async (/** @type {StoredFile} */ file) => {
     if (!confirm(t("removeFileQuestion", { name: file.name }))) return;
-    try {
-      fill(problem);
-      await device.api.json("DELETE", `/v1/files/${file.id}`);
-    } catch (error) {
-      fill(problem, error instanceof Error ? error.message : String(error));
-    }
+    await attempt(problem, () => device.api.json("DELETE", `/v1/files/${file.id}`));
   };
   const draw = () => {
     const files = stored(device);

@@ -1,6 +1,6 @@
 // The live part of a conversation: where it is, who is in it, its media, and what can be done with it.
 
-import { fill, h, icon } from "../dom.js";
+import { attempt, fill, h, icon } from "../dom.js";
 import { featureNames } from "../features.js";
 import { plainAddress, t } from "../words.js";
 import { abilities, ableDevices, choose, deviceField } from "./choose.js";
@@ -15,7 +15,9 @@ import { MediaList } from "./media.js";
 const someTexts = 50;
 
 /** Why no path for a medium can be had, by the codes that say so. */
-const refusals = /** @type {Map<string, any>} */ (new Map([["no-relay", "noRelay"], ["relay-failed", "relayFailed"]]));
+const refusals = /** @type {Map<string, any>} */ (new Map([
+  ["no-relay", "noRelay"], ["relay-failed", "relayFailed"], ["among-two", "amongTwo"],
+]));
 
 export class LivePanel {
   /**
@@ -26,21 +28,28 @@ export class LivePanel {
     this.device = device;
     this.session = session;
     this.status = h("p", { role: "status" });
+    /** Beside the rest: what could not be begun is said as well. */
     this.problem = h("p", { class: "problem", role: "alert" });
     this.buttons = h("div", { class: "row" });
     this.media = new MediaList(device, (action) => this.try(action));
     this.root = h("section", { class: "live", "aria-label": t("live"), hidden: true },
-      h("div", { class: "row head" }, this.status, this.buttons), this.media.root, this.problem);
+      h("div", { class: "row head" }, this.status, this.buttons), this.media.root);
     /** Drawn anew only when something else is to be seen: a button keeps the keyboard. */
     this.drawn = "";
     /** @type {{id: string, words: string} | null} Why there is no path: said until something else is tried. */
     this.refusal = null;
-    device.sessions.addEventListener("refused", (event) => {
+    this.refused = (/** @type {Event} */ event) => {
       const { session: id, refused } = /** @type {CustomEvent<{session: string, refused: string}>} */ (event).detail;
       if (id !== this.session()?.id) return;
       this.refusal = { id, words: refusals.has(refused) ? t(refusals.get(refused)) : refused };
       fill(this.problem, this.refusal.words);
-    });
+    };
+    device.sessions.addEventListener("refused", this.refused);
+  }
+
+  close() {
+    this.device.sessions.removeEventListener("refused", this.refused);
+    this.media.close();
   }
 
   draw() {
@@ -59,14 +68,9 @@ export class LivePanel {
   }
 
   /** @param {() => Promise<unknown>} action */
-  async try(action) {
+  try(action) {
     this.refusal = null;
-    fill(this.problem);
-    try {
-      await action();
-    } catch (error) {
-      fill(this.problem, error instanceof Error ? error.message : String(error));
-    }
+    return attempt(this.problem, action);
   }
 
   /** @param {Session} session */

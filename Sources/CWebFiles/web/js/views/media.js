@@ -28,23 +28,35 @@ export class MediaList {
     /** @type {Map<number, Tile>} What is heard and seen here: kept, for what plays must not be moved. */
     this.tiles = new Map();
     this.drawn = "";
+    /** @type {string | undefined} The session whose media these are: each numbers its own. */
+    this.shown = undefined;
   }
 
   /** @param {Session | undefined} session */
   draw(session) {
+    if (session?.id !== this.shown) this.close();
+    this.shown = session?.id;
     const media = session?.state === "open" ? session.media : [];
     const key = JSON.stringify([session?.id, session?.pending]);
     if (key !== this.drawn) {
       this.drawn = key;
       fill(this.changes, (session?.pending ?? []).map((one) => this.change(/** @type {Session} */ (session), one)));
     }
-    for (const [id, { row }] of this.rows) {
-      if (media.some((one) => one.id === id)) continue;
-      row.remove();
-      this.rows.delete(id);
-      this.drop(id);
-    }
+    for (const id of this.rows.keys()) if (!media.some((one) => one.id === id)) this.remove(id);
     for (const medium of media) this.medium(/** @type {Session} */ (session), medium);
+  }
+
+  /** Nothing plays here any more. */
+  close() {
+    this.shown = undefined;
+    for (const id of this.rows.keys()) this.remove(id);
+  }
+
+  /** @param {number} id */
+  remove(id) {
+    this.rows.get(id)?.row.remove();
+    this.rows.delete(id);
+    this.drop(id);
   }
 
   /** @param {number} id */
@@ -99,15 +111,16 @@ export class MediaList {
    */
   medium(session, medium) {
     const isMuted = this.sessions.calls?.muted.has(`${session.id} ${medium.id}`) ?? false;
+    const isMissing = this.sessions.calls?.missing.has(`${session.id} ${medium.id}`) ?? false;
     const isAsked = session.pending.some((one) => one.medium === medium.id && one.awaited.includes(session.user));
     const unreachable = medium.placements.length > 2 ? this.sessions.calls?.paths.unreachable(session, medium) ?? [] : [];
     const { playback: _, ...shown } = medium;
-    const key = JSON.stringify([shown, isMuted, isAsked, unreachable]);
+    const key = JSON.stringify([shown, isMuted, isMissing, isAsked, unreachable]);
     const known = this.rows.get(medium.id);
     if (!known || known.key !== key) {
       const row = known?.row ?? h("li", { "data-medium": medium.kind });
       const tile = this.tiles.get(medium.id)?.root;
-      const bar = this.bar(session, medium, { isMuted, isAsked, unreachable });
+      const bar = this.bar(session, medium, { isMuted, isMissing, isAsked, unreachable });
       // Whatever plays stays where it is.
       const old = row.querySelector(":scope > .bar");
       if (old) old.replaceWith(bar);
@@ -122,9 +135,9 @@ export class MediaList {
   /**
    * @param {Session} session
    * @param {Medium} medium
-   * @param {{isMuted: boolean, isAsked: boolean, unreachable: string[]}} state
+   * @param {{isMuted: boolean, isMissing: boolean, isAsked: boolean, unreachable: string[]}} state
    */
-  bar(session, medium, { isMuted, isAsked, unreachable }) {
+  bar(session, medium, { isMuted, isMissing, isAsked, unreachable }) {
     const isHeld = medium.held.includes(session.user);
     const own = medium.placements.find((one) => one.user === session.user);
     const places = medium.placements.map((one) =>
@@ -137,7 +150,7 @@ export class MediaList {
       h("strong", {}, t(/** @type {"medium.audio"} */ (`medium.${medium.kind}`))),
       h("span", { class: "hint" }, places.join(" · "), medium.held.length > 0 && ` · ${t("mediumHeld")}`,
         unreachable.length > 0 && ` · ${t("mediumUnreached", { people: unreachable.map(plainAddress).join(", ") })}`),
-      isLive && own?.device === this.sessions.own
+      isLive && !isMissing && own?.device === this.sessions.own
         && button(medium.kind === "video" ? "camera" : isMuted ? "silent" : "microphone",
           t(medium.kind === "video" ? (isMuted ? "cameraOn" : "cameraOff") : isMuted ? "soundOn" : "soundOff"), async () => this.sessions.calls?.mute(session, medium.id), isMuted),
       own ? [
@@ -146,7 +159,10 @@ export class MediaList {
         // Of two whoever goes out ends it.
         medium.placements.length > 2 && button("leave", t("partMedium"), change("part")),
         button("close", t("removeMedium"), change("remove")),
-      ] : !isAsked && button("check", t("joinMedium"), () => this.join(session, medium)));
+      ] : !isAsked && button("check", t("joinMedium"), () => this.join(session, medium)),
+      isMissing && h("div", { class: "missing", role: "alert" },
+        h("p", { class: "problem" }, t(medium.kind === "video" ? "noCamera" : "noMicrophone")),
+        h("button", { onclick: () => this.attempt(async () => this.sessions.calls?.captureAgain(session, medium.id)) }, t("retry"))));
   }
 
   /**
@@ -198,11 +214,13 @@ export class MediaList {
   async tile(session, medium) {
     const own = medium.placements.find((one) => one.user === session.user && one.device === this.sessions.own);
     if (!own) return this.drop(medium.id);
+    // A voice has nothing to be seen.
+    if (medium.kind === "audio") return undefined;
     const known = this.tiles.get(medium.id);
     if (known) return known.draw();
     if (medium.kind === "stored-video") {
       const { player } = await import("../playback.js");
-      if (this.tiles.has(medium.id) || !this.rows.has(medium.id)) return undefined;
+      if (this.shown !== session.id || this.tiles.has(medium.id) || !this.rows.has(medium.id)) return undefined;
       const { root, close } = player(this.sessions, session, medium.id);
       this.tiles.set(medium.id, { root, key: "", draw: () => {}, close });
       this.rows.get(medium.id)?.row.append(root);
@@ -215,7 +233,7 @@ export class MediaList {
   }
 
   /**
-   * What comes from the others, and for video what goes from here.
+   * The pictures that come from the others, and those that go from here.
    * @param {Session} session
    * @param {Medium} medium
    * @returns {Tile}
@@ -223,12 +241,11 @@ export class MediaList {
   stage(session, medium) {
     const root = h("div", { class: "stage" });
     const name = `${session.id} ${medium.id}`;
-    const tag = medium.kind === "audio" ? "audio" : "video";
-    /** @type {Map<MediaStreamTrack, HTMLMediaElement>} */
+    /** @type {Map<MediaStreamTrack, HTMLVideoElement>} */
     const shown = new Map();
     const draw = () => {
       const calls = this.sessions.calls;
-      const own = medium.kind === "video" ? calls?.tracks.get(name) : null;
+      const own = calls?.tracks.get(name);
       const tracks = [...(calls?.remote.get(name) ?? []), ...(own ? [{ user: "", track: own }] : [])];
       for (const [track, element] of shown) {
         if (tracks.some((one) => one.track === track)) continue;
@@ -238,14 +255,16 @@ export class MediaList {
       }
       for (const { user, track } of tracks) {
         if (shown.has(track)) continue;
-        const element = h(tag, { autoplay: true, class: user ? undefined : "own", "aria-label": user ? plainAddress(user) : t("you") });
-        if (element instanceof HTMLVideoElement) element.playsInline = true;
-        element.muted = user === "";
+        const element = h("video", {
+          autoplay: true, playsInline: true, muted: user === "", class: user ? undefined : "own",
+          "aria-label": user ? plainAddress(user) : t("you"),
+        });
         element.srcObject = new MediaStream([track]);
-        element.play().catch(() => {});
         shown.set(track, element);
         root.append(element);
       }
+      // Whatever has left the page for a while stands still.
+      for (const element of shown.values()) if (element.paused) element.play().catch(() => {});
     };
     return {
       root, key: name, draw,

@@ -10,6 +10,11 @@ import { bytes, longTime, plainAddress, shortTime, t } from "../words.js";
  * @typedef {import("../device.js").Device} Device
  */
 
+/**
+ * @typedef {{reply: () => void, attempt: (action: () => Promise<unknown>) => Promise<boolean>}} Ways
+ *   what one can do with a message: `attempt` says why something could not be done
+ */
+
 /** Pictures that are safe to draw; anything else that says it is one is only offered for download. */
 const pictures = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 
@@ -23,9 +28,9 @@ const marks = /** @type {const} */ ({ pending: "check", delivered: "checks", dis
 /**
  * @param {Device} device
  * @param {Item} item
- * @param {() => void} reply
+ * @param {Ways} ways
  */
-export function bubble(device, item, reply) {
+export function bubble(device, item, { reply, attempt }) {
   const isMine = item.boxes?.includes("sent") && !item.boxes.includes("inbox");
   const { message, notice } = item;
   const content = message ?? notice;
@@ -37,12 +42,12 @@ export function bubble(device, item, reply) {
     message?.parts.map((part, index) => partOf(item, part, index)),
     notice && !message && h("div", { class: "notice" },
       h("p", { class: "hint" }, t("noticeSize", { size: bytes(notice.bytes) })),
-      h("button", { onclick: () => device.fetchWhole(item.id) }, t("fetch"))),
+      h("button", { onclick: () => attempt(() => device.fetchWhole(item.id)) }, t("fetch"))),
     h("footer", {},
       content && h("time", { datetime: content.date, title: longTime(content.date) }, shortTime(content.date)),
       isMine && receivers(item),
       h("button", { class: "quiet reply", "aria-label": t("replyTo", { from: plainAddress(content?.from ?? "") }), title: t("reply"), onclick: reply }, icon("reply")),
-      menu(device, item)));
+      menu(device, item, attempt)));
 }
 
 /**
@@ -100,8 +105,9 @@ function receivers(item) {
 /**
  * @param {Device} device
  * @param {Item} item
+ * @param {Ways["attempt"]} attempt
  */
-function menu(device, item) {
+function menu(device, item, attempt) {
   const content = item.message ?? item.notice;
   const from = content && !device.registration.addresses.includes(content.from) ? content.from : null;
   // What was chosen closes the menu when the message moves on for it.
@@ -114,11 +120,12 @@ function menu(device, item) {
     const isBlocked = from !== null && blocked(device).includes(from);
     fill(choices,
       item.message && !item.released && h("a", { class: "button", href: `#/messages/new/forward/${encodeURIComponent(item.id)}` }, t("forward")),
-      from && h("button", { onclick: () => block(device, from, !isBlocked).then(() => { details.open = false; }) },
-        t(isBlocked ? "unblock" : "block", { from: plainAddress(from) })),
-      h("button", { onclick: () => device.remove([item.id], "everywhere") }, t("deleteEverywhere")),
+      from && h("button", {
+        onclick: async () => { if (await attempt(() => block(device, from, !isBlocked))) details.open = false; },
+      }, t(isBlocked ? "unblock" : "block", { from: plainAddress(from) })),
+      h("button", { onclick: () => attempt(() => device.remove([item.id], "everywhere")) }, t("deleteEverywhere")),
       item.message && item.boxes?.includes("inbox")
-        && h("button", { onclick: () => removeHere(device, item) }, t("deleteHere")));
+        && h("button", { onclick: () => attempt(() => removeHere(device, item)) }, t("deleteHere")));
     // At the top of the list it opens downwards.
     const top = details.closest(".bubbles")?.getBoundingClientRect().top ?? 0;
     details.classList.toggle("down", details.getBoundingClientRect().top - choices.offsetHeight < top);

@@ -35,6 +35,7 @@ export class Messages {
     /** @type {Thread | null} */
     this.thread = null;
     this.isDue = false;
+    this.asked = 0;
     for (const name of ["mailbox", "queue", "drafts"]) device.addEventListener(name, () => this.soon());
     document.addEventListener("visibilitychange", () => this.thread?.markSoon());
   }
@@ -48,11 +49,16 @@ export class Messages {
     this.root.classList.toggle("open", chosen !== "");
     this.list.chosen = chosen;
     this.draw();
-    if (this.thread && this.thread.id === chosen && this.place.contains(this.thread.bubbles)) {
+    if (this.thread && this.thread.id === chosen) {
+      // While another page was shown it stood still.
+      this.thread.draw();
       if (rest[0]) this.thread.reveal(rest[0]);
       return;
     }
+    this.asked += 1;
+    this.thread?.close();
     this.thread = null;
+    fill(this.place);
     if (chosen === "") fill(this.place, h("p", { class: "empty" }, t("chooseConversation")));
     else if (chosen === "new") this.write(rest);
     else this.open(chosen, rest[0]);
@@ -75,9 +81,12 @@ export class Messages {
    * @param {string | undefined} message
    */
   async open(id, message) {
+    const turn = this.asked;
     if (message && !this.device.conversations.messages.has(message)) {
       // What the rules kept from this device is fetched when one asks for it.
       await this.device.fetchWhole(message).catch(() => {});
+      // Whoever has gone on meanwhile stays there.
+      if (turn !== this.asked) return;
     }
     this.thread = new Thread(this.device, id, backLink());
     this.thread.show(this.place, message);

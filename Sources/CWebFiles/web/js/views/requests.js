@@ -1,6 +1,6 @@
 // Somebody asks for a conversation: shown on every device that rings, and gone when it is answered on any.
 
-import { h } from "../dom.js";
+import { attempt, h } from "../dom.js";
 import { plainAddress, t } from "../words.js";
 import { ableDevices, choose, deviceField } from "./choose.js";
 
@@ -29,13 +29,7 @@ export class Requests {
   show(session) {
     const { sessions } = this.device;
     const problem = h("p", { class: "problem", role: "alert" });
-    const run = (/** @type {() => Promise<unknown>} */ action) => async () => {
-      try {
-        await action();
-      } catch (error) {
-        problem.textContent = error instanceof Error ? error.message : String(error);
-      }
-    };
+    const run = (/** @type {() => Promise<unknown>} */ action) => () => attempt(problem, action);
     const accept = async (/** @type {object} */ body) => {
       await sessions.command(session, "accept", body);
       location.hash = `#/messages/${encodeURIComponent(session.conversation)}`;

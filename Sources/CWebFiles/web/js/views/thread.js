@@ -41,15 +41,18 @@ export class Thread {
       key: (entry) => ("item" in entry ? entry.item.id : `waiting ${entry.waiting.id}`),
       version: (entry) => ("item" in entry ? entry.item : `${entry.waiting.isHeld ?? false} ${entry.waiting.problem ?? ""}`),
       draw: (entry) => ("item" in entry
-        ? bubble(device, entry.item, () => this.line?.reply(entry.item)) : waitingBubble(device.queue, entry.waiting)),
+        ? bubble(device, entry.item, {
+          reply: () => this.line?.reply(entry.item), attempt: (action) => this.live.try(action),
+        })
+        : waitingBubble(device.queue, entry.waiting)),
       drawn: () => this.markSoon(),
     });
     this.heading = h("h2", {});
-    this.quiet = h("button", { class: "quiet", onclick: () => mute(device, id, !this.isMuted) });
+    this.quiet = h("button", { class: "quiet", onclick: () => this.live.try(() => mute(device, id, !this.isMuted)) });
     this.talk = h("span", { class: "row talk" }, this.talkButton("talk", "talk", []),
       this.talkButton("phone", "talkVoice", ["audio"]), this.talkButton("film", "talkVideo", ["audio", "video"]));
     this.live = new LivePanel(device, () => device.sessions.of(id));
-    this.told = () => this.drawLive();
+    this.told = () => this.bubbles.isConnected && this.drawLive();
     device.sessions.addEventListener("changed", this.told);
     /** @type {ReturnType<typeof composer> | undefined} */
     this.line = undefined;
@@ -73,11 +76,14 @@ export class Thread {
     return conversation ? others(this.device, conversation) : [];
   }
 
+  /** Another one is shown in its place: nothing of this one plays or listens any more. */
+  close() {
+    clearTimeout(this.timer);
+    this.device.sessions.removeEventListener("changed", this.told);
+    this.live.close();
+  }
+
   drawLive() {
-    if (!this.bubbles.isConnected) {
-      this.device.sessions.removeEventListener("changed", this.told);
-      return;
-    }
     this.live.draw();
     this.talk.hidden = this.device.sessions.of(this.id) !== undefined || this.people.length === 0;
   }
@@ -103,7 +109,9 @@ export class Thread {
       };
       this.line = composer(this.device, { to: people, conversation: this.id, live: here });
     }
-    fill(place, h("header", {}, this.back, this.heading, this.talk, this.quiet), this.live.root, this.bubbles, this.line ?? null);
+    fill(place,
+      h("header", {}, this.back, this.heading, this.talk, this.quiet),
+      this.live.problem, this.live.root, this.bubbles, this.line ?? null);
     const firstUnread = conversation?.messages.find(isUnread);
     this.draw();
     if (message) this.reveal(message);

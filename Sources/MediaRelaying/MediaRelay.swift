@@ -1,16 +1,16 @@
-import Logging
+package import Logging
 import MediaSignalling
-import NIOCore
+package import NIOCore
 import NIOPosix
-import SDP
+package import SDP
 import SIPTransport
 
 /// A media relay beside the server that speaks rtpengine's `ng` protocol: one datagram for each request and answer, told
 /// apart by a cookie.
 ///
 /// `@unchecked Sendable`: touched on its loop alone.
-final class MediaRelay: @unchecked Sendable {
-    enum Failure: Error, Hashable, Sendable {
+package final class MediaRelay: @unchecked Sendable {
+    package enum Failure: Error, Hashable, Sendable {
         /// No answer within ``MediaRelay/answerWithin``.
         case silent
         /// More than ``MediaRelay/requestsMaximum`` wait for an answer.
@@ -19,12 +19,12 @@ final class MediaRelay: @unchecked Sendable {
         case refused(String)
     }
 
-    typealias Answer = (Result<SessionDescription?, Failure>) -> Void
+    package typealias Answer = (Result<SessionDescription?, Failure>) -> Void
 
     /// A request that is not answered is sent again: datagrams get lost, and the same cookie gets the same answer.
-    static let sendEvery = TimeAmount.milliseconds(500)
-    static let answerWithin = TimeAmount.seconds(3)
-    static let requestsMaximum = 4096
+    package static let sendEvery = TimeAmount.milliseconds(500)
+    package static let answerWithin = TimeAmount.seconds(3)
+    package static let requestsMaximum = 4096
 
     private struct Request {
         var datagram: ByteBuffer
@@ -40,14 +40,14 @@ final class MediaRelay: @unchecked Sendable {
     private var last = 0
     private let prefix = RandomText.token(8)
 
-    init(eventLoop: any EventLoop, address: SocketAddress, logger: Logger) {
+    package init(eventLoop: any EventLoop, address: SocketAddress, logger: Logger) {
         self.eventLoop = eventLoop
         self.address = address
         self.logger = logger
     }
 
     /// Opens its socket. Whether anything is at the other end shows with the first call.
-    func open() -> EventLoopFuture<Void> {
+    package func open() -> EventLoopFuture<Void> {
         DatagramBootstrap(group: eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -58,20 +58,33 @@ final class MediaRelay: @unchecked Sendable {
             .map { self.channel = $0 }
     }
 
-    func close() {
+    package func close() {
+        eventLoop.assertInEventLoop()
         channel?.close(promise: nil)
         channel = nil
         for cookie in requests.keys { end(cookie, .failure(.silent)) }
     }
 
     /// Asks for something; `answer` is called once, on the loop.
-    func ask(_ command: RelayCommand, _ answer: @escaping Answer) {
+    package func ask(_ command: RelayCommand, _ answer: @escaping Answer) {
         guard requests.count < Self.requestsMaximum else { return answer(.failure(.busy)) }
         last += 1
         let cookie = "\(prefix)_\(last)"
         let datagram = ByteBuffer(bytes: Array("\(cookie) ".utf8) + command.request.octets)
         requests[cookie] = Request(datagram: datagram, answer: answer, until: .now() + Self.answerWithin)
         send(cookie)
+    }
+
+    /// The same from any thread.
+    package func end() async {
+        try? await eventLoop.submit { [self] in close() }.get()
+    }
+
+    /// Asks for something, from any thread.
+    package func ask(_ command: RelayCommand) async -> Result<SessionDescription?, Failure> {
+        await withCheckedContinuation { asked in
+            eventLoop.execute { [self] in ask(command) { asked.resume(returning: $0) } }
+        }
     }
 
     private func send(_ cookie: String) {

@@ -1,17 +1,17 @@
-import SDP
+package import SDP
 
 /// What a media relay is asked for: the other side's form of a description, with the relay's own addresses in it.
 ///
 /// The names of commands and of what they carry are those of rtpengine's `ng` protocol.
-struct RelayCommand: Hashable, Sendable {
+package struct RelayCommand: Hashable, Sendable {
     /// The two sides of a call through the relay.
-    enum Side: String, Hashable, Sendable {
+    package enum Side: String, Hashable, Sendable {
         /// Plain RTP (RFC 3551), each port on its own.
         case phone
         /// DTLS-SRTP with ICE on one port (RFC 8827).
         case browser
 
-        var other: Side { self == .phone ? .browser : .phone }
+        package var other: Side { self == .phone ? .browser : .phone }
 
         /// What the description for this side is to be.
         fileprivate func form(isOffer: Bool) -> [String: Bencode] {
@@ -37,7 +37,7 @@ struct RelayCommand: Hashable, Sendable {
         }
     }
 
-    enum Work: Hashable, Sendable {
+    package enum Work: Hashable, Sendable {
         /// An offer of this side, for the other.
         case offer(from: Side, SessionDescription)
         /// This side's answer to the other's offer.
@@ -47,11 +47,16 @@ struct RelayCommand: Hashable, Sendable {
     }
 
     /// Names the call at the relay.
-    var call: String
-    var work: Work
+    package var call: String
+    package var work: Work
+
+    package init(call: String, work: Work) {
+        self.call = call
+        self.work = work
+    }
 
     /// As it is sent, without the cookie in front of it.
-    var request: Bencode {
+    package var request: Bencode {
         var fields: [String: Bencode]
         switch work {
         case .offer(let side, let description):
@@ -72,9 +77,14 @@ struct RelayCommand: Hashable, Sendable {
     }
 }
 
-extension SessionDescription {
+extension MediaDescription {
     /// Whether it is a browser's: keys by DTLS (RFC 5763), which plain RTP has no use for.
-    var isProtected: Bool {
-        media.contains { $0.proto.hasPrefix("UDP/TLS/") } || attributes.contains { $0.name == "fingerprint" }
+    package var isProtected: Bool { proto.hasPrefix("UDP/TLS/") }
+}
+
+extension SessionDescription {
+    /// Whether any of it is a browser's.
+    package var isProtected: Bool {
+        media.contains(where: \.isProtected) || attributes.contains { $0.name == "fingerprint" }
     }
 }

@@ -1,17 +1,17 @@
 /// What the control protocol of media relays is written in: four kinds of values, each printed in one way only.
-enum Bencode: Hashable, Sendable {
+package enum Bencode: Hashable, Sendable {
     case integer(Int64)
     case text([UInt8])
     case list([Bencode])
     case dictionary([String: Bencode])
 
-    static func text(_ text: some StringProtocol) -> Bencode { .text(Array(text.utf8)) }
+    package static func text(_ text: some StringProtocol) -> Bencode { .text(Array(text.utf8)) }
 
     /// What is nested deeper is not read.
-    static let depthMaximum = 8
+    package static let depthMaximum = 8
 
     /// As octets; keys are sorted.
-    var octets: [UInt8] {
+    package var octets: [UInt8] {
         var octets: [UInt8] = []
         write(to: &octets)
         return octets
@@ -38,19 +38,19 @@ enum Bencode: Hashable, Sendable {
     }
 
     /// Reads one value that fills the octets; nil for anything else.
-    init?(_ octets: ArraySlice<UInt8>) {
+    package init?(_ octets: ArraySlice<UInt8>) {
         var reader = Reader(rest: octets)
         guard let value = reader.value(depth: 0), reader.rest.isEmpty else { return nil }
         self = value
     }
 
-    subscript(_ key: String) -> Bencode? {
+    package subscript(_ key: String) -> Bencode? {
         guard case .dictionary(let fields) = self else { return nil }
         return fields[key]
     }
 
     /// Text that is UTF-8.
-    var string: String? {
+    package var string: String? {
         guard case .text(let octets) = self else { return nil }
         return String(validating: octets, as: UTF8.self)
     }

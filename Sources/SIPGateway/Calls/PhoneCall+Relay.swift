@@ -1,4 +1,5 @@
 import ClientWire
+import MediaRelaying
 import MediaSignalling
 import MessagingCore
 import NIOCore

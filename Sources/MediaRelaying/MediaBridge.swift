@@ -1,10 +1,10 @@
-import MediaSignalling
-import SDP
+package import MediaSignalling
+package import SDP
 
 /// The way of what a phone and a browser say to each other of their media: by the relay, which makes of each description
 /// what the other side understands. In order, one at a time, as a value that decides.
-struct MediaBridge: Sendable {
-    enum Action: Hashable, Sendable {
+package struct MediaBridge: Sendable {
+    package enum Action: Hashable, Sendable {
         /// To be asked of the relay; ``relayed(_:)`` takes what it answers.
         case ask(RelayCommand)
         /// For the phone's side of the call, or for the browser.
@@ -17,19 +17,19 @@ struct MediaBridge: Sendable {
     }
 
     /// Words that wait for the relay: both ends say theirs again, so that no more is needed.
-    static let waitingMaximum = 8
+    package static let waitingMaximum = 8
 
     /// Names the call at the relay.
-    let call: String
+    package let call: String
     private var asked: Word?
     private var waiting: [Word] = []
     /// What was said last by each side, and what became of it: offers are said again until they are answered.
     private var known: [RelayCommand.Side: (word: Word, passed: MediaPayload)] = [:]
 
-    init(call: String) { self.call = call }
+    package init(call: String) { self.call = call }
 
     /// One side says something.
-    mutating func take(_ payload: MediaPayload, from side: RelayCommand.Side) -> [Action] {
+    package mutating func take(_ payload: MediaPayload, from side: RelayCommand.Side) -> [Action] {
         let word = Word(payload: payload, side: side)
         guard word != asked, !waiting.contains(word), waiting.count < Self.waitingMaximum else { return [] }
         waiting.append(word)
@@ -37,7 +37,7 @@ struct MediaBridge: Sendable {
     }
 
     /// The relay's answer to what it was asked last.
-    mutating func relayed(_ description: SessionDescription) -> [Action] {
+    package mutating func relayed(_ description: SessionDescription) -> [Action] {
         guard let asked, let passed = asked.payload.replacing(description) else { return [] }
         known[asked.side] = (asked, passed)
         self.asked = nil
