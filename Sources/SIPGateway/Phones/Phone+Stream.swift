@@ -21,8 +21,8 @@ extension Phone {
         // The session ends itself behind this call.
         session = nil
         switch code {
-        case CloseCode.unauthenticated:
-            // Revoked: nothing leads here any more.
+        case CloseCode.unauthenticated, CloseCode.suspended:
+            // Nothing leads here any more; whose account comes back registers anew.
             record = RegistrarRecord(addressOfRecord: record.addressOfRecord)
             stop()
         case CloseCode.replaced: stop()
