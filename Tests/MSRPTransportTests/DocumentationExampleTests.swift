@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func itReceivesAMessage() async throws {
-        let port = try RawListener().port
+        let port = try RawListener.quietPort()
         let local = try MSRPURI(secure: false, host: "127.0.0.1", port: port, sessionID: MSRPEndpoint.makeSessionID())
         let remote = try MSRPURI(secure: false, host: "a.invalid", port: 1, sessionID: MSRPEndpoint.makeSessionID())
         let sender = try MSRPEndpoint(group: MultiThreadedEventLoopGroup.singleton).makeSession(

@@ -105,7 +105,7 @@ final class Kamailio {
     }
 
     static func start() async throws -> Kamailio {
-        let port = try RawListener().port
+        let port = try RawListener.quietPort()
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("msrp-relay-\(port)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let file = folder.appendingPathComponent("kamailio.cfg")

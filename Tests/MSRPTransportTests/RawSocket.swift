@@ -108,9 +108,19 @@ final class RawListener {
     private let descriptor: Int32
     let port: UInt16
 
-    init() throws {
+    private struct IsTaken: Error {}
+
+    /// A port that nobody is given by chance, as every socket without one is: for who has to name it before it is opened.
+    static func quietPort() throws -> UInt16 {
+        for _ in 0..<100 {
+            if let listener = try? RawListener(port: .random(in: 20_000..<32_000)) { return listener.port }
+        }
+        throw IsTaken()
+    }
+
+    init(port: UInt16 = 0) throws {
         self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        var address = RawSocket.loopback(port: 0)
+        var address = RawSocket.loopback(port: port)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = self.descriptor
         let result = withUnsafeMutablePointer(to: &address) {
@@ -118,8 +128,8 @@ final class RawListener {
                 bind(descriptor, $0, size) == 0 && listen(descriptor, 8) == 0 && getsockname(descriptor, $0, &size) == 0
             }
         }
-        try #require(result)
         self.port = UInt16(bigEndian: address.sin_port)
+        guard result else { throw IsTaken() }
     }
 
     deinit { _ = Foundation.close(self.descriptor) }

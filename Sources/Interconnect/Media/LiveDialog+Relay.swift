@@ -43,7 +43,9 @@ extension LiveDialog {
 
     /// Something for one of our devices, by the relay where there is a way through it.
     func say(_ payload: MediaPayload, _ crossing: Crossing, from generation: Generation) async {
-        guard state.withLock({ $0.bridges[crossing] != nil }) else { return await deliver(payload, crossing, generation) }
+        guard state.withLock({ $0.bridges[crossing] != nil }) else {
+            return await deliver(payload, crossing, generation)
+        }
         await follow(word(crossing) { $0.take(payload, from: .phone) }, crossing)
     }
 
@@ -63,7 +65,8 @@ extension LiveDialog {
         Task { await follow(actions, crossing) }
     }
 
-    private func word(_ crossing: Crossing, _ body: (inout MediaBridge) -> [MediaBridge.Action]) -> [MediaBridge.Action] {
+    private func word(_ crossing: Crossing, _ body: (inout MediaBridge) -> [MediaBridge.Action]) -> [MediaBridge.Action]
+    {
         state.withLock { state in
             guard var bridge = state.bridges[crossing] else { return [] }
             defer { state.bridges[crossing] = bridge }
@@ -78,7 +81,8 @@ extension LiveDialog {
             case .pass(let payload, to: .browser):
                 // The generation may have become another one while the relay was asked.
                 let generation = state.withLock { state in
-                    state.machine.media.board.media.first { $0.id == crossing.medium }?.placements[key.other]?.generation
+                    state.machine.media.board.media.first { $0.id == crossing.medium }?.placements[key.other]?
+                        .generation
                 }
                 if let generation { await deliver(payload, crossing, generation) }
             case .ask(let command): Task { await ask(command, crossing) }
@@ -124,7 +128,8 @@ extension LiveDialog {
     }
 
     private func close(_ crossing: Crossing) {
-        guard let bridge = state.withLock({ $0.bridges.removeValue(forKey: crossing) }), let relay = running.relay else {
+        guard let bridge = state.withLock({ $0.bridges.removeValue(forKey: crossing) }), let relay = running.relay
+        else {
             return
         }
         Task { _ = await relay.ask(RelayCommand(call: bridge.call, work: .delete)) }
