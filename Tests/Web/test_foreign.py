@@ -36,7 +36,7 @@ class Abroad(Exchange):
         while self.far + 1 == self.door:
             self.far = free_port()
         return super().configuration(folder) + (
-            f"interconnect:\n  listen: 127.0.0.1:{self.door}\n  name: 127.0.0.1\n"
+            f"interconnect:\n  listen: 127.0.0.1:{self.door}\n  message-port: {free_port()}\n  name: 127.0.0.1\n"
             f"  certificate: {folder}/demo.example.pem\n  key: {folder}/demo.example.key\n"
             f"  authorities: {folder}/authorities.pem\n"
             f"  peers: [{{domain: b.example, route: '127.0.0.1:{self.far + 1}'}}]\n"
@@ -108,7 +108,7 @@ class ForeignWithoutRelay(Foreign):
         self.far_phone()
         page = self.sign_in("alice", "Laptop")
         self.ask(page, "bob@b.example", "Talk with voice")
-        expect(page.get_by_text("need a media relay")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text="need a media relay")).to_be_visible()
 
     def test_a_telephone_there_calls_a_browser(self):
         self.account("alice")

@@ -205,7 +205,7 @@ class PhonesWithoutRelay(Phones):
         self.account(person)
         page = self.sign_in(person, "Laptop")
         self.ask(page, f"{other}@demo.example", "Talk with voice")
-        expect(self.live(page).get_by_role("alert")).to_contain_text("need a media relay")
+        expect(page.get_by_role("alert").filter(has_text="need a media relay")).to_be_visible()
         expect(self.live(page).locator("[data-medium]")).to_have_count(0)
         # The conversation goes on in writing.
         self.say(page, "Then let us write.")

@@ -38,9 +38,12 @@ def noise(width: int = 700) -> bytes:
 def shows_picture(message, name: str) -> bool:
     picture = message.get_by_role("img", name=name)
     expect(picture).to_be_visible()
-    picture.scroll_into_view_if_needed()
-    picture.evaluate("image => image.decode()")
-    return picture.evaluate("image => image.naturalWidth > 100")
+    # At once: a message that moves on meanwhile is drawn anew.
+    return picture.evaluate("""async (image) => {
+      image.scrollIntoView();
+      await image.decode();
+      return image.naturalWidth > 100;
+    }""")
 
 
 def more_about(message, choice: str) -> None:
