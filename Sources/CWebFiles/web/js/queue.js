@@ -50,7 +50,9 @@ export class SendQueue {
     const whole = { ...one, id: newID(this.api.skew), order: Date.now() };
     await this.keepOrSay(whole);
     // What is sent is the copy that was kept: the file itself may change or go.
-    this.entries.push(whole.problem ? whole : await this.database.get(this.store, whole.id));
+    // The list is looked up behind the wait: it is another one whenever something has left it.
+    const kept = whole.problem ? whole : await this.database.get(this.store, whole.id);
+    this.entries.push(kept);
     this.changed();
     this.run();
   }
