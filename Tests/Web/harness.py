@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -102,9 +103,16 @@ class Demo:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """For UDP and TCP; none that a socket is given by chance, since it is opened only a moment later."""
+    while True:
+        place = ("127.0.0.1", random.randrange(12_000, 20_000))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
+            try:
+                one.bind(place)
+                other.bind(place)
+            except OSError:
+                continue
+            return place[1]
 
 
 class Served(Demo):
