@@ -49,8 +49,9 @@ struct MediaMachineTests {
     }
 
     /// In a conversation that the other side asked for: what the session has is kept here.
-    static func guest() -> PeerMedia {
-        PeerMedia(own: alice, other: bob, name: "theirs", board: .kept(SessionCore.MediaDescription()))
+    static func guest(hasRelay: Bool = false) -> PeerMedia {
+        let board = MediaBoard.kept(SessionCore.MediaDescription())
+        return PeerMedia(own: alice, other: bob, name: "theirs", board: board, hasRelay: hasRelay)
     }
 
     static func proposal() -> MediaProposal {
@@ -483,8 +484,7 @@ struct MediaMachineTests {
             .refused(488, delay: .seconds(1)),
         ]
         for refusal in refusals {
-            var media = Self.guest()
-            media.hasRelay = hasRelay
+            var media = Self.guest(hasRelay: hasRelay)
             _ = media.hear(.propose(Self.proposal()), Self.at)
             _ = media.take(
                 .signal(Self.medium, Self.device, .description(.offer, offer, names: ["x": Self.medium])),

@@ -18,6 +18,28 @@ struct TransferTests {
         "m=audio 40000 RTP/AVP 0\r\nc=IN IP4 \(host)\r\na=mid:x\r\na=sendrecv\r\n"
     }
 
+    /// Alice has voice with Bob's telephone.
+    private static func voice(
+        _ pair: Pair,
+        _ mobile: MediaDevice
+    ) async throws -> (id: SessionID, sip: RawSIP, invite: String) {
+        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
+        let sip = try await pair.accept()
+        let invite = try await sip.request("INVITE")
+        try sip.respond(invite, "200 OK", body: RawCallTests.head + MediaTests.phone)
+        try await mobile.takes(RawCallTests.own)
+        _ = try await sip.request("ACK")
+        _ = try await pair.a.session(pair.alice, id, "voice") { Self.isOn([pair.alice.address, Self.bob], $0) }
+        return (id, sip, invite)
+    }
+
+    /// Alice asks somebody else in, who takes part in the voice.
+    private static func join(_ other: Person, _ id: SessionID, _ pair: Pair) async throws {
+        _ = try await pair.a.service.invite(pair.alice.who, id, other.address)
+        _ = try await pair.a.session(other, id, "ringing") { $0.state == .alerting }
+        _ = try await pair.a.service.accept(other.who, id, AcceptRequest(media: [.audio]))
+    }
+
     static func isOn(_ users: [Address], _ document: SessionDocument) -> Bool {
         document.media.count == 1 && document.pending.isEmpty
             && Set(document.media[0].placements.map(\.user)) == Set(users)
@@ -75,17 +97,9 @@ struct TransferTests {
         let mobile = MediaDevice(pair.alice, at: pair.a)
         let anna = try await pair.a.person("anna")
         let device = MediaDevice(anna, at: pair.a)
-        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
-        let sip = try await pair.accept()
-        let invite = try await sip.request("INVITE")
-        try sip.respond(invite, "200 OK", body: RawCallTests.head + MediaTests.phone)
-        try await mobile.takes(RawCallTests.own)
-        _ = try await sip.request("ACK")
-        _ = try await pair.a.session(pair.alice, id, "voice") { Self.isOn([pair.alice.address, Self.bob], $0) }
+        let (id, sip, _) = try await Self.voice(pair, mobile)
 
-        _ = try await pair.a.service.invite(pair.alice.who, id, anna.address)
-        _ = try await pair.a.session(anna, id, "ringing") { $0.state == .alerting }
-        _ = try await pair.a.service.accept(anna.who, id, AcceptRequest(media: [.audio]))
+        try await Self.join(anna, id, pair)
         _ = try await pair.a.session(pair.alice, id, "three have it") { $0.media.first?.placements.count == 3 }
         _ = try await pair.a.service.leave(pair.alice.who, id)
         try await device.offers(Self.line(at: "192.0.2.77"))
@@ -121,17 +135,9 @@ struct TransferTests {
         let mobile = MediaDevice(pair.alice, at: pair.a)
         let anna = try await pair.a.person("anna")
         let device = MediaDevice(anna, at: pair.a)
-        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
-        let sip = try await pair.accept()
-        let invite = try await sip.request("INVITE")
-        try sip.respond(invite, "200 OK", body: RawCallTests.head + MediaTests.phone)
-        try await mobile.takes(RawCallTests.own)
-        _ = try await sip.request("ACK")
-        _ = try await pair.a.session(pair.alice, id, "voice") { Self.isOn([pair.alice.address, Self.bob], $0) }
+        let (id, sip, invite) = try await Self.voice(pair, mobile)
 
-        _ = try await pair.a.service.invite(pair.alice.who, id, anna.address)
-        _ = try await pair.a.session(anna, id, "ringing") { $0.state == .alerting }
-        _ = try await pair.a.service.accept(anna.who, id, AcceptRequest(media: [.audio]))
+        try await Self.join(anna, id, pair)
         // It becomes a conversation of three, of which its server says so.
         let focus = try await sip.request("INVITE")
         #expect(focus.header("Contact")?.contains(";isfocus") == true)
@@ -281,13 +287,7 @@ struct TransferTests {
     func handedOn() async throws {
         let pair = try await Pair()
         let mobile = MediaDevice(pair.alice, at: pair.a)
-        let id = try await pair.a.ask(pair.alice, Self.bob, media: [.audio])
-        let sip = try await pair.accept()
-        let invite = try await sip.request("INVITE")
-        try sip.respond(invite, "200 OK", body: RawCallTests.head + MediaTests.phone)
-        try await mobile.takes(RawCallTests.own)
-        _ = try await sip.request("ACK")
-        _ = try await pair.a.session(pair.alice, id, "voice") { Self.isOn([pair.alice.address, Self.bob], $0) }
+        let (id, sip, invite) = try await Self.voice(pair, mobile)
         try sip.send("REFER", 1, within: invite, ["Refer-To: <sip:carol@b.example>"])
         #expect(try await sip.answer(1, "REFER").hasPrefix("SIP/2.0 202"))
         try sip.send("BYE", 2, within: invite)

@@ -61,6 +61,7 @@ extension LiveDialog {
                 of: key.own,
                 with: key.other,
                 name: RandomText.token(8),
+                hasRelay: running.relay != nil,
                 hasTexts: !state.description.isCall,
                 now: .now()
             )

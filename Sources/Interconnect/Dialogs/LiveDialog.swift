@@ -112,11 +112,16 @@ final class LiveDialog: Sendable {
         }
         state = Mutex(
             State(
-                machine: PeerDialog(role, of: key.own, with: key.other, name: RandomText.token(8)),
+                machine: PeerDialog(
+                    role,
+                    of: key.own,
+                    with: key.other,
+                    name: RandomText.token(8),
+                    hasRelay: running.relay != nil
+                ),
                 description: DialogDescription(ends, origin: media.origin(at: address))
             )
         )
-        state.withLock { $0.machine.media.hasRelay = running.relay != nil }
     }
 
     var service: MessagingService { running.service }

@@ -104,18 +104,28 @@ struct PeerDialog: Sendable, Hashable {
     /// Who is in the conversation, as its owner here has told.
     private(set) var participants: [Address] = []
 
-    /// - Parameter name: makes the names of changes that the other side proposes.
-    init(_ role: Role, of own: Address, with other: Address, name: String) {
+    /// - Parameters:
+    ///   - name: makes the names of changes that the other side proposes.
+    ///   - hasRelay: whether a browser's offer can be made a telephone's.
+    init(_ role: Role, of own: Address, with other: Address, name: String, hasRelay: Bool = false) {
         self.role = role
         users = [own, other].sorted()
         phase = role == .host ? .calling(isWanted: true, isHeard: false) : .ringing(isWithdrawn: false)
         let board = role == .host ? MediaBoard.told(0, [], []) : .kept(MediaDescription())
-        media = PeerMedia(own: own, other: other, name: name, board: board)
+        media = PeerMedia(own: own, other: other, name: name, board: board, hasRelay: hasRelay)
     }
 
     /// One that was open before a restart: its path is gone.
-    init(resuming role: Role, of own: Address, with other: Address, name: String, hasTexts: Bool, now: NIODeadline) {
-        self.init(role, of: own, with: other, name: name)
+    init(
+        resuming role: Role,
+        of own: Address,
+        with other: Address,
+        name: String,
+        hasRelay: Bool = false,
+        hasTexts: Bool,
+        now: NIODeadline
+    ) {
+        self.init(role, of: own, with: other, name: name, hasRelay: hasRelay)
         phase = .open(hasTexts ? .lost(repair: now, until: now + Self.grace) : .absent)
     }
 

@@ -96,7 +96,7 @@ struct PeerMedia: Sendable, Hashable {
     /// Until when the answer to that has to be complete.
     var answerBy: NIODeadline?
     /// Whether a browser's offer can be made a telephone's: then one that is refused is made again like that, once.
-    var hasRelay = false
+    let hasRelay: Bool
     var isProtectionRefused = false
 
     struct Unclaimed: Sendable, Hashable {
@@ -105,11 +105,12 @@ struct PeerMedia: Sendable, Hashable {
         let theirs: SDP.MediaDescription
     }
 
-    init(own: Address, other: Address, name: String, board: MediaBoard) {
+    init(own: Address, other: Address, name: String, board: MediaBoard, hasRelay: Bool = false) {
         self.own = own
         self.other = other
         self.name = name
         self.board = board
+        self.hasRelay = hasRelay
     }
 
     /// What was kept of it before a restart.
