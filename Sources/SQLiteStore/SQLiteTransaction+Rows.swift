@@ -110,15 +110,14 @@ extension SQLiteTransaction {
 
     func write(_ item: Item) throws {
         let message = item.message
-        if item.changed != item.created {
-            // Such items have an index of their own, which does not see those that are as they were made.
-            let taken = try connection.first(
-                "SELECT 1 FROM item WHERE account = ? AND created = ? AND changed = created",
-                .integer(item.account.rawValue),
-                .integer(item.changed)
-            ) { _ in true }
-            guard taken == nil else { throw StoreError(.conflict, "two items at one number") }
-        }
+        // Only items that changed are in an index by number; those that are as they were made are found by their key. The
+        // index refuses the same number twice, so that what is left is one of each.
+        let taken =
+            item.changed == item.created
+            ? "SELECT 1 FROM item WHERE account = ? AND changed = ? AND changed <> created"
+            : "SELECT 1 FROM item WHERE account = ? AND created = ? AND changed = created"
+        let other = try connection.first(taken, .integer(item.account.rawValue), .integer(item.changed)) { _ in true }
+        guard other == nil else { throw StoreError(.conflict, "two items at one number") }
         try connection.run(
             """
             INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

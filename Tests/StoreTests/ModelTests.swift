@@ -12,7 +12,10 @@ struct ModelTests {
     private static let jobs = 200
     private static let lookEvery = 10
 
-    @Test("under random changes", arguments: (0..<4).map { _ in UInt64.random(in: 1 ... .max) })
+    /// The first seed makes an item at a number that another has come to by a change.
+    private static let seeds = [10_031_295_322_105_756_887] + (0..<4).map { _ in UInt64.random(in: 1 ... .max) }
+
+    @Test("under random changes", arguments: seeds)
     func model(_ seed: UInt64) async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
