@@ -192,6 +192,20 @@ class Sending(BrowserTest):
         self.context.set_offline(False)
         expect(conversation(laptop, "Written here")).to_be_visible()
 
+    def test_a_conversation_opened_before_its_content_has_its_line_with_it(self):
+        laptop = self.open("alice-laptop")
+        held = []
+        laptop.route("**/v1/messages/*", lambda route: held.append(route))
+        send(laptop, BOB, text="Written here")
+        until("the content was asked for", lambda: held or laptop.wait_for_timeout(50))
+        laptop.locator(".conversations a").first.click()
+        expect(laptop.locator(".thread h2")).to_be_visible()
+        expect(line(laptop)).to_have_count(0)
+        for route in held:
+            route.continue_()
+        expect(bubble(laptop, "Written here")).to_be_visible()
+        expect(line(laptop)).to_be_visible()
+
 
 class Saying(BrowserTest):
     """Nothing is refused in silence."""

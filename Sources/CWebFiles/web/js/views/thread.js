@@ -101,17 +101,10 @@ export class Thread {
    * @param {string | undefined} message to be brought into sight
    */
   show(place, message) {
-    const { conversation, people } = this;
-    if (people.length > 0) {
-      const here = () => {
-        const session = this.device.sessions.of(this.id);
-        return this.device.sessions.isHere(session) ? session : undefined;
-      };
-      this.line = composer(this.device, { to: people, conversation: this.id, live: here });
-    }
+    const { conversation } = this;
     fill(place,
       h("header", {}, this.back, this.heading, this.talk, this.quiet),
-      this.live.problem, this.live.root, this.bubbles, this.line ?? null);
+      this.live.problem, this.live.root, this.bubbles);
     const firstUnread = conversation?.messages.find(isUnread);
     this.draw();
     if (message) this.reveal(message);
@@ -122,6 +115,7 @@ export class Thread {
     const { conversation } = this;
     this.heading.textContent = conversation ? title(this.device, conversation) : this.people.map(plainAddress).join(", ");
     this.drawLive();
+    this.drawLine();
     const { isMuted } = this;
     fill(this.quiet, icon(isMuted ? "mute" : "bell"));
     this.quiet.setAttribute("aria-label", t("mute"));
@@ -133,6 +127,18 @@ export class Thread {
       ...waiting.map((one) => ({ waiting: one })),
     ]);
     for (const one of waiting) advance(this.list.shown.get(`waiting ${one.id}`)?.element, one);
+  }
+
+  /** To whom one writes may be known only later: what was sent from here is a number first, and has its content then. */
+  drawLine() {
+    const { people } = this;
+    if (this.line || people.length === 0) return;
+    const here = () => {
+      const session = this.device.sessions.of(this.id);
+      return this.device.sessions.isHere(session) ? session : undefined;
+    };
+    this.line = composer(this.device, { to: people, conversation: this.id, live: here });
+    this.bubbles.after(this.line);
   }
 
   /** @param {string} message */
