@@ -108,6 +108,7 @@ final class PeerStack: SIPStackHandler, Sendable {
             settings.serverTLS = certificates.server
             settings.clientTLS = certificates.client
             settings.sentByHost = configuration.name
+            settings.probeAfter = InterconnectLimits.probeAfter
             settings.maximumConnections = InterconnectLimits.connections
             settings.maximumConnectionsPerAddress = InterconnectLimits.connectionsPerAddress
             settings.maximumTransactions = InterconnectLimits.transactions

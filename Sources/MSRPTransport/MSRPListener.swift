@@ -17,7 +17,7 @@ public final class MSRPListener: Sendable {
     }
 
     private let channel: any Channel
-    let connectionCount = Atomic<Int>(0)
+    private let accepted = Mutex<(all: Int, perAddress: [String: Int])>((0, [:]))
 
     fileprivate init(channel: any Channel) { self.channel = channel }
 
@@ -25,7 +25,29 @@ public final class MSRPListener: Sendable {
     public var localAddress: SocketAddress? { self.channel.localAddress }
 
     /// Connections that are open.
-    public var openConnections: Int { self.connectionCount.load(ordering: .relaxed) }
+    public var openConnections: Int { self.accepted.withLock { $0.all } }
+
+    /// Counts a connection from an address, until it closes, if there is room for it.
+    func takes(_ channel: any Channel, _ limits: TransportLimits) -> Bool {
+        let source = channel.remoteAddress?.ipAddress ?? ""
+        let hasRoom = self.accepted.withLock { accepted in
+            guard accepted.all < limits.maxConnections,
+                accepted.perAddress[source, default: 0] < limits.maxConnectionsPerAddress
+            else { return false }
+            accepted.all += 1
+            accepted.perAddress[source, default: 0] += 1
+            return true
+        }
+        guard hasRoom else { return false }
+        channel.closeFuture.whenComplete { _ in
+            self.accepted.withLock { accepted in
+                accepted.all -= 1
+                let left = accepted.perAddress[source, default: 1] - 1
+                accepted.perAddress[source] = left > 0 ? left : nil
+            }
+        }
+        return true
+    }
 
     /// Stops listening.
     ///
@@ -71,13 +93,7 @@ extension MSRPEndpoint {
         _ tls: NIOSSLContext?,
         _ kind: MSRPListener.Kind
     ) throws {
-        let count = listener.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
-        channel.closeFuture.whenComplete { _ in
-            _ = listener.connectionCount.wrappingSubtract(1, ordering: .relaxed)
-        }
-        guard count <= self.limits.maxConnections else {
-            throw MSRPError(.connectFailed, "more than \(self.limits.maxConnections) connections")
-        }
+        guard listener.takes(channel, self.limits) else { throw MSRPError(.connectFailed, "too many connections") }
         if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
         let connection = MSRPConnection(
             id: self.makeConnectionID(),

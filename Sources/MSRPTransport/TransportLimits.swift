@@ -6,6 +6,8 @@ public struct TransportLimits: Sendable, Equatable {
     public var maxSessions = 100_000
     /// Connections that one listener serves at a time; further ones are closed at once.
     public var maxConnections = 10_000
+    /// Of these, how many one address may open.
+    public var maxConnectionsPerAddress = 2_000
     /// Sessions bound to one connection.
     public var maxSessionsPerConnection = 256
     /// Requests for sessions that do not exist, or are bound elsewhere, after which a connection is closed: someone

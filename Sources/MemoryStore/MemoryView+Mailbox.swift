@@ -42,6 +42,10 @@ extension MemoryView {
         return page(listed.sorted { $0.created > $1.created }, listing.limit)
     }
 
+    func count(_ account: AccountID, _ kind: ItemKind) -> Int {
+        items(account).count { !$0.isTombstone && $0.kind == kind }
+    }
+
     func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) -> [ConversationSummary] {
         let messages = items(account).compactMap { item in item.message.map { (item.created, $0) } }
         let summaries = Dictionary(grouping: messages, by: \.1.conversation).map { conversation, messages in

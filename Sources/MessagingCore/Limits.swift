@@ -19,6 +19,8 @@ public enum Limits {
     public static let contactsPerAccount = 5000
     public static let contactListsPerAccount = 100
     public static let membersPerList = 1000
+    /// Addresses of all lists together: they are read with every message for the user.
+    public static let listedBytesPerAccount = 512 * 1024
     public static let blockedPerAccount = 1000
     public static let filesPerAccount = 10000
     /// Uploads of an account that wait or were not yet forgotten; their bytes together stay within its quota.

@@ -60,18 +60,35 @@ enum RowDocument {
 
 /// Documents that were decoded before, found by their very bytes: a user is read many times between two changes.
 final class DocumentCache<Document: Decodable & Sendable>: Sendable {
-    /// Documents kept; when there are more, it begins anew.
-    private let capacity: Int
-    private let known = Mutex<[[UInt8]: Document]>([:])
+    private struct Known {
+        var documents: [[UInt8]: Document] = [:]
+        var bytes = 0
+    }
 
-    init(capacity: Int) { self.capacity = capacity }
+    /// Documents kept, and their bytes as encoded; when there are more, it begins anew.
+    private let capacity: Int
+    private let maximumBytes: Int
+    private let known = Mutex(Known())
+
+    init(capacity: Int, maximumBytes: Int = 16 << 20) {
+        self.capacity = capacity
+        self.maximumBytes = maximumBytes
+    }
+
+    /// What is kept.
+    var size: (documents: Int, bytes: Int) { known.withLock { ($0.documents.count, $0.bytes) } }
 
     func decode(_ bytes: [UInt8]) throws -> Document {
-        if let document = known.withLock({ $0[bytes] }) { return document }
+        if let document = known.withLock({ $0.documents[bytes] }) { return document }
         let document = try RowDocument.decode(Document.self, bytes)
         known.withLock { known in
-            if known.count >= capacity { known.removeAll(keepingCapacity: true) }
-            known[bytes] = document
+            guard known.documents[bytes] == nil else { return }
+            if known.documents.count >= capacity || known.bytes + bytes.count > maximumBytes {
+                known.documents.removeAll(keepingCapacity: true)
+                known.bytes = 0
+            }
+            known.documents[bytes] = document
+            known.bytes += bytes.count
         }
         return document
     }

@@ -107,6 +107,16 @@ extension SQLiteView {
         return items
     }
 
+    func count(_ account: AccountID, _ kind: ItemKind) throws -> Int {
+        let index = kind == .message ? "" : " INDEXED BY item_other"
+        let isOther = kind == .message ? "" : " AND kind <> 1"
+        return try connection.first(
+            "SELECT count(*) FROM item\(index) WHERE account = ? AND kind = ?\(isOther) AND tombstone = 0",
+            .integer(account.rawValue),
+            .integer(Int64(kind.rawValue))
+        ) { Int($0.integer(0)) } ?? 0
+    }
+
     func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary] {
         // One index probe for each conversation of the mailbox, however long it is.
         let newest = try connection.rows(

@@ -40,9 +40,10 @@ public struct StoredContent: Hashable, Sendable {
 
 /// What a message id was first used for, kept for ``Limits/keyHorizonMilliseconds``.
 public struct SubmissionKey: Hashable, Sendable {
-    /// SHA-256 of the request; another digest under the same id is a conflict.
+    /// SHA-256 of the request, where another digest under the same id is a conflict; of the sender's address, for what came
+    /// from another provider.
     public var digest: [UInt8]
-    /// The number of the sender's item.
+    /// The number of the account's item.
     public var created: ChangeNumber
     public var time: Timestamp
 

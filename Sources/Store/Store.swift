@@ -49,6 +49,8 @@ public protocol MailboxReads {
     ) throws -> [Item]
     /// Live items, newest first by `created`.
     func list(_ account: AccountID, _ listing: Listing) throws -> [Item]
+    /// How many live items of a kind there are; messages are not counted so: there may be any number of them.
+    func count(_ account: AccountID, _ kind: ItemKind) throws -> Int
     /// Conversations by their newest live message, newest first, those whose newest is below `before`.
     func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary]
     /// Unread, live, received messages: all of them, or of one conversation; in order of `created`, above `after`, up

@@ -212,6 +212,8 @@ extension StoreConformance {
                 try requireEqual(try numbers(Listing(before: 6, limit: 2)), [5, 4], "a page")
                 try requireEqual(try numbers(Listing(box: .inbox, before: 9, limit: 1)), [6], "a page of the inbox")
                 try requireEqual(try numbers(Listing(limit: 0)), [], "no room")
+                let counts = try [ItemKind.message, .contact, .file, .rules].map { try view.count(.one, $0) }
+                try requireEqual(counts, [5, 1, 1, 0], "how many of a kind")
             }
             try store.close()
         },

@@ -214,6 +214,20 @@ import Testing
         try await waiting.pair.listener.close()
     }
 
+    @Test func oneAddressTakesOnlyItsShareOfTheConnections() async throws {
+        var configuration = MSRPEndpoint.Configuration()
+        configuration.limits.maxConnectionsPerAddress = 1
+        let waiting = try await Waiting(configuration)
+        let first = try RawSocket(port: waiting.pair.port)
+        try first.send(waiting.request("send0001", ["Message-ID: message1", "Byte-Range: 1-0/0"]))
+        #expect(try await first.frame()?.startLine == "MSRP send0001 200 OK")
+        let second = try RawSocket(port: waiting.pair.port)
+        #expect(try await second.frame() == nil)
+        #expect(waiting.pair.listener.openConnections == 1)
+        waiting.session.close()
+        try await waiting.pair.listener.close()
+    }
+
     @Test func aCompleteMessageIsAnsweredWhenItsOwnerSaysSo() async throws {
         let waiting = try await Waiting { $0.acceptance = .explicit }
         let socket = try RawSocket(port: waiting.pair.port)

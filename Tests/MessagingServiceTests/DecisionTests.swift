@@ -185,6 +185,14 @@ struct DecisionTests {
         let other = Contact(id: try world.newID(), name: "Bob again", addresses: [bob.address], lists: ["friends"])
         _ = try await service.putContact(alice.who, bobsCard)
         _ = try await service.putContact(alice.who, other)
+        // Each list by itself has room for more.
+        let many = try (0..<32).map { try Address("\($0)\(String(repeating: "x", count: 200))@far.example") }
+        let lists = (0..<100).map { "list \($0)" }
+        let tooMuch = Contact(id: try world.newID(), name: "Everybody", addresses: many, lists: Array(lists.prefix(99)))
+        await #expect(throws: Refusal(.tooMany, "")) { try await service.putContact(alice.who, tooMuch) }
+        #expect(
+            try await service.contacts(alice.who, before: nil, limit: 9).contacts.map(\.name) == ["Bob again", "Bob"]
+        )
         _ = try await service.putAvailability(
             alice.who,
             Availability(.busy, until: world.clock.now.advanced(by: 60_000))

@@ -1,5 +1,6 @@
 import ClientWire
 import MessagingCore
+import SessionCore
 import Store
 import Testing
 
@@ -45,6 +46,24 @@ struct FaultTests {
         #expect(try await service.markRead(alice.who, ReadRequest(ids: [request.id])).changed == 1)
         try await world.expectMirrored(device)
         try await world.expectSound()
+    }
+
+    @Test("who stays away after a restart has left, also when nothing could be written at first")
+    func absent() async throws {
+        var world = try await World.open()
+        let (alice, _, id) = try await world.conversation()
+        world = try await world.restarted()
+        world.store.failJobs(.max)
+        let worker = Task { [service = world.service] in await service.runSessions() }
+        defer { worker.cancel() }
+        try await Task.sleep(for: .milliseconds(200))
+        world.store.failJobs(0)
+        try await eventually("the grace runs") {
+            try await world.store.read { try $0.sessions(dueBy: .distantFuture, limit: 1) }.first?.due != nil
+        }
+        world.clock.advance(milliseconds: 600_000)
+        try await world.service.tickSessions()
+        #expect(try await world.session(alice, id).end == .left)
     }
 
     @Test("a delivery whose commit was lost is made up for when the device comes back")

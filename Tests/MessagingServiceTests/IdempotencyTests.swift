@@ -51,6 +51,41 @@ struct IdempotencyTests {
         try await world.expectSound()
     }
 
+    @Test("what another provider sends again after the user deleted it, and all trace of the item went, stays deleted")
+    func deletedAndSentAgain() async throws {
+        let world = try await World.open()
+        let alice = try await world.person("alice")
+        let carol = try await world.person("carol")
+        let bob = try Address("bob@elsewhere.example")
+        let envelope = Envelope(
+            id: try world.newID(),
+            from: bob,
+            to: [alice.address, carol.address],
+            date: world.clock.now,
+            conversation: ConversationID(stored: "theirs"),
+            parts: [Part(type: "text/plain", text: "once")]
+        )
+        let text = PeerText(envelope: envelope, reports: [])
+        #expect(try await world.service.receive(text, for: [alice.address]).isEmpty)
+        let device = world.connect(alice.devices[0])
+        try await world.expectMirrored(device)
+        _ = try await world.service.delete(alice.who, DeleteRequest(ids: [envelope.id], scope: .everywhere))
+        try await world.expectMirrored(device)
+        try await world.service.sweep()
+        #expect(try await world.item(alice, envelope.id) == nil)
+
+        // The answer was lost: it is the same, and so is the mailbox. Who did not have it yet gets it.
+        #expect(try await world.service.receive(text, for: [alice.address, carol.address]).isEmpty)
+        #expect(try await world.item(alice, envelope.id) == nil)
+        #expect(try await world.item(carol, envelope.id) != nil)
+        // Another sender's message of that id is another message.
+        var other = text
+        other.envelope.from = try Address("mallory@elsewhere.example")
+        #expect(try await world.service.receive(other, for: [alice.address]).isEmpty)
+        #expect(try await world.item(alice, envelope.id) != nil)
+        try await world.expectSound()
+    }
+
     @Test("the same id with anything else is a conflict and changes nothing")
     func conflict() async throws {
         let world = try await World.open()

@@ -106,6 +106,7 @@ struct DialogTests {
             (.done, [(.none, .done), (.none, .done), (.none, .done), (.none, .done), (.none, .done)]),
         ]
         for (state, row) in table {
+            #expect(Machine(state: state, timers: TransactionTimers()).isAsked == (state == .wanted || state == sent))
             for (index, expected) in row.enumerated() {
                 var machine = Machine(state: state, timers: TransactionTimers())
                 let action =

@@ -314,6 +314,65 @@ struct StackTests {
         try await server.close()
     }
 
+    @Test("RFC 3263 section 4.3: a 503 leads to the next place, but not what was cancelled", arguments: [false, true])
+    func unavailable(isCancelled: Bool) async throws {
+        let (first, second) = (try await Node.make(), try await Node.make())
+        let client = try await Node.make()
+        let places = try await [first.listen(.udp), second.listen(.udp)].map {
+            Destination(transport: .udp, address: $0)
+        }
+        _ = try await client.listen(.udp)
+        try await first.run {
+            first.agent.statusOfCancelled = 503
+            first.agent.onRequest = { $0.respond(isCancelled ? 180 : 503) }
+        }
+        let promise = client.loop.makePromise(of: SIPStatus?.self)
+        let stack = client.stack
+        try await client.run {
+            _ = stack.send(Requests.make(.invite), to: .destinations(places)) { transaction, event in
+                if event.response?.status == 180 { return transaction.cancel() }
+                promise.succeed(event.response?.status)
+            }
+        }
+        #expect(try await promise.futureResult.get() == (isCancelled ? 503 : 200))
+        #expect(try await second.run { second.agent.requests.count } == (isCancelled ? 0 : 1))
+        // The first one's transaction is not kept beside the second one's.
+        if !isCancelled { #expect(try await client.run { stack.transactionCount } <= 1) }
+        for node in [first, second, client] { try await node.close() }
+    }
+
+    @Test("The system asks after silence whether the other end is there, on connections of either side")
+    func probes() async throws {
+        let server = try await Node.make { $0.probeAfter = .seconds(60) }
+        let client = try await Node.make { $0.probeAfter = .seconds(60) }
+        let other = try await Node.make()
+        let address = try await server.listen(.tcp)
+        for (node, expected) in [(client, [1, 60, 15, 3]), (other, [0])] {
+            let stack = node.stack
+            _ = try await node.loop.flatSubmit {
+                stack.flow(to: Destination(transport: .tcp, address: address))
+            }.get()
+            #expect(try await node.run { try Self.probing(stack) } == expected)
+        }
+        try await Self.wait { try await server.run { server.stack.connectionCount } == 2 }
+        #expect(try await server.run { try Self.probing(server.stack) } == [1, 60, 15, 3])
+        for node in [client, other, server] { try await node.close() }
+    }
+
+    /// Whether the system asks on a connection of the stack; and if so after how many seconds, how far apart, how often.
+    private static func probing(_ stack: SIPStack) throws -> [Int] {
+        let options = try #require(stack.connections.values.first?.channel.syncOptions)
+        // What is read is as wide as the caller's: the system's own are half of it.
+        func get(_ option: ChannelOptions.Types.SocketOption) throws -> Int {
+            Int(UInt32(truncatingIfNeeded: try options.getOption(option)))
+        }
+        guard try get(.init(level: .socket, name: .so_keepalive)) != 0 else { return [0] }
+        return try [1]
+            + [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map {
+                try get(.init(level: .tcp, name: .init(rawValue: $0)))
+            }
+    }
+
     @Test("Too many connections and too many transactions are refused by their limits")
     func limits() async throws {
         let server = try await Node.make {

@@ -17,6 +17,7 @@ final class Agent: SIPStackHandler, @unchecked Sendable {
     var closedFlows: [Flow] = []
     var failures = 0
     var cancels = 0
+    var statusOfCancelled: SIPStatus = 487
 
     func received(_ transaction: ServerTransaction) {
         self.requests.append(transaction.request)
@@ -30,7 +31,7 @@ final class Agent: SIPStackHandler, @unchecked Sendable {
 
     func cancelled(_ transaction: ServerTransaction, by cancel: SIPMessage) {
         self.cancels += 1
-        transaction.respond(487)
+        transaction.respond(self.statusOfCancelled)
     }
 
     func failed(_ transaction: ServerTransaction) { self.failures += 1 }

@@ -69,6 +69,7 @@ struct ModelTests {
             note(try view.ledger(account, before: 6, limit: 3))
             note(try view.changes(account, after: 2, limit: 50))
             note(try view.changes(account, after: 1, createdUpTo: 8, limit: 4))
+            note(try ItemKind.allCases.map { try view.count(account, $0) })
             for listing in Self.listings { note(try view.list(account, listing)) }
             note(try view.conversations(account, before: 30, limit: 2))
             note(try view.conversations(account, before: .max, limit: 50))

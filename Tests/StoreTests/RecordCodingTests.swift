@@ -162,3 +162,21 @@ extension OutboxEntry {
 extension Bonds {
     fileprivate init(record: [UInt8]) throws { self = try record.withUnsafeBytes { try Self(record: $0) } }
 }
+
+@Suite("Documents that were read")
+struct DocumentCacheTests {
+    @Test("are kept by their bytes: no more than so many, whatever one of them is")
+    func cache() throws {
+        let cache = DocumentCache<String>(capacity: 4, maximumBytes: 100)
+        func read(_ text: String) throws { #expect(try cache.decode(Array("\"\(text)\"".utf8)) == text) }
+        for number in 0..<4 { try read("\(number)") }
+        try read("0")
+        #expect(cache.size == (4, 12))
+        try read("4")
+        #expect(cache.size == (1, 3))
+        try read(String(repeating: "x", count: 95))
+        #expect(cache.size == (2, 100))
+        try read("5")
+        #expect(cache.size == (1, 3))
+    }
+}

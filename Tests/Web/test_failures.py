@@ -206,6 +206,22 @@ class Sending(BrowserTest):
         expect(bubble(laptop, "Written here")).to_be_visible()
         expect(line(laptop)).to_be_visible()
 
+    def test_what_is_deleted_does_not_come_back_with_a_late_answer(self):
+        laptop, mobile = self.open("alice-laptop"), self.open("alice-phone")
+        held = []
+        laptop.route("**/v1/messages/*", lambda route: held.append((route, route.fetch())))
+        send(laptop, BOB, text="Written here")
+        until("the content was asked for", lambda: held or laptop.wait_for_timeout(50))
+        conversation(mobile, "Written here").click()
+        bubble(mobile, "Written here").get_by_label("More about").click()
+        mobile.get_by_role("button", name="Delete everywhere").click()
+        expect(laptop.locator(".conversations a")).to_have_count(0)
+        with laptop.expect_response("**/v1/messages/*"):
+            for route, answer in held:
+                route.fulfill(response=answer)
+        laptop.wait_for_timeout(1000)
+        expect(laptop.locator(".conversations a")).to_have_count(0)
+
 
 class Saying(BrowserTest):
     """Nothing is refused in silence."""

@@ -51,6 +51,11 @@ public struct Preferences: Hashable, Sendable, Codable {
         self.blocked = blocked
         self.lists = lists
     }
+
+    /// What the addresses of all lists take.
+    public var listedBytes: Int {
+        lists.values.reduce(0) { $1.reduce($0) { $0 + $1.description.utf8.count } }
+    }
 }
 
 /// The operator's side of a decision.

@@ -189,11 +189,7 @@ extension MessagingService {
             guard user.account.hasRoom(for: upload.bytes) else {
                 throw Refusal(.quotaExceeded, "the account's storage is full")
             }
-            let count = try work.transaction.list(
-                who.account,
-                Listing(kinds: [.file], limit: Limits.filesPerAccount)
-            ).count
-            guard count < Limits.filesPerAccount else {
+            guard try work.transaction.count(who.account, .file) < Limits.filesPerAccount else {
                 throw Refusal(.tooMany, "at most \(Limits.filesPerAccount) files")
             }
             let file = FileDocument(

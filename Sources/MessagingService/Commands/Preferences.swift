@@ -119,7 +119,7 @@ extension MessagingService {
             let object = contact.id.description
             let old = try work.transaction.item(who.account, kind: .contact, object: object)
             if old?.isTombstone ?? true {
-                guard try self.contactItems(work, who.account).count < Limits.contactsPerAccount else {
+                guard try work.transaction.count(who.account, .contact) < Limits.contactsPerAccount else {
                     throw Refusal(.tooMany, "at most \(Limits.contactsPerAccount) contacts")
                 }
             }
@@ -131,6 +131,9 @@ extension MessagingService {
                     .tooMany,
                     "at most \(Limits.contactListsPerAccount) lists of \(Limits.membersPerList) members"
                 )
+            }
+            guard user.preferences.listedBytes <= Limits.listedBytesPerAccount else {
+                throw Refusal(.tooMany, "the lists hold more than \(Limits.listedBytesPerAccount) bytes of addresses")
             }
             try work.transaction.apply(.preferences(who.account, user.preferences))
             try work.putDocument(&user, .contact, object, contact)

@@ -1,4 +1,5 @@
 import ClientWire
+import Crypto
 public import MessagingCore
 import Store
 
@@ -6,7 +7,8 @@ import Store
 extension MessagingService {
     /// Stores a message from another provider's user for users of this one.
     ///
-    /// A message that is there already, by id and sender, is not stored again: its answer is the same.
+    /// A message that is there already, by id and sender, or was there and is deleted, is not stored again: its answer is
+    /// the same.
     /// - Parameter files: those that its parts name, taken in before.
     /// - Returns: why some receivers do not get it.
     /// - Throws: ``Refusal`` as ``Envelope/validate()``, `forbidden` when the sender is this provider's own.
@@ -24,7 +26,16 @@ extension MessagingService {
             envelope.session = nil
             let submission = Submission(envelope: envelope, device: nil, reports: text.reports)
             var failures: [Address: Refusal.Code] = [:]
-            _ = try self.deliver(work, submission, to: receivers, failures: &failures)
+            let digest = [UInt8](SHA256.hash(data: Array(envelope.from.description.utf8)))
+            let isKnown = { (account: AccountID) in
+                try work.transaction.key(account, envelope.id)?.digest == digest
+            }
+            let items = try self.deliver(work, submission, to: receivers, isKnown: isKnown, failures: &failures).items
+            // The key outlives the item and what is left when it is deleted: the peer may try again for two weeks.
+            for item in items where try work.transaction.key(item.account, envelope.id) == nil {
+                let key = SubmissionKey(digest: digest, created: item.created, time: work.now)
+                try work.transaction.apply(.key(item.account, envelope.id, key))
+            }
             try Self.drop(files, work)
             return failures
         }
@@ -65,6 +76,7 @@ extension MessagingService {
         _ submission: Submission,
         to receivers: [Address],
         keeping: Bool = false,
+        isKnown: (AccountID) throws -> Bool = { _ in false },
         failures: inout [Address: Refusal.Code]
     ) throws -> (content: ContentID?, items: [Item]) {
         let envelope = submission.envelope
@@ -82,7 +94,10 @@ extension MessagingService {
                 continue
             }
             let existing = try work.transaction.item(account, kind: .message, object: envelope.id.description)
-            if delivery.items[account] == nil, let existing, try isSame(work, existing, envelope) { continue }
+            if delivery.items[account] == nil {
+                if let existing, try isSame(work, existing, envelope) { continue }
+                if existing == nil, try isKnown(account) { continue }
+            }
             var user: UserState? = try work.user(account)
             failures[address] = delivery.deliver(to: account, address, &user, existing)
             if failures[address] == nil, let user { work.put(user) }

@@ -32,9 +32,13 @@ extension MessagingService {
     /// Ends what nobody answered, closes legs that drained, and lets go of users who stay away, until the task is
     /// cancelled.
     public func runSessions() async {
-        await missConnections()
+        var knowsAbsent = false
         while !Task.isCancelled {
             do {
+                if !knowsAbsent {
+                    try await missConnections()
+                    knowsAbsent = true
+                }
                 try await tickSessions()
                 let next = try await read { try $0.sessions(dueBy: .distantFuture, limit: 1).first?.due }
                 await sessionAlarm.wait(until: next, now: clock())
@@ -124,21 +128,17 @@ extension MessagingService {
     }
 
     /// After a start nobody is connected yet.
-    private func missConnections() async {
+    private func missConnections() async throws {
         var position: (AccountID, SessionID)?
-        do {
-            while true {
-                let after = position
-                let open = try await read { try $0.openSessions(after: after, limit: Self.dueAtOnce) }
-                for record in open {
-                    talking.withLock { _ = $0.insert(record.account) }
-                    try await attend(record.account)
-                }
-                guard let last = open.last, open.count == Self.dueAtOnce else { return }
-                position = (last.account, last.session)
+        while true {
+            let after = position
+            let open = try await read { try $0.openSessions(after: after, limit: Self.dueAtOnce) }
+            for record in open {
+                talking.withLock { _ = $0.insert(record.account) }
+                try await attend(record.account)
             }
-        } catch {
-            logger.error("sessions could not be listed", metadata: ["error": "\(type(of: error))"])
+            guard let last = open.last, open.count == Self.dueAtOnce else { return }
+            position = (last.account, last.session)
         }
     }
 }

@@ -133,6 +133,14 @@ public struct CancelMachine: Sendable, Hashable {
         self.timers = timers
     }
 
+    /// Whether the user wants to cancel, and no final response came yet.
+    public var isAsked: Bool {
+        switch self.state {
+        case .wanted, .sent: true
+        case .silent, .proceeding, .done: false
+        }
+    }
+
     /// When to call ``timeReached(_:)``, nil when no timer runs.
     public var deadline: NIODeadline? {
         if case .sent(let until) = self.state { until } else { nil }

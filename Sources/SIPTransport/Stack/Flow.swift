@@ -47,6 +47,9 @@ public struct SIPStackConfiguration: Sendable {
     public var connectTimeout: TimeAmount = .seconds(10)
     /// How long a connection may be silent before it is closed.
     public var idleTimeout: TimeAmount = .minutes(60)
+    /// After how much silence the system asks whether the other end is there, on all connections: firewalls between forget
+    /// those that are silent. Nil asks nothing; what the other side needs to know of SIP is ``SIPStack/keepAlive(_:every:)``.
+    public var probeAfter: TimeAmount?
     /// How long a message may take to arrive once it has begun; the first one of a peer's connection begins with it.
     public var messageTimeout: TimeAmount = .seconds(32)
     /// How long a connection that a peer opened stays that nobody asks to ``SIPStack/keep(_:)``; nil for as long as any.

@@ -186,8 +186,12 @@ extension SIPStack {
             isDelivered = false
         }
         self.settle(transaction)
-        if isDelivered, kind == .failure, status == 503, !transaction.remaining.isEmpty {
-            // RFC 3263 section 4.3: a 503 means that the next place is to be tried.
+        if isDelivered, kind == .failure, status == 503, !transaction.remaining.isEmpty,
+            transaction.cancelMachine?.isAsked != true
+        {
+            // RFC 3263 section 4.3: a 503 means that the next place is to be tried. What this one says again belongs to
+            // nothing then.
+            self.clients[key] = nil
             return self.tryNext(transaction)
         }
         if isDelivered { transaction.onEvent(transaction, .response(response)) }

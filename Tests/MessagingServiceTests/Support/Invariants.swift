@@ -47,7 +47,10 @@ extension World {
             shown[item.id] = Self.essence(item)
         }
         return Set(expected.keys).union(shown.keys).filter { expected[$0] != shown[$0] }.map {
-            "\($0) is shown as \(shown[$0] ?? "nothing"), is \(expected[$0] ?? "nothing")"
+            let id = $0
+            let created = device.mirror.items.values.first { $0.id == id }?.created
+            return "\(id) is shown as \(shown[id] ?? "nothing"), is \(expected[id] ?? "nothing"): "
+                + "\(created.flatMap { device.mirror.history[$0] } ?? [])"
         }
     }
 

@@ -22,6 +22,8 @@ final class TestDevice: DeviceLink, Inbox {
         var frames = 0
         /// Numbers of content frames that were sent twice for the same item.
         var contents: [ChangeNumber: Int] = [:]
+        /// What came of each item, for whoever looks into a difference.
+        var history: [ChangeNumber: [String]] = [:]
         var closed: UInt16?
         /// Hints in the order they came.
         var hints: [String] = []
@@ -208,12 +210,14 @@ extension TestDevice.Mirror {
             digests.append(digest)
             for number in digest.gone { items[number] = nil }
             for number in digest.read { items[number]?.read = true }
+            for number in digest.gone { history[number, default: []].append("gone by digest") }
             if digest.last { unread = digest.unread }
         }
         if let reset = frame.reset {
             log.append("reset")
             resets.append(reset.reason)
             for item in reset.items { listing[item.created] = item }
+            for item in reset.items { note("listed", item) }
             if reset.last {
                 items = listing
                 listing = [:]
@@ -222,16 +226,30 @@ extension TestDevice.Mirror {
         }
         if let changes = frame.changes {
             log.append("changes")
-            for item in changes { merge(item) }
+            for item in changes {
+                note("sent", item)
+                merge(item)
+            }
             if let upTo = frame.upTo { cursor?.number = upTo }
             if let level = frame.level { cursor?.level = level }
         }
-        if let item = frame.item { merge(item) }
+        if let item = frame.item {
+            note("asked for", item)
+            merge(item)
+        }
         if let typing = frame.typing { hints.append("typing \(typing.from?.description ?? "?")") }
         if let signal = frame.signal, case .text(let payload) = signal.payload {
             hints.append("signal \(signal.from?.description ?? "?") \(payload)")
         }
         if let ref = frame.ref { answers[ref] = frame }
+    }
+
+    private mutating func note(_ how: String, _ item: ItemDocument) {
+        let states = item.receivers?.map { "\($0.state)" } ?? []
+        let what = item.message != nil ? "whole" : item.notice != nil ? "notice" : "state"
+        history[item.created, default: []].append(
+            "\(how) at \(item.changed) \(what) \(item.deliver.map { "\($0)" } ?? "-") read \(item.read ?? false) \(states)"
+        )
     }
 
     private mutating func merge(_ item: ItemDocument) {
@@ -242,6 +260,13 @@ extension TestDevice.Mirror {
         var item = item
         if item.message != nil || item.notice != nil { contents[item.created, default: 0] += 1 }
         if let known = items[item.created] {
+            // What was asked for may have been overtaken by a change: then only its content is news.
+            if known.changed > item.changed {
+                let (message, notice) = (item.message, item.notice)
+                item = known
+                item.message = message ?? known.message
+                item.notice = notice ?? known.notice
+            }
             // What a state leaves out stays as it was.
             if item.message == nil { item.message = known.message }
             if item.notice == nil { item.notice = known.notice }

@@ -6,6 +6,9 @@
  * @typedef {{type: "arrived" | "changed" | "gone", item: Item} | {type: "relisted"}} Event
  */
 
+/** Deleted items that are remembered. */
+const mostDead = 10_000;
+
 export class Mailbox {
   constructor() {
     /** @type {Map<number, Item>} Items by the number of their making. */
@@ -14,6 +17,8 @@ export class Mailbox {
     this.cursor = null;
     /** @type {string | null} */
     this.epoch = null;
+    /** @type {Set<number>} Deleted: what was asked for before may be answered after, and is not to come back. */
+    this.dead = new Set();
     /** @type {Set<number> | null} Named by the pages of a listing that has not ended. */
     this.listed = null;
   }
@@ -24,6 +29,7 @@ export class Mailbox {
    */
   apply(frame) {
     if (frame.welcome) {
+      if (this.epoch !== frame.welcome.epoch) this.dead.clear();
       this.epoch = frame.welcome.epoch;
       this.listed = null;
       return [];
@@ -42,7 +48,7 @@ export class Mailbox {
    */
   digest(digest) {
     /** @type {Event[]} */
-    const events = digest.gone.flatMap((created) => this.remove(created));
+    const events = digest.gone.flatMap((created) => this.bury(created));
     for (const created of digest.read) {
       const item = this.items.get(created);
       if (!item || item.read) continue;
@@ -81,7 +87,9 @@ export class Mailbox {
    * @returns {Event[]}
    */
   merge(change) {
-    if (change.gone || change.deliver === "nothing") return this.remove(change.created);
+    if (change.gone) return this.bury(change.created);
+    if (change.deliver === "nothing") return this.remove(change.created);
+    if (this.dead.has(change.created)) return [];
     const held = this.items.get(change.created);
     // What was asked for may have been overtaken by a change: then only its content is news.
     const state = held && held.changed > change.changed ? held : change;
@@ -96,6 +104,17 @@ export class Mailbox {
       : change;
     this.items.set(item.created, item);
     return [{ type: held ? "changed" : "arrived", item }];
+  }
+
+  /**
+   * Deleted: it never comes back.
+   * @param {number} created
+   * @returns {Event[]}
+   */
+  bury(created) {
+    if (this.dead.size >= mostDead) this.dead.clear();
+    this.dead.add(created);
+    return this.remove(created);
   }
 
   /**
