@@ -69,10 +69,13 @@ extension ContinuoServer {
         guard manifest.version == 1 else {
             throw BackupError(problem: "\(path) was made by a newer Continuo", mend: "restore it with that version")
         }
-        guard !FileManager.default.fileExists(atPath: data + "/continuo.sqlite") else {
+        // A log that a crash left would be replayed over the restored database: it goes with the database that it belongs to.
+        let old = ["", "-wal", "-shm"].map { "continuo.sqlite" + $0 }
+            .filter { FileManager.default.fileExists(atPath: data + "/" + $0) }
+        guard old.isEmpty else {
             throw BackupError(
-                problem: "\(data) holds a database already",
-                mend: "move it away, or restore to another folder; nothing is overwritten"
+                problem: "\(data) holds a database already: \(old.joined(separator: ", "))",
+                mend: "move all of it away, or restore to another folder; nothing is overwritten"
             )
         }
         let folder = try DataFolder(data)

@@ -110,7 +110,8 @@ public final class ContinuoServer: Sendable {
                 )
             )
         }
-        if let certificates { services.append(TLSReloader([certificates])) }
+        // Also without any: SIGHUP is a request to read files anew, never the end.
+        services.append(TLSReloader(certificates.map { [$0] } ?? []))
         if let interconnect {
             services.append(PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) })
         }

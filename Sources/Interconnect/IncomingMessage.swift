@@ -145,9 +145,8 @@ struct IncomingMessage {
         let length = entity.header("Content-Length").flatMap { Int64($0) } ?? remaining
         if let offered { return try await begin(offered, type: essence, bytes: length) }
         let name = Self.fileName(entity)
-        let charset = type.parameter("charset")?.lowercased() ?? "utf-8"
-        let isText = essence.hasPrefix("text/") && ["utf-8", "us-ascii"].contains(charset)
-        if isText || [IMDNDocument.contentType, FileTransferInfo.contentType].contains(essence) || isComposing(essence)
+        if isText(entity, essence, bytes: length)
+            || [IMDNDocument.contentType, FileTransferInfo.contentType].contains(essence) || isComposing(essence)
         {
             return .text(type: essence, name: name, [])
         }
@@ -168,6 +167,17 @@ struct IncomingMessage {
         guard let bytes, bytes > 0 else { throw Refusal(.invalidMessage, "a file has to say its length") }
         let file = try await service.startFile(for: context.receiver, type: type, name: name, bytes: bytes)
         return .file(file, type: type, name: name, bytes: bytes, offset: 0)
+    }
+
+    /// Text that stands in the message. What is too long for that is a file, and so is an attachment that does not say that it
+    /// is UTF-8: its octets are kept as they are.
+    private func isText(_ entity: MIMEEntity, _ type: String, bytes: Int64?) -> Bool {
+        guard type.hasPrefix("text/") else { return false }
+        let charset = entity.effectiveMediaType.parameter("charset")?.lowercased()
+        if let charset, !["utf-8", "us-ascii"].contains(charset) { return false }
+        guard let bytes else { return true }
+        let isAttached = entity.header("Content-Disposition")?.lowercased().hasPrefix("attachment") ?? false
+        return bytes <= Limits.inlineTextBytes && (charset != nil || !isAttached)
     }
 
     private static let unknownType = "application/octet-stream"

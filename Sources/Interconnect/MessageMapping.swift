@@ -94,6 +94,8 @@ enum MessageMapping {
         if let name = part.name {
             let escaped = PercentEncoding.encode(name.utf8, unescaped: plainInNames)
             headers.append(MIMEHeader("Content-Disposition", "attachment; filename*=UTF-8''\(escaped)"))
+        } else if part.text == nil {
+            headers.append(MIMEHeader("Content-Disposition", "attachment"))
         }
         return headers
     }

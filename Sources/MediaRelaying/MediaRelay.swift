@@ -25,6 +25,8 @@ package final class MediaRelay: @unchecked Sendable {
     package static let sendEvery = TimeAmount.milliseconds(500)
     package static let answerWithin = TimeAmount.seconds(3)
     package static let requestsMaximum = 4096
+    /// The longest answer that is read.
+    package static let datagramBytes = 65_535
 
     private struct Request {
         var datagram: ByteBuffer
@@ -49,6 +51,8 @@ package final class MediaRelay: @unchecked Sendable {
     /// Opens its socket. Whether anything is at the other end shows with the first call.
     package func open() -> EventLoopFuture<Void> {
         DatagramBootstrap(group: eventLoop)
+            // A browser's description of voice and video takes several thousand octets.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.datagramBytes))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Answers(relay: self))

@@ -87,9 +87,12 @@ private final class Running: @unchecked Sendable {
         if let files = configuration.certificate {
             let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map { NIOSSLCertificateSource.certificate($0) }
             let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-            let tls = try NIOSSLContext(
-                configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain,
+                privateKey: .privateKey(key)
             )
+            configuration.minimumTLSVersion = .tlsv12
+            let tls = try NIOSSLContext(configuration: configuration)
             settings.serverTLS = tls
             leaf = try NIOSSLCertificate.fromPEMFile(files.chain).first.map { (tls, $0) }
         } else {

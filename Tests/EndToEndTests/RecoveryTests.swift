@@ -34,6 +34,13 @@ struct RecoveryTests {
         #expect(home.run(["backup", backup, "--config", home.configuration]).status == 1)
         home.stop()
         #expect(home.run(["restore", backup, "--config", home.configuration]).status == 1)
+        // What a crash leaves beside the database is not for another one.
+        let (database, log) = (home.data + "/continuo.sqlite", home.data + "/continuo.sqlite-wal")
+        try FileManager.default.moveItem(atPath: database, toPath: database + ".lost")
+        try Data([1]).write(to: URL(fileURLWithPath: log))
+        let refused = home.run(["restore", backup, "--config", home.configuration])
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("continuo.sqlite-wal"))
         try FileManager.default.moveItem(atPath: home.data, toPath: home.data + ".lost")
         try home.succeed("restore", backup, "--config", home.configuration)
         try await home.start()
@@ -48,7 +55,8 @@ struct RecoveryTests {
             FileManager.default.contents(atPath: home.folder.path + "/saved/note.bin")
                 == FileManager.default.contents(atPath: file)
         )
-        // Devices go on as before.
+        // Devices go on as before, and a server without certificates takes the signal for them as nothing.
+        kill(try #require(home.server).processIdentifier, SIGHUP)
         try home.succeed("send", "alice@a.example", "--text", "again", "--device", "bob")
         #expect(try home.synchronise("alice").contains { ($0["item"] as? [String: Any])?.texts == ["again"] })
         home.stop()

@@ -49,10 +49,13 @@ struct LargeTests {
         let first = try await a.send(long, from: alice, to: [bob.address], subject: "long")
         #expect(try await b.arrived(first, bob).message?.parts.map(\.text) == [long])
 
-        let sizes = [1, 70_001, 3_000_000]
-        var parts = [PartRequest(text: "three pictures")]
-        for (index, size) in sizes.enumerated() {
-            parts.append(PartRequest(upload: try await a.upload(alice, bytes: size, seed: UInt8(index))))
+        // A file may be called text: its octets are kept, in whatever encoding they are, and however many.
+        let files = [(1, "text/plain"), (70_001, "text/csv"), (3_000_000, "image/png"), (3, "text/html")]
+        var parts = [PartRequest(text: "four files")]
+        for (index, (size, type)) in files.enumerated() {
+            parts.append(
+                PartRequest(upload: try await a.upload(alice, bytes: size, seed: UInt8(index + 200), type: type))
+            )
         }
         let id = a.newID()
         _ = try await a.service.send(
@@ -62,13 +65,14 @@ struct LargeTests {
         // A mobile is told of it only, and fetches it.
         _ = try await b.arrived(id, bob)
         let message = try #require(try await b.service.fetch(bob.who, id).message)
-        #expect(message.parts.count == 4)
-        #expect(message.parts.first?.text == "three pictures")
-        for (index, size) in sizes.enumerated() {
+        #expect(message.parts.count == 5)
+        #expect(message.parts.first?.text == "four files")
+        for (index, (size, type)) in files.enumerated() {
             let part = message.parts[index + 1]
             #expect(part.name == "picture äö.png")
-            #expect(part.type == "image/png")
-            #expect(try await b.bytes(part) == Provider.content(bytes: size, at: 0, seed: UInt8(index)))
+            #expect(part.type == type)
+            #expect(part.text == nil)
+            #expect(try await b.bytes(part) == Provider.content(bytes: size, at: 0, seed: UInt8(index + 200)))
         }
         #expect(try await b.waitingUploads(bob) == 0)
         _ = try await b.service.markRead(bob.who, ReadRequest(ids: [id]))

@@ -82,6 +82,21 @@ struct RawPeerTests {
         await pair.end()
     }
 
+    @Test("a peer that cannot say just now what it takes is asked again: nothing is lost, and nothing is remembered")
+    func askedTooEarly() async throws {
+        let pair = try await Pair(keepsLanes: nil)
+        let id = try await pair.a.ask(pair.alice, Self.bob)
+        let sip = try await pair.accept()
+        try sip.respond(try await sip.request("OPTIONS"), "503 Service Unavailable", ["Retry-After: 1"])
+        try sip.respond(try await sip.request("OPTIONS"), "200 OK", ["Accept: application/sdp"])
+        let invite = try await sip.request("INVITE")
+        #expect(invite.header("Contribution-ID") == id.description)
+        try sip.respond(invite, "486 Busy Here")
+        _ = try await sip.request("ACK")
+        #expect(try await pair.a.session(pair.alice, id, "over") { $0.state == .over }.end == .rejected)
+        await pair.end()
+    }
+
     @Test("the path breaks: both offer another at once, one comes of it, and what was said meanwhile is there once")
     func glare() async throws {
         let pair = try await Pair()

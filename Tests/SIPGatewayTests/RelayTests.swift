@@ -171,6 +171,11 @@ struct RelayTests {
         let names = Set(media.attributes.map(\.name))
         #expect(names.isSuperset(of: ["ice-ufrag", "ice-pwd", "candidate", "fingerprint", "setup"]))
         #expect(offered?.origin?.sessionID == "7")
+        // As long as a browser's of voice and video: the answer to it does not fit into an ordinary datagram.
+        let notes = (0..<60).map { "a=note:\($0) \(String(repeating: "x", count: 90))\r\n" }.joined()
+        let long = try Self.description(Self.plain + notes)
+        let answered = try await relay.ask(RelayCommand(call: "c2", work: .offer(from: .phone, long)))
+        #expect(answered?.media.first?.attributes.count { $0.name == "note" } == 60)
         await #expect(throws: MediaRelay.Failure.self) {
             try await relay.ask(RelayCommand(call: "unknown", work: .answer(from: .browser, description)))
         }

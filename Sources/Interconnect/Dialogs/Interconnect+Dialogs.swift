@@ -14,11 +14,17 @@ extension Interconnect {
             ?? (["0.0.0.0", "::"].contains(configuration.host) ? configuration.name : configuration.host)
     }
 
+    /// Answers of a server that is busy, starting or ending: they do not tell what it can.
+    private static let saysNothing: Set<SIPStatus> = [408, 429, 480, 500, 502, 503, 504]
+
     /// Whether a peer takes lines of sessions, as it says when it is asked; nil when it does not answer.
     func keepsLanes(_ peer: Peer) async -> Bool? {
         if let known = peer.keepsLanes ?? kind(of: peer)?.keepsLanes { return known }
         let question = Requests.options(to: peer, from: configuration.domains.first ?? "")
-        guard let response = await exchange(question, with: peer) else { return nil }
+        // Whoever cannot say now is asked again: only what is certain is remembered.
+        guard let response = await exchange(question, with: peer), let status = response.status,
+            !Self.saysNothing.contains(status)
+        else { return nil }
         let types = response.texts(.accept).flatMap { $0.lowercased().split(separator: ",") }
         let isKept = types.contains { $0.trimmed == SessionMapping.lineType }
         remember(peer, PeerKind(keepsLanes: isKept, hasTexts: Requests.Service.session.isNamed(in: response)))
