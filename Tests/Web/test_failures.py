@@ -206,6 +206,26 @@ class Sending(BrowserTest):
         expect(bubble(laptop, "Written here")).to_be_visible()
         expect(line(laptop)).to_be_visible()
 
+    def test_a_listing_of_a_restored_backup_holds_whatever_a_later_number_said(self):
+        read = self.open("alice-laptop").evaluate("""async () => {
+            const { Mailbox } = await import("/web/js/mailbox.js");
+            const mailbox = new Mailbox();
+            const item = { created: 1, kind: "message", id: "m", deliver: "whole", message: {} };
+            const states = [];
+            const look = () => states.push(mailbox.items.get(1).read);
+            mailbox.apply({ welcome: { epoch: "a" } });
+            mailbox.apply({ changes: [{ ...item, changed: 9, read: true }], upTo: 9 });
+            look();
+            // What was asked for before is older than what came.
+            mailbox.merge({ ...item, changed: 4, read: false });
+            look();
+            mailbox.apply({ welcome: { epoch: "b" } });
+            mailbox.apply({ reset: { epoch: "b", asOf: 3, last: true, items: [{ ...item, changed: 2, read: false }] } });
+            look();
+            return states;
+        }""")
+        self.assertEqual(read, [True, True, False])
+
     def test_what_is_deleted_does_not_come_back_with_a_late_answer(self):
         laptop, mobile = self.open("alice-laptop"), self.open("alice-phone")
         held = []

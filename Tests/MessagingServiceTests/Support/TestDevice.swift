@@ -28,7 +28,8 @@ final class TestDevice: DeviceLink, Inbox {
         /// Hints in the order they came.
         var hints: [String] = []
         fileprivate var welcome: ServerFrame.Welcome?
-        fileprivate var listing: [ChangeNumber: ItemDocument] = [:]
+        /// Named by the pages of a listing that has not ended.
+        fileprivate var listed: Set<ChangeNumber> = []
         fileprivate var answers: [Int: ServerFrame] = [:]
         fileprivate var nextRef = 1
         fileprivate var writable = true
@@ -216,11 +217,14 @@ extension TestDevice.Mirror {
         if let reset = frame.reset {
             log.append("reset")
             resets.append(reset.reason)
-            for item in reset.items { listing[item.created] = item }
-            for item in reset.items { note("listed", item) }
+            for item in reset.items {
+                note("listed", item)
+                listed.insert(item.created)
+                merge(item, isListed: true)
+            }
             if reset.last {
-                items = listing
-                listing = [:]
+                items = items.filter { listed.contains($0.key) }
+                listed = []
                 cursor = Cursor(epoch: reset.epoch, number: reset.asOf, level: reset.asOf)
             }
         }
@@ -252,7 +256,8 @@ extension TestDevice.Mirror {
         )
     }
 
-    private mutating func merge(_ item: ItemDocument) {
+    /// - Parameter isListed: by a listing, which holds whatever was before.
+    private mutating func merge(_ item: ItemDocument, isListed: Bool = false) {
         if item.gone == true {
             items[item.created] = nil
             return
@@ -261,7 +266,7 @@ extension TestDevice.Mirror {
         if item.message != nil || item.notice != nil { contents[item.created, default: 0] += 1 }
         if let known = items[item.created] {
             // What was asked for may have been overtaken by a change: then only its content is news.
-            if known.changed > item.changed {
+            if !isListed, known.changed > item.changed {
                 let (message, notice) = (item.message, item.notice)
                 item = known
                 item.message = message ?? known.message

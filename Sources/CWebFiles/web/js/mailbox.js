@@ -69,7 +69,7 @@ export class Mailbox {
     const events = [];
     for (const item of reset.items) {
       named.add(item.created);
-      events.push(...this.merge(item));
+      events.push(...this.merge(item, true));
     }
     this.listed = reset.last ? null : named;
     if (!reset.last) return events;
@@ -84,15 +84,16 @@ export class Mailbox {
   /**
    * Content comes once; a later change of an item leaves it out, and what is held stays.
    * @param {Item} change
+   * @param {boolean} [isListed] a listing holds whatever was before: its numbers may be those of a restored backup
    * @returns {Event[]}
    */
-  merge(change) {
+  merge(change, isListed = false) {
     if (change.gone) return this.bury(change.created);
     if (change.deliver === "nothing") return this.remove(change.created);
     if (this.dead.has(change.created)) return [];
     const held = this.items.get(change.created);
     // What was asked for may have been overtaken by a change: then only its content is news.
-    const state = held && held.changed > change.changed ? held : change;
+    const state = held && !isListed && held.changed > change.changed ? held : change;
     const item = held
       ? {
         ...state,
