@@ -64,9 +64,9 @@ enum InterconnectLimits {
     /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
     static let requestsInHand = 1024
     static let connections = 1024
+    static let connectionsPerAddress = 64
     /// Silence on a connection after which the system asks whether the other end is there.
     static let probeAfter = TimeAmount.seconds(60)
-    static let connectionsPerAddress = 64
     /// Large messages and files under way at once.
     static let transfers = 256
     /// Files under way in lines of one conversation.

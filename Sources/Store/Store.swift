@@ -49,7 +49,7 @@ public protocol MailboxReads {
     ) throws -> [Item]
     /// Live items, newest first by `created`.
     func list(_ account: AccountID, _ listing: Listing) throws -> [Item]
-    /// How many live items of a kind there are; messages are not counted so: there may be any number of them.
+    /// How many live items of a kind there are. Each is looked at: for kinds that have a limit.
     func count(_ account: AccountID, _ kind: ItemKind) throws -> Int
     /// Conversations by their newest live message, newest first, those whose newest is below `before`.
     func conversations(_ account: AccountID, before: ChangeNumber, limit: Int) throws -> [ConversationSummary]

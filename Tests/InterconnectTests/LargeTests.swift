@@ -7,10 +7,16 @@ import Testing
 
 extension Provider {
     /// Uploads a file of the sender's, in pieces.
-    func upload(_ who: Person, bytes: Int, seed: UInt8, type: String = "image/png") async throws -> String {
+    func upload(
+        _ who: Person,
+        bytes: Int,
+        seed: UInt8,
+        type: String = "image/png",
+        name: String? = "picture äö.png"
+    ) async throws -> String {
         let upload = try await service.startUpload(
             who.who,
-            UploadRequest(type: type, name: "picture äö.png", bytes: Int64(bytes))
+            UploadRequest(type: type, name: name, bytes: Int64(bytes))
         )
         var offset = 0
         while offset < bytes {
@@ -52,10 +58,11 @@ struct LargeTests {
         // A file may be called text: its octets are kept, in whatever encoding they are, and however many.
         let files = [(1, "text/plain"), (70_001, "text/csv"), (3_000_000, "image/png"), (3, "text/html")]
         var parts = [PartRequest(text: "four files")]
+        func name(_ index: Int) -> String? { index == 3 ? nil : "picture äö.png" }
         for (index, (size, type)) in files.enumerated() {
-            parts.append(
-                PartRequest(upload: try await a.upload(alice, bytes: size, seed: UInt8(index + 200), type: type))
-            )
+            let seed = UInt8(index + 200)
+            let upload = try await a.upload(alice, bytes: size, seed: seed, type: type, name: name(index))
+            parts.append(PartRequest(upload: upload))
         }
         let id = a.newID()
         _ = try await a.service.send(
@@ -69,7 +76,7 @@ struct LargeTests {
         #expect(message.parts.first?.text == "four files")
         for (index, (size, type)) in files.enumerated() {
             let part = message.parts[index + 1]
-            #expect(part.name == "picture äö.png")
+            #expect(part.name == name(index))
             #expect(part.type == type)
             #expect(part.text == nil)
             #expect(try await b.bytes(part) == Provider.content(bytes: size, at: 0, seed: UInt8(index + 200)))

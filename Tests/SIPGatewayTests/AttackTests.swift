@@ -193,6 +193,16 @@ struct AttackTests {
         try await provider.stop()
     }
 
+    @Test("RFC 8996 section 5: TLS 1.1 is not taken", arguments: ["-tls1_1", "-tls1_2"])
+    func oldTLS(version: String) async throws {
+        let provider = try await Provider.start(transports: [.tls], certificate: try await SelfSigned.make())
+        let ask =
+            "/usr/bin/openssl s_client -connect 127.0.0.1:\(provider.port(.tls)) -cipher DEFAULT@SECLEVEL=0 \(version)"
+        let asked = try await Program.run("/bin/sh", ["-c", ask + " </dev/null"])
+        #expect((asked.status == 0) == (version == "-tls1_2"), "\(asked.output)")
+        try await provider.stop()
+    }
+
     @Test(
         "Scanners learn nothing: an extension that there is answers as one that there is not",
         .enabled(if: Scanner.python != nil, "sipvicious is not installed")

@@ -17,7 +17,7 @@ extension Interconnect {
     /// Answers of a server that is busy, starting or ending: they do not tell what it can.
     private static let saysNothing: Set<SIPStatus> = [408, 429, 480, 500, 502, 503, 504]
 
-    /// Whether a peer takes lines of sessions, as it says when it is asked; nil when it does not answer.
+    /// Whether a peer takes lines of sessions, as it says when it is asked; nil when it does not say.
     func keepsLanes(_ peer: Peer) async -> Bool? {
         if let known = peer.keepsLanes ?? kind(of: peer)?.keepsLanes { return known }
         let question = Requests.options(to: peer, from: configuration.domains.first ?? "")

@@ -32,13 +32,15 @@ extension MessagingService {
     /// Ends what nobody answered, closes legs that drained, and lets go of users who stay away, until the task is
     /// cancelled.
     public func runSessions() async {
-        var knowsAbsent = false
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.missConnections() }
+            group.addTask { await self.runSessionTimers() }
+        }
+    }
+
+    private func runSessionTimers() async {
         while !Task.isCancelled {
             do {
-                if !knowsAbsent {
-                    try await missConnections()
-                    knowsAbsent = true
-                }
                 try await tickSessions()
                 let next = try await read { try $0.sessions(dueBy: .distantFuture, limit: 1).first?.due }
                 await sessionAlarm.wait(until: next, now: clock())
@@ -127,8 +129,21 @@ extension MessagingService {
         }
     }
 
-    /// After a start nobody is connected yet.
-    private func missConnections() async throws {
+    /// After a start nobody is connected yet: that is noted of everybody, again until it could be. Timers do not wait for it.
+    private func missConnections() async {
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            do {
+                return try await missConnectionsOnce()
+            } catch {
+                logger.error("sessions could not be listed", metadata: ["error": "\(type(of: error))"])
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(60))
+            }
+        }
+    }
+
+    private func missConnectionsOnce() async throws {
         var position: (AccountID, SessionID)?
         while true {
             let after = position

@@ -47,8 +47,8 @@ public struct SIPStackConfiguration: Sendable {
     public var connectTimeout: TimeAmount = .seconds(10)
     /// How long a connection may be silent before it is closed.
     public var idleTimeout: TimeAmount = .minutes(60)
-    /// After how much silence the system asks whether the other end is there, on all connections: firewalls between forget
-    /// those that are silent. Nil asks nothing; what the other side needs to know of SIP is ``SIPStack/keepAlive(_:every:)``.
+    /// After how much silence the system asks whether the other end is there (TCP keep-alive), on all connections, since firewalls
+    /// forget those that are silent; nil for never. Unlike ``SIPStack/keepAlive(_:every:)`` it asks nothing of the other stack.
     public var probeAfter: TimeAmount?
     /// How long a message may take to arrive once it has begun; the first one of a peer's connection begins with it.
     public var messageTimeout: TimeAmount = .seconds(32)

@@ -41,20 +41,6 @@ extension SIPStack {
         name: .init(rawValue: SO_REUSEPORT)
     )
 
-    /// Asks thrice, a quarter of the silence apart: who does not answer is closed after less than twice that time.
-    private func probe(_ channel: any Channel) throws {
-        guard let silence = self.configuration.probeAfter, let options = channel.syncOptions else { return }
-        let seconds = Int(max(silence.nanoseconds / 1_000_000_000, 1))
-        func set(_ name: CInt, _ value: Int) throws {
-            let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: name))
-            try options.setOption(option, value: value)
-        }
-        try options.setOption(.socketOption(.so_keepalive), value: 1)
-        try set(TCP_KEEPIDLE, seconds)
-        try set(TCP_KEEPINTVL, max(seconds / 4, 1))
-        try set(TCP_KEEPCNT, 3)
-    }
-
     private func bindDatagram(
         _ number: UInt64,
         _ host: String,
@@ -110,7 +96,7 @@ extension SIPStack {
             let left = self.acceptedPerAddress[source, default: 1] - 1
             self.acceptedPerAddress[source] = left > 0 ? left : nil
         }
-        try self.probe(channel)
+        try self.configuration.probe(channel)
         if transport.isSecure, let context = self.configuration.serverTLS {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
         }
@@ -239,7 +225,7 @@ extension SIPStack {
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try self.probe(channel)
+                    try self.configuration.probe(channel)
                     try self.prepare(channel, destination)
                 }
             }

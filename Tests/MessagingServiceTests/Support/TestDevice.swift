@@ -28,8 +28,9 @@ final class TestDevice: DeviceLink, Inbox {
         /// Hints in the order they came.
         var hints: [String] = []
         fileprivate var welcome: ServerFrame.Welcome?
-        /// Named by the pages of a listing that has not ended.
-        fileprivate var listed: Set<ChangeNumber> = []
+        fileprivate var listing: [ChangeNumber: ItemDocument] = [:]
+        /// Content that was asked for: a listing may have been read before.
+        fileprivate var fetched: [ChangeNumber: Envelope] = [:]
         fileprivate var answers: [Int: ServerFrame] = [:]
         fileprivate var nextRef = 1
         fileprivate var writable = true
@@ -209,22 +210,25 @@ extension TestDevice.Mirror {
         if let digest = frame.digest {
             log.append("digest")
             digests.append(digest)
-            for number in digest.gone { items[number] = nil }
+            for number in digest.gone {
+                items[number] = nil
+                history[number, default: []].append("gone by digest")
+            }
             for number in digest.read { items[number]?.read = true }
-            for number in digest.gone { history[number, default: []].append("gone by digest") }
             if digest.last { unread = digest.unread }
         }
         if let reset = frame.reset {
             log.append("reset")
             resets.append(reset.reason)
-            for item in reset.items {
+            if reset.epoch != cursor?.epoch { fetched = [:] }
+            for var item in reset.items {
                 note("listed", item)
-                listed.insert(item.created)
-                merge(item, isListed: true)
+                item.message = item.message ?? fetched[item.created]
+                listing[item.created] = item
             }
             if reset.last {
-                items = items.filter { listed.contains($0.key) }
-                listed = []
+                items = listing
+                listing = [:]
                 cursor = Cursor(epoch: reset.epoch, number: reset.asOf, level: reset.asOf)
             }
         }
@@ -237,10 +241,7 @@ extension TestDevice.Mirror {
             if let upTo = frame.upTo { cursor?.number = upTo }
             if let level = frame.level { cursor?.level = level }
         }
-        if let item = frame.item {
-            note("asked for", item)
-            merge(item)
-        }
+        if let item = frame.item { take(answer: item) }
         if let typing = frame.typing { hints.append("typing \(typing.from?.description ?? "?")") }
         if let signal = frame.signal, case .text(let payload) = signal.payload {
             hints.append("signal \(signal.from?.description ?? "?") \(payload)")
@@ -256,8 +257,19 @@ extension TestDevice.Mirror {
         )
     }
 
-    /// - Parameter isListed: by a listing, which holds whatever was before.
-    private mutating func merge(_ item: ItemDocument, isListed: Bool = false) {
+    /// What was asked for may have been overtaken by a change, or by the page of a listing: then only its content is news.
+    private mutating func take(answer: ItemDocument) {
+        note("asked for", answer)
+        fetched[answer.created] = answer.message
+        if let content = answer.message { listing[answer.created]?.message = content }
+        guard let known = items[answer.created], known.changed > answer.changed else { return merge(answer) }
+        var item = known
+        item.message = answer.message
+        item.notice = answer.notice
+        merge(item)
+    }
+
+    private mutating func merge(_ item: ItemDocument) {
         if item.gone == true {
             items[item.created] = nil
             return
@@ -265,13 +277,6 @@ extension TestDevice.Mirror {
         var item = item
         if item.message != nil || item.notice != nil { contents[item.created, default: 0] += 1 }
         if let known = items[item.created] {
-            // What was asked for may have been overtaken by a change: then only its content is news.
-            if !isListed, known.changed > item.changed {
-                let (message, notice) = (item.message, item.notice)
-                item = known
-                item.message = message ?? known.message
-                item.notice = notice ?? known.notice
-            }
             // What a state leaves out stays as it was.
             if item.message == nil { item.message = known.message }
             if item.notice == nil { item.notice = known.notice }
