@@ -34,7 +34,7 @@ public final class SQLiteStore: Store {
 
     let pool: DatabasePool
     /// Under a key of the database's own, so that nobody can make two conversations fall together.
-    private let conversationHash: SipHash
+    private let keyed: SipHash
     private let caches = DocumentCaches()
     private let idleCheckpoint: IdleCheckpoint
     private let queue = Mutex(Queue())
@@ -79,8 +79,22 @@ public final class SQLiteStore: Store {
             guard let key, key.count == SipHash.keyBytes else {
                 throw StoreError(.corrupt, "the database lacks the key of its conversations")
             }
-            conversationHash = SipHash(key: key)
+            keyed = SipHash(key: key)
             idleCheckpoint = try IdleCheckpoint(path: path)
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    /// Whether the database at a path is one of an older version, which opening it would bring up to date.
+    /// - Throws: ``StoreError`` when it cannot be read.
+    public static func isOlder(path: String) throws -> Bool {
+        var configuration = GRDB.Configuration()
+        configuration.readonly = true
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            let migrator = Schema.migrator
+            return try database.read { try !migrator.hasBeenSuperseded($0) && !migrator.hasCompletedMigrations($0) }
         } catch {
             throw StoreError(sqlite: error)
         }
@@ -179,7 +193,7 @@ public final class SQLiteStore: Store {
             connection: connection,
             state: writerState,
             isCareful: isCareful,
-            conversationHash: conversationHash,
+            keyed: keyed,
             caches: caches
         )
         for job in jobs {
@@ -244,7 +258,7 @@ public final class SQLiteStore: Store {
                 body(
                     SQLiteView(
                         connection: Connection(database: database),
-                        conversationHash: conversationHash,
+                        keyed: keyed,
                         caches: caches
                     )
                 )
@@ -320,6 +334,8 @@ final class WriterState: @unchecked Sendable {
     var numbers: [AccountID: Account] = [:]
     /// The rows of sides of sessions.
     var sides: [Side: Int64] = [:]
+    /// No item of an account has a number beyond this, neither of its making nor of its change.
+    var highest: [AccountID: ChangeNumber] = [:]
     let statements = WriterStatements()
     /// Batches to come whose jobs get savepoints.
     var careful = 0

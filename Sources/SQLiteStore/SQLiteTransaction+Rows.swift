@@ -110,14 +110,7 @@ extension SQLiteTransaction {
 
     func write(_ item: Item) throws {
         let message = item.message
-        // Only items that changed are in an index by number; those that are as they were made are found by their key. The
-        // index refuses the same number twice, so that what is left is one of each.
-        let taken =
-            item.changed == item.created
-            ? "SELECT 1 FROM item WHERE account = ? AND changed = ? AND changed <> created"
-            : "SELECT 1 FROM item WHERE account = ? AND created = ? AND changed = created"
-        let other = try connection.first(taken, .integer(item.account.rawValue), .integer(item.changed)) { _ in true }
-        guard other == nil else { throw StoreError(.conflict, "two items at one number") }
+        guard try !isTaken(item) else { throw StoreError(.conflict, "two items at one number") }
         try connection.run(
             """
             INSERT INTO item VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -130,13 +123,55 @@ extension SQLiteTransaction {
             .integer(item.changed),
             .integer(Int64(item.kind.rawValue)),
             .text(item.object),
-            .integer(indexKey(item.kind.rawValue, item.object)),
-            .optional(message.map { conversationHash($0.conversation.description) }),
+            .integer(keyed.indexKey(item.kind.rawValue, item.object)),
+            .optional(message.map { keyed($0.conversation.description) }),
             .flag(message?.isUnread ?? false),
             .flag(item.isTombstone),
             .flag(message?.flags.contains(.transient) ?? false),
             .blob(item.body.record)
         )
+    }
+
+    /// Whether another item is at the number of an item's change.
+    ///
+    /// Only items that changed are in an index by number; those that are as they were made are found by their key. The index
+    /// refuses the same number twice, so that what is left is one of each. Beyond the highest number there is nothing: most
+    /// items are new and need not be looked for.
+    private func isTaken(_ item: Item) throws -> Bool {
+        let highest = try highestNumber(of: item.account)
+        if item.changed > highest {
+            noteHighest(item.changed, of: item.account)
+            return false
+        }
+        let (account, number) = (Value.integer(item.account.rawValue), Value.integer(item.changed))
+        let isNew = item.changed == item.created
+        let other =
+            isNew
+            ? try connection.first(
+                literal: "SELECT 1 FROM item WHERE account = ? AND changed = ? AND changed <> created",
+                account,
+                number
+            ) { _ in true }
+            : try connection.first(
+                literal: "SELECT 1 FROM item WHERE account = ? AND created = ? AND changed = created",
+                account,
+                number
+            ) { _ in true }
+        return other ?? false
+    }
+
+    private func highestNumber(of account: AccountID) throws -> ChangeNumber {
+        if let known = knownHighest(of: account) { return known }
+        let highest = try connection.first(
+            literal: """
+                SELECT max(
+                    ifnull((SELECT max(created) FROM item WHERE account = ?1), 0),
+                    ifnull((SELECT max(changed) FROM item WHERE account = ?1 AND changed <> created), 0))
+                """,
+            .integer(account.rawValue)
+        ) { $0.integer(0) }
+        noteHighest(highest ?? 0, of: account)
+        return highest ?? 0
     }
 
     func write(_ content: StoredContent) throws {
@@ -148,7 +183,7 @@ extension SQLiteTransaction {
             """,
             .integer(content.id.rawValue),
             .text(content.message.description),
-            .integer(indexKey(ItemKind.message.rawValue, content.message.description)),
+            .integer(keyed.indexKey(ItemKind.message.rawValue, content.message.description)),
             .blob(content.document),
             .blob(Bonds(blobs: content.blobs, accounts: content.accounts).record),
             .integer(Int64(content.references)),

@@ -15,12 +15,12 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
         connection: Connection,
         state: WriterState,
         isCareful: Bool,
-        conversationHash: SipHash,
+        keyed: SipHash,
         caches: DocumentCaches
     ) {
         self.state = state
         self.isCareful = isCareful
-        super.init(connection: connection, conversationHash: conversationHash, caches: caches)
+        super.init(connection: connection, keyed: keyed, caches: caches)
     }
 
     /// The next job begins.
@@ -75,6 +75,14 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
     private func flushNumbers() throws {
         for account in state.numbers.values { try update(account) }
         state.numbers.removeAll(keepingCapacity: true)
+    }
+
+    func knownHighest(of account: AccountID) -> ChangeNumber? { state.highest[account] }
+
+    /// What a job that fails has noted is higher than what is there, which does no harm.
+    func noteHighest(_ number: ChangeNumber, of account: AccountID) {
+        if state.highest.count > WriterState.capacity { state.highest.removeAll() }
+        state.highest[account] = max(number, state.highest[account] ?? 0)
     }
 
     func knownNumber(_ side: WriterState.Side) -> Int64? { state.sides[side] }
@@ -187,7 +195,7 @@ final class SQLiteTransaction: SQLiteView, WriteTransaction {
         case .key(let account, let message, let key):
             try connection.run(
                 "INSERT OR REPLACE INTO submission VALUES(?, ?, ?, ?, ?, ?)",
-                .integer(indexKey(ItemKind.message.rawValue, message.description)),
+                .integer(keyed.indexKey(ItemKind.message.rawValue, message.description)),
                 .integer(account.rawValue),
                 .text(message.description),
                 .blob(key.digest),

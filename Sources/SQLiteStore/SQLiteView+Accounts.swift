@@ -4,13 +4,13 @@ import Store
 /// Reads on one connection, in one snapshot.
 class SQLiteView: ReadView {
     let connection: Connection
-    let conversationHash: SipHash
+    let keyed: SipHash
     private let caches: DocumentCaches
 
-    init(connection: Connection, conversationHash: SipHash, caches: DocumentCaches) {
+    init(connection: Connection, keyed: SipHash, caches: DocumentCaches) {
         self.connection = connection
         self.caches = caches
-        self.conversationHash = conversationHash
+        self.keyed = keyed
     }
 
     private static let accountColumns =

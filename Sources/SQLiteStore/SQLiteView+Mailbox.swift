@@ -24,7 +24,7 @@ extension SQLiteView {
                 SELECT account, created, changed, kind, object, state FROM item INDEXED BY item_object
                 WHERE object_key = ? AND account = ? AND kind = ? AND object = ?
                 """,
-            .integer(indexKey(kind.rawValue, object)),
+            .integer(keyed.indexKey(kind.rawValue, object)),
             .integer(account.rawValue),
             .integer(Int64(kind.rawValue)),
             .text(object),
@@ -92,7 +92,7 @@ extension SQLiteView {
         query.bind(.integer(account.rawValue))
         query.bind(.integer(listing.before))
         if let conversation = listing.conversation {
-            query.bind(.integer(conversationHash(conversation.description)))
+            query.bind(.integer(keyed(conversation.description)))
         }
         var items: [Item] = []
         defer { query.end() }
@@ -184,7 +184,7 @@ extension SQLiteView {
             .integer(account.rawValue),
             .integer(after),
             .integer(upTo),
-            .integer(conversationHash(conversation.description)),
+            .integer(keyed(conversation.description)),
             .integer(Int64(limit)),
             map: item
         ).filter { $0.message?.conversation == conversation }
@@ -230,7 +230,7 @@ extension SQLiteView {
         try connection.first(
             literal:
                 "SELECT digest, created, time FROM submission WHERE message_key = ? AND account = ? AND message = ?",
-            .integer(indexKey(ItemKind.message.rawValue, message.description)),
+            .integer(keyed.indexKey(ItemKind.message.rawValue, message.description)),
             .integer(account.rawValue),
             .text(message.description)
         ) { SubmissionKey(digest: $0.blob(0), created: $0.integer(1), time: Timestamp(rawValue: $0.integer(2))) }
@@ -239,7 +239,7 @@ extension SQLiteView {
     func contents(bearing message: MessageID, limit: Int) throws -> [StoredContent] {
         try connection.rows(
             "SELECT \(Self.contentColumns) FROM content WHERE message_key = ? AND message = ? ORDER BY id DESC LIMIT ?",
-            .integer(indexKey(ItemKind.message.rawValue, message.description)),
+            .integer(keyed.indexKey(ItemKind.message.rawValue, message.description)),
             .text(message.description),
             .integer(Int64(limit)),
             map: content

@@ -1,4 +1,7 @@
+import Foundation
 import GRDB
+import MessagingCore
+import Store
 
 /// The tables, by numbered steps; a step that was released never changes.
 enum Schema {
@@ -7,6 +10,7 @@ enum Schema {
         migrator.registerMigration("1") { database in try database.execute(sql: version1) }
         migrator.registerMigration("2") { database in try database.execute(sql: version2) }
         migrator.registerMigration("3-sip") { database in try database.execute(sql: sipCredentials) }
+        migrator.registerMigration("4-keys") { database in try rekey(database) }
         return migrator
     }
 
@@ -108,36 +112,28 @@ enum Schema {
             user TEXT PRIMARY KEY, account INTEGER NOT NULL, device INTEGER NOT NULL, record BLOB NOT NULL,
             UNIQUE(account, device)) WITHOUT ROWID;
         """
-}
 
-/// An index key for a kind and a text, verified against the text itself when it is looked up.
-///
-/// A UUID of version 7 gives its first 64 bits: they grow with time, so that the messages of a batch fall on the same
-/// page of the index. Anything else gives FNV-1a.
-func indexKey(_ kind: UInt8, _ text: String) -> Int64 {
-    if let prefix = timeOrderedPrefix(text) { return prefix }
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    hash = (hash ^ UInt64(kind)) &* 0x100_0000_01b3
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return Int64(bitPattern: hash)
-}
-
-/// The first 64 bits of a UUID of version 7 (RFC 9562, section 5.7) in its usual form; nil for any other text.
-private func timeOrderedPrefix(_ text: String) -> Int64? {
-    let bytes = text.utf8
-    guard bytes.count == 36 else { return nil }
-    var value: UInt64 = 0
-    var digits = 0
-    for byte in bytes {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte & 15)
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - 87)
-        case UInt8(ascii: "-"): continue
-        default: return nil
+    /// Index keys that nobody can make fall together take the place of those that said the first 64 bits of an id.
+    private static func rekey(_ database: Database) throws {
+        guard let key = try Data.fetchOne(database, sql: "SELECT value FROM secret WHERE name = 'conversation'") else {
+            throw StoreError(.corrupt, "the database lacks the key of its conversations")
         }
-        digits += 1
-        if digits == 13, value & 15 != 7 { return nil }
-        if digits == 16 { return Int64(bitPattern: value) }
+        let hash = SipHash(key: Array(key))
+        let function = DatabaseFunction("index_key", argumentCount: 2, pure: true) { values in
+            guard let kind = UInt8.fromDatabaseValue(values[0]), let text = String.fromDatabaseValue(values[1]) else {
+                return nil
+            }
+            return hash.indexKey(kind, text)
+        }
+        database.add(function: function)
+        defer { database.remove(function: function) }
+        let message = ItemKind.message.rawValue
+        try database.execute(
+            sql: """
+                UPDATE item SET object_key = index_key(kind, object);
+                UPDATE content SET message_key = index_key(\(message), message);
+                UPDATE submission SET message_key = index_key(\(message), message);
+                """
+        )
     }
-    return nil
 }

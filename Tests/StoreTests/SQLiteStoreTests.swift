@@ -72,6 +72,48 @@ struct SQLiteStoreTests {
         #expect(settings == 1)
     }
 
+    @Test("of an older version is told as such unread, and what it holds is found once it is opened")
+    func rekeyed() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let path = folder.path("a.sqlite")
+        let message = MessageID(stored: "01890a5d-ac96-774b-bcce-b302099a8057")
+        let key = SubmissionKey(digest: [9], created: 1, time: Timestamp(rawValue: 1))
+        let item = Item.file(1, 1, bytes: 3)
+        let store = try SQLiteStore(path: path)
+        try await store.write { transaction in
+            try transaction.apply(.item(item))
+            try transaction.apply(.key(Self.one, message, key))
+        }
+        try store.close()
+        #expect(try !SQLiteStore.isOlder(path: path))
+        let raw = try DatabaseQueue(path: path)
+        try await raw.write { database in
+            try database.execute(sql: "UPDATE item SET object_key = 7; UPDATE submission SET message_key = 7")
+            try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = '4-keys'")
+        }
+        try raw.close()
+        #expect(try SQLiteStore.isOlder(path: path))
+        let again = try SQLiteStore(path: path)
+        #expect(try await again.read { try $0.item(Self.one, kind: .file, object: item.object) } == item)
+        #expect(try await again.read { try $0.key(Self.one, message) } == key)
+        try again.close()
+    }
+
+    @Test("has keys that grow with the time of ids, and that ids of one time do not share")
+    func keys() {
+        let hash = SipHash(key: Array(1...16))
+        let key = { (text: String) in hash.indexKey(1, text) }
+        let early = key("01890a5d-ac96-774b-bcce-b302099a8057")
+        let late = key("01890a5d-ac97-7000-8000-000000000000")
+        #expect(early >> 16 == 0x0189_0a5d_ac96)
+        #expect(early < late)
+        // All of their first 64 bits are alike, which whoever makes them chooses.
+        let chosen = (0..<1000).map { key(String(format: "01890a5d-ac96-774b-bcce-%012x", $0)) }
+        #expect(Set(chosen).count > 950)
+        #expect(hash.indexKey(1, "laptop") != hash.indexKey(2, "laptop"))
+    }
+
     @Test("is refused as corrupt when it is no database at all")
     func garbage() throws {
         let folder = try TemporaryFolder()
