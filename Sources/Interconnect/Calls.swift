@@ -174,7 +174,7 @@ extension PeerStack {
             let call = OutgoingCall(answer: response, flow: flow, dialog: dialog, acknowledgement: acknowledgement)
             return answers.end(.accepted(call))
         }
-        if answers.owesAnswer, let refusal = DialogDescription.refusal(of: Array(response.body.readableBytesView)) {
+        if answers.owesAnswer, let refusal = DialogDescription.refusal(of: response.descriptionOctets) {
             acknowledgement.setBody(ByteBuffer(bytes: refusal), contentType: "application/sdp")
         }
         stack.sendStateless(acknowledgement, to: .flow(flow))
@@ -273,7 +273,7 @@ extension PeerStack {
         accepted.value[id]?.machine.acknowledged(sequence: number)
         guard case .acknowledged? = accepted.value[id]?.machine.state else { return }
         accepted.value[id] = nil
-        _ = notice(.acknowledged(id, Array(acknowledgement.body.readableBytesView)))
+        _ = notice(.acknowledged(id, acknowledgement.descriptionOctets))
     }
 }
 

@@ -53,7 +53,7 @@ public struct InterconnectConfiguration: Sendable {
     }
 }
 
-/// What one exchange with a peer takes at most.
+/// What exchanges with peers take at most. Of what all of them share one peer has half (``Shares``).
 enum InterconnectLimits {
     /// Larger messages go over MSRP (RFC 3428, section 8: 1,300 octets where the way is not known to bear more).
     static let pagerBytes = 1300
@@ -62,17 +62,17 @@ enum InterconnectLimits {
     /// Octets of a shown file in one answer: what else is on the connection waits no longer than for these.
     static let shownBytes = 65_536
     /// Requests of all peers that are being worked on; what comes beyond is asked to come later.
-    static let requestsInHand = 1024
+    static let requestsInHand = 2048
     static let connections = 1024
     static let connectionsPerAddress = 64
     /// Silence on a connection after which the system asks whether the other end is there.
     static let probeAfter = TimeAmount.seconds(60)
     /// Large messages and files under way at once.
-    static let transfers = 256
+    static let transfers = 512
     /// Files under way in lines of one conversation.
     static let filesInConversation = 4
     /// Live conversations with users whose providers keep no lanes.
-    static let dialogs = 1024
+    static let dialogs = 2048
     /// Calls whose ACK is kept for when a 2xx comes again: all that may be, and those that have just ended.
     static let acknowledgements = 4096
     /// Subscriptions to one conversation by one of its users.

@@ -20,6 +20,8 @@ struct ContentReader {
         case preamble(delimiter: [UInt8])
         case delimiterTail(delimiter: [UInt8])
         case partHead(delimiter: [UInt8])
+        /// The end of the empty line stands in front: it may be the beginning of the next delimiter.
+        case partStart(delimiter: [UInt8])
         case partBody(delimiter: [UInt8])
         case epilogue
     }
@@ -50,7 +52,7 @@ struct ContentReader {
         case .single: return [.endOfPart]
         case .epilogue: return []
         case .head: throw CPIMError(.missingSeparator, "an empty line after the headers")
-        case .preamble, .delimiterTail, .partHead, .partBody:
+        case .preamble, .delimiterTail, .partHead, .partStart, .partBody:
             throw CPIMError(.unterminatedMultipart, "a closing delimiter")
         }
     }
@@ -71,6 +73,13 @@ struct ContentReader {
             return true
         case .delimiterTail(let delimiter): return try takeDelimiterTail(delimiter)
         case .partHead(let delimiter): return try takePartHead(delimiter, &events)
+        case .partStart(let delimiter):
+            // An empty part ends where its delimiter begins.
+            let isEmpty = buffer.starts(with: delimiter)
+            guard isEmpty || !delimiter.starts(with: buffer) else { return false }
+            if !isEmpty { buffer.removeFirst(2) }
+            phase = .partBody(delimiter: delimiter)
+            return true
         case .partBody(let delimiter):
             guard let found = buffer.firstRange(of: delimiter) else {
                 // What might be the beginning of a delimiter stays.
@@ -150,10 +159,8 @@ struct ContentReader {
             return false
         }
         events.append(.part(try MIMEEntity(parsing: Array(buffer[2..<max(2, end.lowerBound)]) + Self.emptyLine)))
-        // An empty part ends where its delimiter begins.
-        buffer.removeFirst(end.upperBound)
-        phase = .partBody(delimiter: delimiter)
-        if buffer.starts(with: delimiter.dropFirst(2)) { buffer.insert(contentsOf: [13, 10], at: 0) }
+        buffer.removeFirst(end.upperBound - 2)
+        phase = .partStart(delimiter: delimiter)
         return true
     }
 

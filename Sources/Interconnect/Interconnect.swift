@@ -33,14 +33,14 @@ public final class Interconnect: OutboundRouter {
 
     private struct State {
         var running: Running?
-        var transfers: [DialogID: Transfer] = [:]
+        var transfers: [DialogID: (transfer: Transfer, domain: String)] = [:]
         var dialogs: [LiveDialog.Key: LiveDialog] = [:]
         var dialogNames: [DialogID: LiveDialog] = [:]
         /// How peers carry conversations, and until when that is believed.
         var kinds: [String: (kind: PeerKind, until: ContinuousClock.Instant)] = [:]
         var health: [String: PeerHealth] = [:]
         var probes: [String: Task<Void, Never>] = [:]
-        var requestsInHand = 0
+        var requestsInHand = Shares(total: InterconnectLimits.requestsInHand)
     }
 
     /// Reads certificates; listens to nobody yet.
@@ -55,6 +55,7 @@ public final class Interconnect: OutboundRouter {
     /// Listens, and lets the service have what comes.
     /// - Returns: where it listens.
     public func start(_ service: MessagingService) async throws -> SocketAddress {
+        try await service.dropCutOffFiles()
         let group = MultiThreadedEventLoopGroup.singleton
         let resolver = try Self.resolver(configuration)
         let stack = try await PeerStack(
@@ -115,25 +116,30 @@ public final class Interconnect: OutboundRouter {
 
     var running: Running? { state.withLock { $0.running } }
 
-    /// Keeps a transfer until its call ends.
-    /// - Returns: false when there are too many.
-    func begin(_ transfer: Transfer, call: DialogID) -> Bool {
+    /// Keeps a transfer of a peer's until its call ends.
+    /// - Returns: false when there are too many, or when half of what may be is that peer's.
+    func begin(_ transfer: Transfer, call: DialogID, from domain: String) -> Bool {
         state.withLock { state in
-            guard state.transfers.count < InterconnectLimits.transfers else { return false }
-            state.transfers[call] = transfer
+            let own = state.transfers.values.count { $0.domain == domain }
+            guard state.transfers.count < InterconnectLimits.transfers,
+                own < Shares.ofOne(InterconnectLimits.transfers)
+            else { return false }
+            state.transfers[call] = (transfer, domain)
             return true
         }
     }
 
     /// Forgets it.
     @discardableResult
-    func endTransfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers.removeValue(forKey: call) } }
+    func endTransfer(call: DialogID) -> Transfer? {
+        state.withLock { $0.transfers.removeValue(forKey: call)?.transfer }
+    }
 
-    func transfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers[call] } }
+    func transfer(call: DialogID) -> Transfer? { state.withLock { $0.transfers[call]?.transfer } }
 
     /// Ends what there is of a file's transfer, since it begins anew.
     func endTransfers(of message: MessageID, to receiver: Address) async {
-        let earlier = state.withLock { $0.transfers.values.filter { $0.isFor(message, receiver) } }
+        let earlier = state.withLock { $0.transfers.values.map(\.transfer).filter { $0.isFor(message, receiver) } }
         for transfer in earlier {
             transfer.close()
             await transfer.ended()
@@ -143,10 +149,13 @@ public final class Interconnect: OutboundRouter {
     // MARK: Live conversations
 
     /// Keeps a conversation until its end.
-    /// - Returns: false when there are too many, or it is there.
+    /// - Returns: false when there are too many, when half of what may be is with that peer, or it is there.
     func begin(_ live: LiveDialog) -> Bool {
         state.withLock { state in
-            guard state.dialogs.count < InterconnectLimits.dialogs, state.dialogs[live.key] == nil else { return false }
+            let own = state.dialogs.values.count { $0.peer.domain == live.peer.domain }
+            guard state.dialogs.count < InterconnectLimits.dialogs, own < Shares.ofOne(InterconnectLimits.dialogs),
+                state.dialogs[live.key] == nil
+            else { return false }
             state.dialogs[live.key] = live
             return true
         }
@@ -293,18 +302,16 @@ public final class Interconnect: OutboundRouter {
     // MARK: What comes in
 
     private func take(_ request: PeerRequest) {
+        let domain = request.domains.first ?? ""
         let running: Running? = state.withLock { state in
-            guard let running = state.running, state.requestsInHand < InterconnectLimits.requestsInHand else {
-                return nil
-            }
-            state.requestsInHand += 1
+            guard let running = state.running, state.requestsInHand.take(domain) else { return nil }
             return running
         }
         guard let running else { return request.respond(503, headers: [(.retryAfter, "5")]) }
         for domain in request.domains { heard(domain) }
         Task {
             await Answering(running: running, interconnect: self).answer(request)
-            state.withLock { $0.requestsInHand -= 1 }
+            state.withLock { $0.requestsInHand.giveBack(domain) }
         }
     }
 }

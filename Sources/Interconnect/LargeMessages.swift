@@ -62,7 +62,7 @@ extension Interconnect {
         _ call: OutgoingCall,
         _ running: Running
     ) async -> OutboundResult {
-        guard let answer = try? SessionDescription(parsing: Array(call.answer.body.readableBytesView)),
+        guard let answer = try? SessionDescription(parsing: call.answer.descriptionOctets),
             let way = Self.way(outgoing, file, answer),
             let session = try? running.media.connect(local, to: way.other)
         else { return .permanent(.invalidMessage) }

@@ -227,7 +227,7 @@ extension Answering {
         contact: String
     ) throws {
         let call = try request.dialogID()
-        guard interconnect.begin(transfer, call: call) else {
+        guard interconnect.begin(transfer, call: call, from: context.sender.domain ?? "") else {
             transfer.close()
             return request.respond(503, headers: [(.retryAfter, "5")])
         }
@@ -251,18 +251,5 @@ extension Answering {
         let refusal = transfer.refusal.map { [(Problems.header, $0.rawValue)] } ?? []
         request.respond(200, headers: refusal)
         transfer.close()
-    }
-}
-
-extension SIPMessage {
-    /// The description of a session in the body: all of it, or a part beside others, as beside the icon of a file.
-    var offer: SessionDescription? {
-        let bytes = Array(body.readableBytesView)
-        guard let type = text(.contentType), type.lowercased().hasPrefix("multipart/") else {
-            return try? SessionDescription(parsing: bytes)
-        }
-        let parts = (try? Multipart(MIMEEntity(contentType: type, body: bytes)))?.parts ?? []
-        let part = parts.first { $0.effectiveMediaType.essence.lowercased() == "application/sdp" }
-        return part.flatMap { try? SessionDescription(parsing: Array($0.body)) }
     }
 }

@@ -147,6 +147,20 @@ struct MediaMachineTests {
         }
     }
 
+    @Test("an INVITE that cannot begin: the one under way goes on, and what is due is tried after a while")
+    func notBegun() throws {
+        var media = Self.waiting()
+        var due = media
+        #expect(due.take(.notBegun(delay: .seconds(1)), Self.at).isEmpty)
+        #expect(due.phase == .blocked(until: Self.at.now + .seconds(1)))
+        #expect(due.take(.clock, Self.later(.seconds(1))) == [.invite])
+        _ = Self.invited(&media)
+        let before = media
+        #expect(media.take(.notBegun(delay: .seconds(1)), Self.at).isEmpty)
+        #expect(media == before)
+        #expect(media.phase == .ours)
+    }
+
     @Test("removed: port 0 is said in its place; a new one takes that place")
     func removed() throws {
         var media = Self.running()

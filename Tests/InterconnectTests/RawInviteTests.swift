@@ -14,7 +14,13 @@ struct RawInviteTests {
     static let bob = RawPeerTests.bob
 
     /// They ask.
-    static func ask(_ pair: Pair, _ sip: RawSIP, _ id: SessionID, body: String) throws {
+    static func ask(
+        _ pair: Pair,
+        _ sip: RawSIP,
+        _ id: SessionID,
+        _ headers: [String] = [],
+        body: String
+    ) throws {
         try sip.send(
             "INVITE",
             from: bob.description,
@@ -23,9 +29,41 @@ struct RawInviteTests {
             [
                 "P-Asserted-Identity: <\(bob)>", "Contribution-ID: \(id)",
                 "Conversation-ID: 8f6d1a9e-6f2b-4a38-9c11-52a1f6f0a001",
-            ],
+            ] + headers,
             body: body
         )
+    }
+
+    @Test(
+        "RFC 5621, section 3: a description beside other parts of a body is read, when they ask and when they agree anew"
+    )
+    func multipart() async throws {
+        let pair = try await Pair()
+        let (sip, tunnel) = try await pair.connect()
+        let id = SessionID(stored: "parts-\(pair.a.newID())")
+        let beside = { (description: String) in
+            "--edge\r\nContent-Type: image/png\r\nContent-Disposition: icon\r\n\r\nno icon\r\n"
+                + "--edge\r\nContent-Type: application/sdp\r\n\r\n\(description)\r\n--edge--\r\n"
+        }
+        let headers = ["Content-Type: multipart/mixed; boundary=edge"]
+        try Self.ask(pair, sip, id, headers, body: beside(sip.description(1)))
+        _ = try await pair.a.session(pair.alice, id, "ringing") { $0.state == .alerting }
+        _ = try await pair.a.service.accept(pair.alice.who, id, AcceptRequest())
+        let answer = try await sip.answer(1)
+        #expect(answer.hasPrefix("SIP/2.0 200"))
+        try sip.acknowledge(answer)
+        let talk = try await pair.foreign.accept()
+        try await pair.a.say("hello", pair.alice, id)
+        #expect(try await talk.message().hasSuffix("\r\nhello"))
+        try sip.send("INVITE", 2, after: answer, headers, body: beside(sip.description(2)))
+        let again = try await sip.answer(2, "INVITE")
+        #expect(again.hasPrefix("SIP/2.0 200"))
+        try sip.acknowledge(again)
+        // What holds no description says nothing.
+        try sip.send("INVITE", 3, after: answer, headers, body: "--edge\r\n\r\nnothing\r\n--edge--\r\n")
+        #expect(try await sip.answer(3, "INVITE").hasPrefix("SIP/2.0 488"))
+        await tunnel.close()
+        await pair.end()
     }
 
     @Test("they ask without an offer: ours goes into the 200, and texts flow once their answer has come with the ACK")

@@ -177,6 +177,9 @@ struct EventTests {
         #expect(timer.timeReached(Self.now + .seconds(148)) == .end)
         timer.agreed(nil, isRequester: true, now: Self.now)
         #expect(timer.state == .off)
+        // RFC 4028, section 5: no answer may go below, and one that does is not obeyed.
+        timer.agreed(SessionExpires(seconds: 1, refresher: .uac), isRequester: true, now: Self.now)
+        #expect(timer.state == .refreshing(at: Self.now + .seconds(45), expires: Self.now + .seconds(90)))
     }
 
     @Test("A message summary is read and written")

@@ -115,7 +115,7 @@ extension Answering {
     /// A user of a peer asks for a conversation.
     func converse(_ request: PeerRequest, _ context: IncomingContext) async throws {
         guard try await service.knows(context.receiver) else { throw Refusal(.notFound, "no such user") }
-        let offer = Array(request.message.body.readableBytesView)
+        let offer = request.message.descriptionOctets
         // Without an offer ours goes into the 200 (RFC 3261, section 13.2.1).
         guard offer.isEmpty || DialogDescription.isAcceptable(offer),
             let peer = context.sender.domain.flatMap({ interconnect.peers[$0] })

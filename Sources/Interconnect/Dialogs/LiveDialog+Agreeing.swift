@@ -24,7 +24,7 @@ extension LiveDialog {
     /// user or for a device.
     func invited(again request: PeerRequest) {
         guard accept(request) else { return }
-        let offer = Array(request.message.body.readableBytesView)
+        let offer = request.message.descriptionOctets
         do {
             let timer = try Self.timer(request.message)
             if case .tooSmall(let minimum) = timer {
@@ -102,7 +102,7 @@ extension LiveDialog {
             request.setBody(ByteBuffer(bytes: offer), contentType: "application/sdp")
             return (request, dialog, state.flow)
         }
-        guard let (request, dialog, flow) = made else { return refused(491, purpose, isOwner) }
+        guard let (request, dialog, flow) = made else { return putOff(purpose, isOwner) }
         Task { [running, peer] in
             guard let way = await running.stack.way(flow, to: peer) else {
                 state.withLock { $0.description.refused() }
@@ -115,7 +115,13 @@ extension LiveDialog {
                 patience: InterconnectLimits.answerTime
             ) { [self] event in
                 if case .provisional = event { return }
-                state.withLock { $0.modification = nil }
+                // What comes of a dialog that theirs has taken the place of says nothing of this one.
+                let isCurrent = state.withLock { state in
+                    guard state.dialog?.id == dialog.id else { return false }
+                    state.modification = nil
+                    return true
+                }
+                guard isCurrent else { return }
                 switch event {
                 case .provisional: break
                 case .accepted(let call): agreed(call, purpose, isOwner)
@@ -128,6 +134,7 @@ extension LiveDialog {
                 }
             }
             let isUnwanted = state.withLock { state in
+                guard state.dialog?.id == dialog.id else { return true }
                 state.modification = invite
                 return state.isModificationUnwanted
             }
@@ -140,7 +147,7 @@ extension LiveDialog {
             try? state.dialog?.refreshTarget(from: call.answer)
             state.flow = call.flow
             state.sessionTimer.agreed(try? call.answer.sessionExpires(), isRequester: true, now: .now())
-            let isMoved = try? state.description.accepted(Array(call.answer.body.readableBytesView))
+            let isMoved = try? state.description.accepted(call.answer.descriptionOctets)
             return (isMoved, state.description.remote)
         }
         schedule()
@@ -151,12 +158,26 @@ extension LiveDialog {
         Task { await keep() }
     }
 
-    /// A new path is offered again after a while; a refresh follows the session timer.
-    private func refused(_ status: SIPStatus, _ purpose: Purpose, _ isOwner: Bool) {
+    /// It could not begin: another one, ours or theirs, is under way, or there is no dialog. That one goes on as it is.
+    private func putOff(_ purpose: Purpose, _ isOwner: Bool) {
+        let delay = Self.glareDelay(isOwner)
+        if purpose == .media { handle(.media(.notBegun(delay: delay))) }
+        again(purpose, 491, delay)
+    }
+
+    private static func glareDelay(_ isOwner: Bool) -> TimeAmount {
         let random = UInt64.random(in: 0 ... .max)
-        let glare = ModificationGate.glareDelayMilliseconds(isCallIDOwner: isOwner, random: random)
-        let delay: TimeAmount = status == 491 ? .milliseconds(Int64(glare)) : .seconds(5)
+        return .milliseconds(Int64(ModificationGate.glareDelayMilliseconds(isCallIDOwner: isOwner, random: random)))
+    }
+
+    private func refused(_ status: SIPStatus, _ purpose: Purpose, _ isOwner: Bool) {
+        let delay: TimeAmount = status == 491 ? Self.glareDelay(isOwner) : .seconds(5)
         handle(.media(.refused(status, delay: delay)))
+        again(purpose, status, delay)
+    }
+
+    /// A new path is offered again after a while; a refresh follows the session timer.
+    private func again(_ purpose: Purpose, _ status: SIPStatus, _ delay: TimeAmount) {
         if purpose == .refresh {
             if state.withLock({ $0.sessionTimer.refreshFailed(status, now: .now()) }) == .end { handle(.vanished) }
             return schedule()

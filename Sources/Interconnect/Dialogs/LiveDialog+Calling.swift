@@ -127,7 +127,7 @@ extension LiveDialog {
             state.dialog = call.dialog
             state.flow = call.flow
             state.sessionTimer.agreed(try? call.answer.sessionExpires(), isRequester: true, now: .now())
-            return (try? state.description.accepted(Array(call.answer.body.readableBytesView))) != nil
+            return (try? state.description.accepted(call.answer.descriptionOctets)) != nil
         }
         interconnect.name(self, call.dialog.id)
         if isUsable {
@@ -153,7 +153,7 @@ extension LiveDialog {
             state.flow = call.flow
             state.sessionTimer.agreed(try? call.answer.sessionExpires(), isRequester: true, now: .now())
             state.question = Question(place: .acknowledgement(call), isFirst: true)
-            return try? state.description.open(Array(call.answer.body.readableBytesView), isAnswer: true)
+            return try? state.description.open(call.answer.descriptionOctets, isAnswer: true)
         }
         interconnect.name(self, call.dialog.id)
         guard let media else {
@@ -197,18 +197,23 @@ extension LiveDialog {
     func adopt(_ request: PeerRequest, _ offer: [UInt8]) async throws -> Bool {
         let (dialog, timer) = (try request.dialog(), try Self.timer(request.message))
         let flow = try await request.flow
-        let taken: (media: [SDP.MediaDescription], old: DialogID?, question: Question?)? = try state.withLock { state in
-            guard case .open = state.machine.phase else { return nil }
-            var description = state.description.renewed
-            let media = try description.open(offer)
-            let old = state.dialog?.id
-            (state.description, state.dialog, state.flow) = (description, dialog, flow)
-            state.machine.media.begin()
-            let question = state.question
-            state.question = Question(place: .response(request, timer), isFirst: true)
-            return (media, old, question)
-        }
+        let taken:
+            (media: [SDP.MediaDescription], old: DialogID?, question: Question?, modification: OutgoingInvite?)? =
+                try state.withLock { state in
+                    guard case .open = state.machine.phase else { return nil }
+                    var description = state.description.renewed
+                    let media = try description.open(offer)
+                    let old = state.dialog?.id
+                    (state.description, state.dialog, state.flow) = (description, dialog, flow)
+                    state.machine.media.begin()
+                    let question = state.question
+                    state.question = Question(place: .response(request, timer), isFirst: true)
+                    // The old path's other end is gone: texts wait for the new one.
+                    state.isRunning = false
+                    return (media, old, question, state.modification.take())
+                }
         guard let taken else { return false }
+        taken.modification?.cancel(reason: .takenBack)
         if let question = taken.question { refuse(question, 487) }
         // Their server does not know that dialog any more: nothing in it comes again.
         if let old = taken.old { running.stack.forget(callID: old.callID) }

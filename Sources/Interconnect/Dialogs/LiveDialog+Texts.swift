@@ -125,14 +125,7 @@ extension LiveDialog {
         return nil
     }
 
-    private var working: (session: MSRPSession, takes: ConversationPath)? {
-        state.withLock { state in
-            guard state.isRunning, !state.isOver, !state.description.isHeld, let session = state.session,
-                let path = state.description.path
-            else { return nil }
-            return (session, path.other)
-        }
-    }
+    private var working: (session: MSRPSession, takes: ConversationPath)? { state.withLock(\.working) }
 
     private func changed(within time: Duration) async {
         var number = 0
@@ -143,7 +136,7 @@ extension LiveDialog {
         await withCheckedContinuation { continuation in
             let isNow = state.withLock { state in
                 // What happened since it was looked at would not be told.
-                guard !state.isRunning || state.description.isHeld, !state.isOver else { return true }
+                guard state.working == nil, !state.isOver else { return true }
                 number = state.nextWaiter
                 state.nextWaiter += 1
                 state.waiters[number] = continuation

@@ -76,6 +76,12 @@ final class LiveDialog: Sendable {
         var last: Task<Void, Never>?
 
         var isOver: Bool { machine.phase == .over }
+
+        /// The path that texts can go by now, and what the other end of it takes.
+        var working: (session: MSRPSession, takes: ConversationPath)? {
+            guard isRunning, !isOver, !description.isHeld, let session, let path = description.path else { return nil }
+            return (session, path.other)
+        }
     }
 
     let key: Key
@@ -275,7 +281,7 @@ final class LiveDialog: Sendable {
         switch question.place {
         case .response(let request, _): request.respond(status)
         case .acknowledgement(let call):
-            let offer = Array(call.answer.body.readableBytesView)
+            let offer = call.answer.descriptionOctets
             running.stack.acknowledge(call, DialogDescription.refusal(of: offer) ?? [])
         }
     }

@@ -19,6 +19,7 @@ extension PeerMedia {
         case .withdrawn: actions = withdraw(at)
         case .answered(let media): actions = answered(media, at)
         case .refused(let status, let delay): actions = refused(status, delay, at)
+        case .notBegun(let delay): if phase == .due { phase = .blocked(until: at.now + delay) }
         case .clock: actions = clock(at)
         }
         return proceed(at, actions)
@@ -168,7 +169,7 @@ extension PeerMedia {
 
     /// Our INVITE came to nothing: what it was for is tried again, or fails.
     private mutating func refused(_ status: SIPStatus, _ delay: TimeAmount, _ at: Moment) -> [Action] {
-        guard phase == .ours || phase == .due else { return [] }
+        guard phase == .ours else { return [] }
         let isLater = [491, 500, 503].contains(status.rawValue)
         phase = .idle
         var actions: [Action] = []

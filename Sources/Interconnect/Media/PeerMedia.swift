@@ -44,6 +44,8 @@ struct PeerMedia: Sendable, Hashable {
         /// How our INVITE came out.
         case answered([SDP.MediaDescription])
         case refused(SIPStatus, delay: TimeAmount)
+        /// An INVITE of ours could not begin.
+        case notBegun(delay: TimeAmount)
         case clock
     }
 

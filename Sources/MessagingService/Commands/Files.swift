@@ -34,12 +34,18 @@ extension MessagingService {
     /// Announces an upload and returns its handle.
     /// - Throws: ``Refusal`` `too-large`, `quota-exceeded` or `invalid-request`.
     public func startUpload(_ who: DeviceIdentity, _ request: UploadRequest) async throws -> UploadDocument {
+        try await startUpload(who, request, as: Self.newUploadName())
+    }
+
+    /// 32 hexadecimal digits.
+    static func newUploadName() -> String { hexadecimal(randomBytes(16)) }
+
+    func startUpload(_ who: DeviceIdentity, _ request: UploadRequest, as id: String) async throws -> UploadDocument {
         guard let type = canonicalMediaType(request.type), !type.contains("*") else {
             throw Refusal(.invalidRequest, "type: not a media type")
         }
         if let name = request.name { try Envelope.validate(fileName: name) }
         guard request.bytes > 0 else { throw Refusal(.invalidRequest, "bytes: an upload is not empty") }
-        let id = hexadecimal(randomBytes(16))
         return try await perform { work in
             let account = try work.user(who.account).account
             let others = try work.transaction.uploads(of: who.account, limit: Limits.uploadsPerAccount)

@@ -10,6 +10,19 @@ public struct IncomingFile: Sendable, Hashable {
 
 /// Files that come from other providers, in front of the message that they are parts of.
 extension MessagingService {
+    /// Begins the names of uploads that are parts of other providers' messages; no hexadecimal digit.
+    private static let peerUpload = "peer-"
+
+    /// Gives up what a stop cut off, before anything comes: whoever sent it begins again, and nobody else can go on with it. It
+    /// would take its receiver's room until its lease ended.
+    public func dropCutOffFiles() async throws {
+        let uploads = try await read { try $0.uploads(leaseEndedBy: .distantFuture, limit: .max) }
+        for upload in uploads where upload.id.hasPrefix(Self.peerUpload) {
+            let owner = DeviceIdentity(account: upload.account, device: DeviceID(rawValue: 0))
+            try await cancelUpload(owner, upload.id)
+        }
+    }
+
     /// Makes room for a file.
     /// - Throws: ``Refusal`` `not-found` when the receiver is nobody here, and as ``startUpload(_:_:)``.
     public func startFile(
@@ -22,7 +35,8 @@ extension MessagingService {
         guard let account else { throw Refusal(.notFound, "\(receiver): no such user") }
         // No device of the user takes part in this.
         let owner = DeviceIdentity(account: account, device: DeviceID(rawValue: 0))
-        let upload = try await startUpload(owner, UploadRequest(type: type, name: name, bytes: bytes))
+        let request = UploadRequest(type: type, name: name, bytes: bytes)
+        let upload = try await startUpload(owner, request, as: Self.peerUpload + Self.newUploadName())
         return IncomingFile(owner: owner, upload: upload.id)
     }
 

@@ -57,7 +57,8 @@ public struct SessionTimer: Sendable, Hashable {
             self.state = .off
             return
         }
-        let interval = TimeAmount.seconds(Int64(value.seconds))
+        // Nobody may ask for less (section 5): what an answer says all the same would have us refresh without a pause.
+        let interval = TimeAmount.seconds(Int64(max(value.seconds, isRequester ? Self.absoluteMinimum : 1)))
         let refreshes = (value.refresher ?? .uas) == (isRequester ? .uac : .uas)
         if refreshes {
             self.state = .refreshing(at: now + interval.divided(by: 2), expires: now + interval)

@@ -137,6 +137,19 @@ public struct DigestServer: Sendable {
         credentialHash: (_ username: String, _ algorithm: DigestAlgorithm) -> String?
     ) -> Verdict {
         guard let value = self.value(of: request, name) else { return .challenge }
+        return self.check(request, value, now: now, username: username, credentialHash: credentialHash)
+    }
+
+    /// The same for credentials that were read from the request before.
+    ///
+    /// - Parameter value: What Authorization or Proxy-Authorization of this very request says for this realm.
+    public mutating func check(
+        _ request: SIPMessage,
+        _ value: AuthenticationValue,
+        now: NIODeadline,
+        username: (_ hash: String, _ algorithm: DigestAlgorithm) -> String? = { _, _ in nil },
+        credentialHash: (_ username: String, _ algorithm: DigestAlgorithm) -> String?
+    ) -> Verdict {
         guard let credentials = DigestCredentials(value), self.algorithms.contains(credentials.algorithm),
             self.hidesUsernames || !credentials.isNameHashed, let method = request.method
         else { return .refused(.malformed) }
