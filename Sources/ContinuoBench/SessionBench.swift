@@ -27,13 +27,28 @@ public struct SessionBench: Sendable {
     static let handOvers = 100
     static let history = 100
     static let withdrawals = 200
+    /// Who asks for them in turn: one user may ask so often only.
+    static let askers = 4
     static let manySessions = 1000
 
-    /// Runs everything; the names of figures are stable.
-    public func run() async throws -> [Figure] {
+    /// What can be measured by itself.
+    public enum Part: String, CaseIterable, Sendable {
+        case texts
+        case setups
+        case moves
+        case memory
+    }
+
+    /// Runs the parts named; the names of figures are stable.
+    public func run(_ parts: Set<Part>) async throws -> [Figure] {
         var all: [[Figure]] = []
         for _ in 0..<runs {
-            all.append(try await texts() + setUp() + moving() + memory())
+            var figures: [Figure] = []
+            if parts.contains(.texts) { figures += try await texts() }
+            if parts.contains(.setups) { figures += try await setUp() }
+            if parts.contains(.moves) { figures += try await moving() }
+            if parts.contains(.memory) { figures += try await memory() }
+            all.append(figures)
         }
         return Figure.merge(all)
     }
@@ -182,7 +197,8 @@ public struct SessionBench: Sendable {
         typists.cancel()
         _ = try? await typists.value
         let commits = try await load.onLoop { counters.latencies.sorted() }
-        let withdrawals = try await withdrawals(load, caller: alice, callee: bob)
+        let askers = try await load.makeUsers(Self.askers, devices: 1, prefix: "c")
+        let withdrawals = try await withdrawals(load, callers: askers, callee: bob)
         try await load.onLoop { for device in typing + [bobs] { device.close() } }
         return [
             Figure("handover.p50_ms", "ms", [percentile(moves, 50)]),
@@ -200,7 +216,7 @@ public struct SessionBench: Sendable {
     /// From the acceptance on one device until another one has the withdrawal.
     private func withdrawals(
         _ load: Workload,
-        caller: Workload.User,
+        callers: [Workload.User],
         callee: Workload.User
     ) async throws -> [Double] {
         let port = load.server.clientPort
@@ -210,17 +226,17 @@ public struct SessionBench: Sendable {
             other.observer = { frame in if frame.contains("\"outcome\":\"accepted\"") { told.happened() } }
         }
         var times: [Double] = []
-        for _ in 0..<Self.withdrawals {
+        for number in 0..<Self.withdrawals {
             let id = MessageMaker.newID()
             let request = SessionRequest(id: SessionID(stored: id), to: [try Address(callee.address)])
-            _ = try await api(port, caller.tokens[0])
-                .http.call("POST", "/v1/sessions", request, as: SessionDocument.self)
+            let caller = api(port, callers[number % callers.count].tokens[0])
+            _ = try await caller.http.call("POST", "/v1/sessions", request, as: SessionDocument.self)
             let start = ContinuousClock.now
             async let withdrawn: Void = told.wait()
             _ = try await api(port, callee.tokens[1]).post(id, "accept", AcceptRequest())
             await withdrawn
             times.append((told.time - start) / .milliseconds(1))
-            _ = try await api(port, caller.tokens[0]).post(id, "leave", [String: String]())
+            _ = try await caller.post(id, "leave", [String: String]())
         }
         try await load.onLoop { other.close() }
         return times

@@ -17,6 +17,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     /// Phones that registered over a connection of their own: what comes on it needs no further proof.
     private var onConnection: [UInt64: Set<DeviceIdentity>] = [:]
     private var lookups = 0
+    /// What the request that is about to get a transaction says of its sender: it is read once.
+    private var opened: (flow: UInt64, claim: Authenticator.Claim)?
     /// Messages and reports that wait for their commit, of phones that are registered and of others.
     var messagesInHand: [DeviceIdentity: Int] = [:]
     /// Registered phones as they were read, by user name.
@@ -44,10 +46,13 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
 
     func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage? {
         if request.method == .options { return options(request) }
+        opened = nil
         if isKnown(request, on: flow) { return nil }
         switch authenticator.open(request, on: flow, now: .now()) {
         case .answer(let response): return response
-        case .lookUp: return nil
+        case .lookUp(let claim):
+            opened = (flow.number, claim)
+            return nil
         }
     }
 
@@ -97,26 +102,37 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     }
 
     private func identify(_ transaction: ServerTransaction) {
-        switch authenticator.open(transaction.request, on: transaction.flow, now: .now()) {
+        // What was read before there was a transaction is of the same request, unless that one came to nothing.
+        let opening: Authenticator.Opening
+        if let (number, claim) = opened.take(), number == transaction.flow.number, claim.isOf(transaction.request) {
+            opening = .lookUp(claim)
+        } else {
+            opening = authenticator.open(transaction.request, on: transaction.flow, now: .now())
+        }
+        switch opening {
         case .answer(let response): transaction.respond(response)
-        case .lookUp(let user):
-            if let known = known(user, now: .now()) { return found(.success(known), transaction) }
+        case .lookUp(let claim):
+            if let known = known(claim.user, now: .now()) { return found(.success(known), claim, transaction) }
             guard lookups < context.limits.lookupsInHand else { return busy(transaction) }
             lookups += 1
             let bound = NIOLoopBound(transaction, eventLoop: context.eventLoop)
-            context.service.phone(user: user) { [self] result in
+            context.service.phone(user: claim.user) { [self] result in
                 context.inbox.post {
                     self.lookups -= 1
-                    self.found(result, bound.value)
+                    self.found(result, claim, bound.value)
                 }
             }
         }
     }
 
-    private func found(_ result: Result<PhoneRecord?, any Error>, _ transaction: ServerTransaction) {
+    private func found(
+        _ result: Result<PhoneRecord?, any Error>,
+        _ claim: Authenticator.Claim,
+        _ transaction: ServerTransaction
+    ) {
         guard case .success(let record) = result else { return busy(transaction) }
         if let record { remember(record, now: .now()) }
-        switch authenticator.check(transaction.request, record, from: transaction.flow, now: .now()) {
+        switch authenticator.check(transaction.request, claim, record, from: transaction.flow, now: .now()) {
         case .answer(let response, let isNewBan):
             if isNewBan {
                 context.logger.notice(
@@ -227,7 +243,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
         let identity = record.credential.identity
         guard let to = try? request.to().uri, let aor = to.sip, let address = try? Address(to.description),
             record.addresses.contains(address), let from = try? request.from().uri,
-            (try? Address(from.description)) == address
+            from == to || (try? Address(from.description)) == address
         else {
             transaction.respond(transaction.makeResponse(403, reason: "Not your address"))
             return

@@ -24,6 +24,8 @@ struct Bench: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Only this: w1, reports, tls, idle or catchup.", valueName: "part"))
         var only: [String] = []
 
+        func validate() throws { try checkLoad(runs: runs, seconds: seconds, stored: stored) }
+
         func run() async throws {
             let parts = try only.map { text in
                 guard let part = MessageBench.Part(rawValue: text) else {
@@ -53,7 +55,18 @@ struct Bench: AsyncParsableCommand {
         @Option(help: "Seconds of load for each run.")
         var seconds = 15.0
 
+        @Option(help: ArgumentHelp("Only this: texts, setups, moves or memory.", valueName: "part"))
+        var only: [String] = []
+
+        func validate() throws { try checkLoad(runs: runs, seconds: seconds) }
+
         func run() async throws {
+            let parts = try only.map { text in
+                guard let part = SessionBench.Part(rawValue: text) else {
+                    throw CommandFailure.misused("'\(text)' is no part of the benchmark")
+                }
+                return part
+            }
             raiseDescriptorLimit()
             let bench = SessionBench(
                 executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
@@ -61,7 +74,8 @@ struct Bench: AsyncParsableCommand {
                 seconds: seconds,
                 progress: { printError($0) }
             )
-            try printFigures(try await bench.run(), json: json)
+            let figures = try await bench.run(parts.isEmpty ? Set(SessionBench.Part.allCases) : Set(parts))
+            try printFigures(figures, json: json)
         }
     }
 
@@ -78,6 +92,8 @@ struct Bench: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Only this: phones, kamailio or servers.", valueName: "part"))
         var only: [String] = []
 
+        func validate() throws { try checkLoad(runs: runs, seconds: seconds) }
+
         func run() async throws {
             let parts = try only.map { text in
                 guard let part = InterconnectBench.Part(rawValue: text) else {
@@ -85,7 +101,6 @@ struct Bench: AsyncParsableCommand {
                 }
                 return part
             }
-            guard runs > 0 else { throw CommandFailure.misused("there must be a run at least") }
             raiseDescriptorLimit()
             let bench = InterconnectBench(
                 executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
@@ -108,12 +123,20 @@ struct Bench: AsyncParsableCommand {
         @Option(help: "Runs of each measurement.")
         var runs = 5
 
+        func validate() throws { try checkLoad(runs: runs) }
+
         func run() async throws {
-            guard runs > 0 else { throw CommandFailure.misused("there must be a run at least") }
             let bench = ProtocolBench(runs: runs, progress: { printError($0) })
             try printFigures(try await bench.run(), json: json)
         }
     }
+}
+
+/// A median of nothing and a load of no time are no figures.
+private func checkLoad(runs: Int, seconds: Double = 1, stored: Int = 0) throws {
+    guard (1...1000).contains(runs) else { throw ValidationError("--runs is 1 to 1000") }
+    guard (0.1...86_400).contains(seconds) else { throw ValidationError("--seconds is 0.1 to 86400") }
+    guard (0...100_000_000).contains(stored) else { throw ValidationError("--stored is 0 to 100000000") }
 }
 
 private func printFigures(_ figures: [Figure], json: Bool) throws {

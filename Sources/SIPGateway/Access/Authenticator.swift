@@ -12,8 +12,19 @@ final class Authenticator {
     enum Opening {
         /// Say this; nothing is kept.
         case answer(SIPMessage)
-        /// Look the user up, then call ``check(_:_:from:now:)``.
-        case lookUp(user: String)
+        /// Look the user up, then call ``check(_:_:_:from:now:)``.
+        case lookUp(Claim)
+    }
+
+    /// What a request says of who sends it, and that it does so under a nonce of ours; nothing is proved yet.
+    struct Claim {
+        let user: String
+        fileprivate let source: String
+        fileprivate let credentials: AuthenticationValue
+        fileprivate let text: String?
+
+        /// Whether it was read from this request.
+        func isOf(_ request: SIPMessage) -> Bool { text == Authenticator.credentialText(of: request) }
     }
 
     /// What came of looking at them.
@@ -90,13 +101,18 @@ final class Authenticator {
             return .answer(refusal(request, waitMilliseconds: wait))
         }
         guard user.utf8.count <= Self.userBytes else { return .answer(challenge(request, flow, isStale: false, now)) }
-        return .lookUp(user: user)
+        let text = Self.credentialText(of: request)
+        return .lookUp(Claim(user: user, source: source, credentials: credentials, text: text))
     }
 
     /// Checks the credentials against what was found; nil for a user name that nobody has.
-    func check(_ request: SIPMessage, _ phone: PhoneRecord?, from flow: Flow, now: NIODeadline) -> Verdict {
-        let source = Self.source(flow)
-        let header = Self.credentialHeader(of: request)
+    func check(
+        _ request: SIPMessage,
+        _ claim: Claim,
+        _ phone: PhoneRecord?,
+        from flow: Flow,
+        now: NIODeadline
+    ) -> Verdict {
         guard let offered = algorithms[flow.transport], var digest = digests[offered] else {
             return .answer(SIPMessage(403, to: request), isNewBan: false)
         }
@@ -108,14 +124,14 @@ final class Authenticator {
             guard let phone else { return nobody }
             return phone.credential.hashes[algorithm.rawValue]
         }
-        var verdict = digest.check(request, header, now: now, credentialHash: secret)
-        if verdict == .stale, let nonce = credentials(of: request)?.parameters["nonce"] {
+        var verdict = digest.check(request, claim.credentials, now: now, credentialHash: secret)
+        if verdict == .stale, let nonce = claim.credentials.parameters["nonce"] {
             // Right credentials and a nonce of ours that was not used yet: only now it is worth remembering.
             var unsent = SIPMessage(status: 401)
             digest.challenge(&unsent, nonce: nonce, isStale: false, now: now)
-            verdict = digest.check(request, header, now: now, credentialHash: secret)
+            verdict = digest.check(request, claim.credentials, now: now, credentialHash: secret)
         }
-        let guess = Guess(source: source, user: credentials(of: request)?.parameters["username"] ?? "")
+        let guess = Guess(source: claim.source, user: claim.user)
         switch verdict {
         case .accepted:
             guard phone != nil else { break }
@@ -123,7 +139,7 @@ final class Authenticator {
             return .accepted
         case .refused(.wrongResponse):
             let milliseconds = now.milliseconds
-            let banned = [ofUser.failed(guess, now: milliseconds), ofSource.failed(source, now: milliseconds)]
+            let banned = [ofUser.failed(guess, now: milliseconds), ofSource.failed(claim.source, now: milliseconds)]
             return .answer(challenge(request, flow, isStale: false, now), isNewBan: banned.contains(true))
         case .challenge, .stale, .refused: break
         }
@@ -150,6 +166,10 @@ final class Authenticator {
     private func credentials(of request: SIPMessage) -> AuthenticationValue? {
         request.credentials(Self.credentialHeader(of: request))
             .first { $0.isDigest && $0.parameters["realm"] == realm }
+    }
+
+    private static func credentialText(of request: SIPMessage) -> String? {
+        request.text(credentialHeader(of: request))
     }
 
     /// Phones that take us for a proxy put theirs there.

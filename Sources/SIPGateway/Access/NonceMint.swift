@@ -3,13 +3,14 @@ import Crypto
 /// Nonces that say themselves when and for whom they were made, so that a challenge costs no memory:
 /// `MILLISECONDS-RANDOM-MAC` (RFC 7616, section 3.3).
 struct NonceMint: Sendable {
-    private let key: SymmetricKey
+    /// Has taken the key already: each code begins as a copy of it.
+    private let keyed: HMAC<SHA256>
     private let lifeMilliseconds: Int64
 
     private static let macBytes = 16
 
     init(key: [UInt8], lifeMilliseconds: Int64) {
-        self.key = SymmetricKey(data: key)
+        keyed = HMAC(key: SymmetricKey(data: key))
         self.lifeMilliseconds = lifeMilliseconds
     }
 
@@ -36,10 +37,11 @@ struct NonceMint: Sendable {
     }
 
     private func mac(_ claim: String, _ source: String) -> String {
-        let code = HMAC<SHA256>.authenticationCode(for: Array("\(claim)|\(source)".utf8), using: key)
+        var code = keyed
+        code.update(data: Array("\(claim)|\(source)".utf8))
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
-        for byte in code.prefix(Self.macBytes) {
+        for byte in code.finalize().prefix(Self.macBytes) {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])
         }

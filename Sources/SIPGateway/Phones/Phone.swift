@@ -117,9 +117,10 @@ final class Phone: DeviceLink, @unchecked Sendable {
             }
             next = RegistrarRecord(addressOfRecord: record.addressOfRecord, bindings: own)
         }
+        let name = flow.description
         let arrival = RegistrarRecord.Arrival(
             now: now,
-            flow: flow.description,
+            flow: name,
             temporaryGRUU: RandomText.token(24)
         )
         switch next.register(request, policy: policy, arrival: arrival) {
@@ -127,7 +128,7 @@ final class Phone: DeviceLink, @unchecked Sendable {
         case .accepted(let response, _):
             record = next
             flows = flows.filter { name, _ in record.bindings.contains { $0.flow == name } }
-            if record.bindings.contains(where: { $0.flow == flow.description }) { flows[flow.description] = flow }
+            if record.bindings.contains(where: { $0.flow == name }) { flows[name] = flow }
             return response
         }
     }

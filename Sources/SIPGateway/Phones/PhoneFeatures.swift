@@ -53,15 +53,17 @@ struct PhoneFeatures: Hashable, Sendable {
         let says = ["message", "+g.oma.sip-im"].contains { name in
             contact.parameters.first(name).map { $0.value?.lowercased() != "false" } ?? false
         }
-        let services = contact.parameters["+g.3gpp.icsi-ref"]?.lowercased() ?? ""
-        return says || services.contains("oma.cpm.session")
+        return says || services(contact)?.contains("oma.cpm.session") ?? false
     }
 
     /// An Accept with `message/cpim`, or a service tag of CPM (RCC.07, section 2.6.1.1).
     private static func saysCPIM(_ contact: NameAddress, _ request: SIPMessage) -> Bool {
         let accepts = (try? request.list(.accept, as: MediaType.self)) ?? []
         if accepts.contains(where: { $0.essence == "message/cpim" }) { return true }
-        let services = contact.parameters["+g.3gpp.icsi-ref"]?.lowercased() ?? ""
-        return services.contains("oma.cpm")
+        return services(contact)?.contains("oma.cpm") ?? false
+    }
+
+    private static func services(_ contact: NameAddress) -> String? {
+        contact.parameters["+g.3gpp.icsi-ref"]?.lowercased()
     }
 }
