@@ -186,6 +186,7 @@ let serverLibraries: [Target] = [
         [
             "AppGateway", "BlobStore", "Interconnect", "MessagingCore", "MessagingService", "SIP", "SIPGateway",
             "SIPTransport", "SQLiteStore", "Store", "WebFiles", crypto, logging, nio("NIOCore"), nio("NIOPosix"),
+            nioSSL,
             lifecycle,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),

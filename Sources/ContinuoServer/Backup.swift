@@ -6,6 +6,7 @@ import MessagingService
 import NIOPosix
 import SQLiteStore
 import Store
+import Synchronization
 
 /// What a backup holds, as its `backup.json` says; written last, so that a backup without it is incomplete.
 public struct BackupManifest: Codable, Sendable, Equatable {
@@ -27,12 +28,29 @@ public struct BackupError: Error, CustomStringConvertible, Sendable {
 }
 
 extension ContinuoServer {
-    /// Copies database and blobs to a new folder while the server goes on, and verifies the copy.
+    /// Copies database and blobs to a new folder while the server goes on, and verifies the copy; what fails leaves nothing.
     ///
     /// The database is one consistent state; blobs that it names are kept from burial until they are copied.
-    /// - Throws: ``BackupError`` when the folder is not empty, ``StoreError`` when copying or verifying fails.
+    /// - Throws: ``BackupError`` when the folder is not empty or another backup is under way, ``StoreError`` when copying or verifying fails.
     public func backup(to path: String) async throws {
+        guard backupUnderWay.exchange(true, ordering: .acquiringAndReleasing) == false else {
+            throw BackupError(problem: "a backup is under way", mend: "wait until it is complete")
+        }
+        defer { backupUnderWay.store(false, ordering: .releasing) }
         try Self.requireEmpty(path)
+        do {
+            try await copyAll(to: path)
+        } catch {
+            // What is there is this backup's own: the folder was empty.
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+                try? FileManager.default.removeItem(atPath: path + "/" + name)
+            }
+            rmdir(path)
+            throw error
+        }
+    }
+
+    private func copyAll(to path: String) async throws {
         let store = store
         let blobs = blobs
         try await service.keepingBlobs {
@@ -43,6 +61,8 @@ extension ContinuoServer {
                     attributes: [.posixPermissions: 0o700]
                 )
                 try store.backup(to: path + "/continuo.sqlite")
+                // Also in a folder that was there before, and that others may look into.
+                chmod(path + "/continuo.sqlite", 0o600)
             }
             let copy = try SQLiteStore(path: path + "/continuo.sqlite")
             try copy.checkIntegrity()
@@ -50,7 +70,11 @@ extension ContinuoServer {
             let (count, bytes) = try await Self.copyBlobs(of: copy, from: blobs, to: target)
             try copy.close()
             let manifest = BackupManifest(time: Timestamp.wallClock().rawValue, blobs: count, blobBytes: bytes)
-            try Self.write(try JSONEncoder().encode(manifest), to: path + "/" + BackupManifest.file)
+            let file = path + "/" + BackupManifest.file
+            try Self.write(try JSONEncoder().encode(manifest), to: file)
+            guard Self.synchronise(file), Self.synchronise(path) else {
+                throw BackupError(problem: "\(path) cannot be written", mend: "check rights and space")
+            }
         }
     }
 
@@ -92,10 +116,20 @@ extension ContinuoServer {
         try await store.renewEpochs { Epoch.fresh() }
         try store.close()
         for suffix in ["-wal", "-shm"] { unlink(fresh + suffix) }
-        guard rename(fresh, folder.database) == 0 else {
+        // Told as restored only when a power cut does not take it back.
+        guard chmod(fresh, 0o600) == 0, synchronise(fresh), rename(fresh, folder.database) == 0, synchronise(data)
+        else {
             throw BackupError(problem: "\(folder.database) cannot be written", mend: "check rights and space")
         }
         return manifest
+    }
+
+    /// Has the disk take a file or a folder.
+    private static func synchronise(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { Glibc.close(descriptor) }
+        return fsync(descriptor) == 0
     }
 
     /// Copies every blob that the database refers to, checking each against its hash.

@@ -133,6 +133,26 @@ extension Configuration {
                 )
             )
         }
+        if listen.isWildcard, publicURL == nil {
+            problems.append(
+                ConfigurationProblem(
+                    key: "client.public-url",
+                    line: nil,
+                    problem: "missing: \(listen) is no address that links can lead to",
+                    mend: "give the URL by which devices reach this server, such as https://messages.example.org"
+                )
+            )
+        }
+        if turn.isEmpty != (turnSecret == nil) {
+            problems.append(
+                ConfigurationProblem(
+                    key: "media.turn",
+                    line: nil,
+                    problem: "TURN servers need the secret that credentials are made of, and it needs them",
+                    mend: "give both media.turn and media.turn-secret, or neither"
+                )
+            )
+        }
         problems += sipInconsistencies()
         if listen.port == operatorListen.port, listen.port != 0, listen.host == operatorListen.host {
             problems.append(

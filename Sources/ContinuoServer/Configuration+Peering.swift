@@ -125,7 +125,17 @@ extension Configuration.Peering.Peer {
 extension Configuration {
     /// What single keys about other providers cannot tell.
     func peeringProblems() -> [ConfigurationProblem] {
-        guard let listen = peering.listen else { return [] }
+        guard let listen = peering.listen else {
+            guard peering != Peering() else { return [] }
+            return [
+                ConfigurationProblem(
+                    key: "interconnect.listen",
+                    line: nil,
+                    problem: "missing: nothing else that is said of other providers has an effect without it",
+                    mend: "give an address for them, or leave out all of interconnect"
+                )
+            ]
+        }
         var problems: [ConfigurationProblem] = []
         let files = [
             ("interconnect.certificate", peering.certificate), ("interconnect.key", peering.key),

@@ -31,6 +31,17 @@ extension Configuration {
 
         /// Whether there is a door.
         public var isServed: Bool { doors.values.contains { $0.listen != nil } }
+
+        /// Where phones come in, for people.
+        var listening: String {
+            let doors = doors.compactMap { kind, door in
+                door.listen.map { "\(kind.rawValue.lowercased()).listen \($0)" }
+            }
+            let texts = [("msrp", texts), ("msrps", secureTexts)].compactMap { name, place in
+                place.map { "\(name) \($0)" }
+            }
+            return (doors.sorted() + texts).joined(separator: ", ")
+        }
     }
 
     /// The certificate of the SIP doors: their own, or that of the client's door.
@@ -103,6 +114,16 @@ extension Configuration {
                     line: nil,
                     problem: "a certificate needs its key, and a key its certificate",
                     mend: "give both sip.certificate and sip.key"
+                )
+            )
+        }
+        if !sip.isServed, sip != SIPPhones() {
+            problems.append(
+                ConfigurationProblem(
+                    key: "sip",
+                    line: nil,
+                    problem: "phones have nowhere to connect: nothing that is said of them has an effect",
+                    mend: "give sip.udp.listen, or that of tcp, tls, ws or wss; or leave out all of sip"
                 )
             )
         }

@@ -29,6 +29,9 @@ public struct Configuration: Sendable, Equatable {
         /// Whether only this machine can reach it.
         public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
+        /// Whether it is all addresses of this machine, and so the address of none.
+        public var isWildcard: Bool { host == "0.0.0.0" || host == "::" }
+
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 

@@ -26,6 +26,10 @@ public final class ContinuoServer: Sendable {
         public var sip: [SIPTransportKind: Configuration.Endpoint] = [:]
     }
 
+    /// How long whoever is in the middle of something, such as a download, may go on when the server is told to stop. Shorter
+    /// than the ten seconds after which some supervisors kill.
+    static let longestShutdown = Duration.seconds(8)
+
     public let configuration: Configuration
     public let service: MessagingService
     public let folder: DataFolder
@@ -33,15 +37,20 @@ public final class ContinuoServer: Sendable {
     let blobs: BlobStore
     private let logger: Logger
     private let errors = RecentErrors()
+    /// Two at once would take each other's folder for their own.
+    let backupUnderWay = Atomic(false)
     private let interconnect: Interconnect?
 
     /// Opens the data folder and what is in it; listens to nobody yet.
     /// - Throws: ``DataFolderError``, or what the store found wrong.
     public init(_ configuration: Configuration, logger: Logger) async throws {
         self.configuration = configuration
+        let problems = configuration.certificateProblems()
+        guard problems.isEmpty else { throw ConfigurationError(source: "the configuration", problems: problems) }
         let logger = errors.listening(to: logger)
         self.logger = logger
         folder = try DataFolder(configuration.data)
+        try folder.guardDatabase()
         store = try SQLiteStore(path: folder.database)
         blobs = try BlobStore(folder: folder.files)
         let interconnect = try configuration.interconnect.map { try Interconnect($0, logger: logger) }
@@ -98,30 +107,36 @@ public final class ContinuoServer: Sendable {
             errors: { [errors] in errors.all },
             onListening: { doors.opened(operators: $0) }
         )
-        var services: [any Service] = [Workers(service: service), operators, client]
+        var services: [ServerPart] = [
+            ServerPart(key: "workers", service: Workers(service: service)),
+            ServerPart(key: "operator.listen", address: "\(configuration.operatorListen)", service: operators),
+            ServerPart(key: "client.listen", address: "\(configuration.listen)", service: client),
+        ]
         if let phones = configuration.sipGateway {
-            services.append(
-                SIPGateway(
-                    service: service,
-                    configuration: phones,
-                    group: group,
-                    logger: logger,
-                    onListening: { doors.opened(sip: $0) }
-                )
+            let gateway = SIPGateway(
+                service: service,
+                configuration: phones,
+                group: group,
+                logger: logger,
+                onListening: { doors.opened(sip: $0) }
             )
+            services.append(ServerPart(key: "sip", address: configuration.sip.listening, service: gateway))
         }
         // Also without any: SIGHUP is a request to read files anew, never the end.
-        services.append(TLSReloader(certificates.map { [$0] } ?? []))
+        services.append(ServerPart(key: "client.tls", service: TLSReloader(certificates.map { [$0] } ?? [])))
         if let interconnect {
-            services.append(PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) })
+            let peers = PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) }
+            let address = configuration.peering.listen.map { "\($0)" } ?? ""
+            services.append(ServerPart(key: "interconnect.listen", address: address, service: peers))
         }
-        let lifecycle = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
+        var lifetime = ServiceGroupConfiguration(
+            // By name: the lifecycle would print all that each of them holds.
+            services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0, serviceName: $0.key) },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
+        lifetime.maximumGracefulShutdownDuration = Self.longestShutdown
+        let lifecycle = ServiceGroup(configuration: lifetime)
         do {
             try await lifecycle.run()
         } catch {

@@ -45,6 +45,26 @@ public final class DataFolder: Sendable {
 
     deinit { Glibc.close(lock) }
 
+    /// Sees to it that no other user of the machine reads the database, whatever the folder's rights are: it holds what
+    /// phones and people prove themselves with. SQLite gives its other files the rights of this one.
+    /// - Throws: ``DataFolderError`` when it cannot be made.
+    func guardDatabase() throws {
+        let descriptor = open(database, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw DataFolderError(
+                path: database,
+                problem: "cannot be written to",
+                mend: "check its rights and the disk"
+            )
+        }
+        defer { Glibc.close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return }
+        // A group may be let in by whoever runs the server.
+        fchmod(descriptor, status.st_mode & 0o770)
+        for suffix in ["-wal", "-shm"] { chmod(database + suffix, status.st_mode & 0o770) }
+    }
+
     /// The operator's token; made on first use.
     public func operatorToken() throws -> String {
         if let token = Self.readToken(operatorTokenFile) { return token }

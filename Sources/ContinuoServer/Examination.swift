@@ -32,6 +32,11 @@ public struct Finding: Sendable, Codable, Equatable {
 }
 
 extension ContinuoServer {
+    /// Examines what the configuration names: the certificates of all doors.
+    public static func examine(_ configuration: Configuration) -> [Finding] {
+        configuration.certificateProblems().map { Finding($0.key, .bad, $0.problem, mend: $0.mend) }
+    }
+
     /// Examines the way to another provider, step by step.
     public static func examine(peer domain: String, _ configuration: Configuration, logger: Logger) async -> [Finding] {
         guard let peering = configuration.interconnect else {
@@ -63,6 +68,12 @@ extension ContinuoServer {
         var findings = [Finding("data", .good, path), spaceFinding(path)]
         let store: SQLiteStore
         do {
+            // Looking changes nothing: whoever goes back to the version before can.
+            guard try !SQLiteStore.isOlder(path: folder.database) else {
+                let text = "it was written by an older version, and is examined no further"
+                return findings
+                    + [Finding("database", .notice, text, mend: "make a backup; 'continuo serve' brings it up to date")]
+            }
             store = try SQLiteStore(path: folder.database)
             try await onThread { try store.checkIntegrity() }
             findings.append(Finding("database", .good, "its structure is sound"))

@@ -72,6 +72,15 @@ enum Program {
     }
 }
 
+/// Minutes of the command line in milliseconds.
+/// - Throws: ``CommandFailure`` for none, and for more than ten years.
+func milliseconds(minutes: Int) throws -> Int64 {
+    guard (1...5_256_000).contains(minutes) else {
+        throw CommandFailure.misused("\(minutes) minutes: give 1 to 5256000, which is ten years")
+    }
+    return Int64(minutes) * 60_000
+}
+
 /// Writes a line to standard error.
 func printError(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))

@@ -47,14 +47,34 @@ struct ConfigurationTests {
     func plain() throws {
         let open = "client:\n  listen: 0.0.0.0:8080\n"
         #expect(throws: ConfigurationError.self) { try Configuration(yaml: open, source: "t") }
-        #expect(try Configuration(yaml: open + "  allow-plain: true\n", source: "t").allowPlain)
+        let told = open + "  allow-plain: true\n"
+        #expect(try Configuration(yaml: told + "  public-url: http://a.example\n", source: "t").allowPlain)
+        // Links would lead to 0.0.0.0.
+        let error = try #require(throws: ConfigurationError.self) { try Configuration(yaml: told, source: "t") }
+        #expect(error.problems.map(\.key) == ["client.public-url"])
+    }
+
+    @Test(
+        "what would have no effect is told",
+        arguments: [
+            ("interconnect:\n  peers: [{domain: b.example}]\n", "interconnect.listen"),
+            ("sip:\n  realm: a.example\n", "sip"),
+            ("media:\n  turn: ['turn:relay.example.org']\n", "media.turn"),
+            ("media:\n  turn-secret: x\n", "media.turn"),
+        ]
+    )
+    func withoutEffect(yaml: String, key: String) throws {
+        let error = try #require(throws: ConfigurationError.self) { try Configuration(yaml: yaml, source: "t") }
+        #expect(error.problems.map(\.key) == [key])
     }
 
     @Test("each provider takes files in a way of its own")
     func files() throws {
         let peers = { (ways: [String]) in
             let list = ways.enumerated().map { "{domain: p\($0.offset).example\($0.element)}" }
-            return "interconnect:\n  peers: [\(list.joined(separator: ", "))]\n"
+            return "client:\n  public-url: https://a.example\ninterconnect:\n  listen: 127.0.0.1:5061\n"
+                + "  certificate: /dev/null\n  key: /dev/null\n  authorities: /dev/null\n"
+                + "  peers: [\(list.joined(separator: ", "))]\n"
         }
         let ways = ["", ", files: msrp", ", files: transfer", ", files: link", ", link-from: 100, files: link"]
         let configuration = try Configuration(yaml: peers(ways), source: "t")
@@ -74,5 +94,27 @@ struct ConfigurationTests {
         #expect(try folder.operatorToken() == token)
         let attributes = try FileManager.default.attributesOfItem(atPath: folder.operatorTokenFile)
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
+    }
+
+    @Test("other users of the machine do not read the database, also in a folder that was there before")
+    func database() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("d-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try FileManager.default.createDirectory(
+            atPath: path,
+            withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o755]
+        )
+        let rights = {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path + "/continuo.sqlite")
+            return (attributes[.posixPermissions] as? NSNumber)?.intValue
+        }
+        let folder = try DataFolder(path)
+        try folder.guardDatabase()
+        #expect(try rights() == 0o600)
+        // A group may be let in; nobody else.
+        chmod(folder.database, 0o644)
+        try folder.guardDatabase()
+        #expect(try rights() == 0o640)
     }
 }

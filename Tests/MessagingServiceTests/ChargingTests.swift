@@ -214,6 +214,10 @@ struct ChargingTests {
         await #expect(throws: Refusal(.invalidRequest, "")) {
             try await world.service.credit(bob.id, CreditRequest(amount: .max))
         }
+        // What is given back later still finds room.
+        await #expect(throws: Refusal(.invalidRequest, "")) {
+            try await world.service.credit(bob.id, CreditRequest(amount: Account.largestBalance - 5))
+        }
         #expect(try await world.ledger(bob).map(\.note) == ["fee", "opening balance"])
         try await world.expectSound()
     }

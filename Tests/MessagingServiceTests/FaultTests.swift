@@ -64,6 +64,52 @@ struct FaultTests {
         #expect(try await world.session(alice, id).end == .left)
     }
 
+    @Test("a session that cannot be read holds up no other one's timers, and is let alone for a while")
+    func unreadableSession() async throws {
+        var world = try await World.open()
+        let (alice, bob, carol) = (
+            try await world.person("alice"), try await world.person("bob"), try await world.person("carol")
+        )
+        let damaged = try await world.ask(alice, bob).id
+        world.clock.advance(milliseconds: 1)
+        let sound = try await world.ask(alice, carol).id
+        world = try await world.restarted()
+        for role in SessionRecord.Role.allCases {
+            let account = role == .owner ? alice.id : bob.id
+            try await world.store.write { transaction in
+                var record = try #require(try transaction.session(account, damaged, role))
+                record.state = Array("{}".utf8)
+                try transaction.apply(.session(record))
+            }
+        }
+        world.clock.advance(milliseconds: 600_000)
+        try await world.service.tickSessions()
+        #expect(try await world.session(carol, sound).end == .missed)
+        let next = try await world.store.read { try $0.sessions(dueBy: .distantFuture, limit: 1) }.first?.due
+        #expect(try #require(next) > world.clock.now)
+    }
+
+    @Test("a message of the outbox that cannot be read fails alone, and its sender is told and paid back")
+    func unreadableMessage() async throws {
+        let router = ScriptedRouter()
+        let world = try await World.open(router: router)
+        let bob = try await world.person("bob", balance: 50)
+        let far = try Address("far@elsewhere.example")
+        let (damaged, sound) = (try world.request("damaged", to: [far]), try world.request("sound", to: [far]))
+        _ = try await world.service.send(bob.who, damaged)
+        _ = try await world.service.send(bob.who, sound)
+        try await world.store.write { transaction in
+            var content = try #require(try transaction.contents(bearing: damaged.id, limit: 1).first)
+            content.document = Array("{}".utf8)
+            try transaction.apply(.content(content))
+        }
+        try await world.workOutbox()
+        #expect(router.texts == ["sound"])
+        #expect(try await world.item(bob, damaged.id)?.message?.receivers.first?.disposition == .failed)
+        #expect(try await world.item(bob, sound.id)?.message?.receivers.first?.disposition == .pending)
+        #expect(try await world.service.status().outbox == 0)
+    }
+
     @Test("a delivery whose commit was lost is made up for when the device comes back")
     func lostDelivery() async throws {
         let world = try await World.open()

@@ -72,7 +72,12 @@ public struct LedgerLine: Hashable, Sendable {
 }
 
 extension Account {
-    /// Books a movement and returns its line. The caller has checked that the balance allows it.
+    /// The most that a balance can be credited to: what JSON carries exactly (RFC 8259, section 6). What is charged and given
+    /// back afterwards has room above it.
+    public static let largestBalance: Int64 = (1 << 53) - 1
+
+    /// Books a movement and returns its line, whose amount is what was booked: a balance does not go beyond the numbers.
+    /// The caller has checked that the balance allows it.
     public mutating func book(
         _ reason: LedgerLine.Reason,
         _ amount: Int64,
@@ -81,14 +86,16 @@ extension Account {
         receiver: Address? = nil,
         note: String? = nil
     ) -> LedgerLine {
-        balance += amount
+        let before = balance
+        let (sum, overflow) = before.addingReportingOverflow(amount)
+        balance = overflow ? (amount > 0 ? .max : .min) : sum
         ledgerLines += 1
         return LedgerLine(
             account: id,
             number: ledgerLines,
             time: time,
             reason: reason,
-            amount: amount,
+            amount: balance.subtractingReportingOverflow(before).partialValue,
             balance: balance,
             message: message,
             receiver: receiver,

@@ -261,7 +261,8 @@ extension MessagingService {
     @discardableResult
     func release(_ work: Work, _ id: ContentID, held: Bool, dropsEnvelope: Bool) throws -> Int64 {
         guard var content = try work.transaction.content(id) else { return 0 }
-        let envelope = try Documents.decode(Envelope.self, content.document)
+        // What cannot be read any more can be let go all the same; how much it counted for is lost with it.
+        let envelope = try? Documents.decode(Envelope.self, content.document)
         if dropsEnvelope { content.references -= 1 }
         if held { content.holders -= 1 }
         let bodyGoes = held && content.holders <= 0
@@ -273,8 +274,7 @@ extension MessagingService {
         if content.references <= 0 {
             try work.transaction.apply(.removeContent(content.id))
         } else {
-            if bodyGoes {
-                var bare = envelope
+            if bodyGoes, var bare = envelope {
                 bare.parts = bare.parts.map { part in
                     var part = part
                     part.text = nil
@@ -285,6 +285,6 @@ extension MessagingService {
             }
             try work.transaction.apply(.content(content))
         }
-        return held ? envelope.bytes : 0
+        return held ? envelope?.bytes ?? 0 : 0
     }
 }

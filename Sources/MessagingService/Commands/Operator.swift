@@ -13,6 +13,9 @@ extension MessagingService {
         try Self.check(label: request.name)
         try PasswordHasher.check(request.password)
         try check(addresses: request.addresses)
+        guard (request.balance ?? 0).magnitude <= Account.largestBalance.magnitude else {
+            throw Refusal(.invalidRequest, "balance: at most \(Account.largestBalance)")
+        }
         let credential = try await hashing.run(0) { [passwords] in try passwords.hash(request.password) }
         let settings = settingsInForce
         return try await perform { work in
@@ -113,8 +116,9 @@ extension MessagingService {
         }
         return try await perform { work in
             var user = try work.user(id)
-            guard !user.account.balance.addingReportingOverflow(request.amount).overflow else {
-                throw Refusal(.invalidRequest, "amount: too large")
+            let (balance, overflow) = user.account.balance.addingReportingOverflow(request.amount)
+            guard !overflow, balance.magnitude <= Account.largestBalance.magnitude else {
+                throw Refusal(.invalidRequest, "amount: a balance is at most \(Account.largestBalance)")
             }
             let line = user.account.book(.credit, request.amount, at: work.now, note: request.note)
             try work.transaction.apply(.ledger(line))
@@ -166,6 +170,9 @@ extension MessagingService {
         ]
         guard prices.allSatisfy({ (0...1_000_000_000).contains($0) }) else {
             throw Refusal(.invalidRequest, "tariff: prices are 0 to 1000000000")
+        }
+        guard settings.initialBalance.magnitude <= Account.largestBalance.magnitude else {
+            throw Refusal(.invalidRequest, "initialBalance: at most \(Account.largestBalance)")
         }
         return try await withCheckedThrowingContinuation { continuation in
             perform { work in

@@ -49,7 +49,8 @@ extension MessagingService {
     @discardableResult
     func unindex(_ work: Work, _ content: StoredContent) throws -> Bool {
         guard content.id.rawValue <= (try indexedUpTo(work.transaction)).rawValue else { return false }
-        let text = try Documents.decode(SearchableText.self, content.document).text
+        // What cannot be read any more cannot be taken out; whatever finds it finds no message.
+        guard let text = try? Documents.decode(SearchableText.self, content.document).text else { return false }
         try work.transaction.apply(.unindex(content.id, accounts: content.accounts, text: text))
         return true
     }

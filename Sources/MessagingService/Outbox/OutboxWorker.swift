@@ -194,8 +194,14 @@ extension MessagingService {
             )
         }
         guard let claim else { return false }
-        try await work(claim)
-        return true
+        do {
+            try await work(claim)
+            return true
+        } catch {
+            // What cannot be read in one lane holds up no other.
+            logger.error("a lane of the outbox stands still", metadata: ["lane": "\(lane)", "error": "\(error)"])
+            return false
+        }
     }
 
     /// While nothing can be sent, what waited too long is told of all the same.
@@ -226,10 +232,12 @@ extension MessagingService {
                 if local { continue }
                 return
             } else {
-                let envelope = try await read { view in
-                    try view.content(queued.entry.content).map { try Documents.decode(Envelope.self, $0.document) }
-                }
-                result = await router.deliver(queued.entry, envelope: envelope, fence: claim.fence)
+                let content = try await read { try $0.content(queued.entry.content) }
+                let envelope = content.flatMap { try? Documents.decode(Envelope.self, $0.document) }
+                result =
+                    content != nil && envelope == nil
+                    ? .permanent(.internalError)
+                    : await router.deliver(queued.entry, envelope: envelope, fence: claim.fence)
             }
             guard try await settle(queued, result, claim) else { return }
         }
@@ -258,7 +266,7 @@ extension MessagingService {
         _ receiver: Address
     ) throws -> Refusal.Code? {
         guard var content = try work.transaction.content(entry.content) else { return .noLongerStored }
-        let envelope = try Documents.decode(Envelope.self, content.document)
+        guard let envelope = try? Documents.decode(Envelope.self, content.document) else { return .internalError }
         let existing = try work.transaction.item(account, kind: .message, object: entry.message.description)
         let submission = Submission(envelope: envelope, device: nil, reports: entry.reports)
         var delivery = LocalDelivery(

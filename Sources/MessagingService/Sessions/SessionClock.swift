@@ -28,6 +28,8 @@ final class SessionAlarm: Sendable {
 
 extension MessagingService {
     private static let dueAtOnce = 100
+    /// How long what cannot be read is left alone.
+    private static let unreadableMilliseconds: Int64 = 3_600_000
 
     /// Ends what nobody answered, closes legs that drained, and lets go of users who stay away, until the task is
     /// cancelled.
@@ -58,15 +60,29 @@ extension MessagingService {
         while true {
             let now = clock()
             let due = try await read { try $0.sessions(dueBy: now, limit: Self.dueAtOnce) }
-            for record in due {
-                try await perform { work in
-                    try self.tick(
-                        work,
-                        SessionKey(account: record.account, session: record.session, role: record.role)
-                    )
-                }
-            }
+            for record in due { try await tick(record) }
             guard due.count == Self.dueAtOnce else { return }
+        }
+    }
+
+    /// What cannot be read is put off, so that it does not hold up all that is due after it.
+    private func tick(_ record: SessionRecord) async throws {
+        let key = SessionKey(account: record.account, session: record.session, role: record.role)
+        do {
+            try await perform { work in try self.tick(work, key) }
+        } catch  where (try? SessionSide(record, last: 0)) == nil {
+            logger.error(
+                "a session cannot be read",
+                metadata: ["account": "\(key.account.rawValue)", "session": "\(key.session)"]
+            )
+            try await perform { work in
+                guard var later = try work.transaction.session(key.account, key.session, key.role), later == record
+                else {
+                    return
+                }
+                later.due = work.now.advanced(by: Self.unreadableMilliseconds)
+                try work.transaction.apply(.session(later))
+            }
         }
     }
 

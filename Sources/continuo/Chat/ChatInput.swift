@@ -112,7 +112,7 @@ enum ChatInput: Equatable {
         }
         guard rest.count <= 2 else { return nil }
         let seconds = rest.count > 1 ? Double(rest[1]) : nil
-        guard rest.count == 1 || seconds.map({ $0 >= 0 }) == true else { return nil }
+        guard rest.count == 1 || seconds.map((0...1e9).contains) == true else { return nil }
         switch name {
         case "play": return .play(number, seconds: seconds)
         case "pause": return .pause(number, seconds: seconds)

@@ -19,6 +19,7 @@ struct Doctor: AsyncParsableCommand {
     func run() async throws {
         let configuration = try server.configuration()
         var findings = [Finding("configuration", .good, configurationPath(server.config) ?? "defaults")]
+        findings += ContinuoServer.examine(configuration)
         if let peer {
             findings += await ContinuoServer.examine(peer: peer, configuration, logger: makeLogger("error"))
             return try report(findings)

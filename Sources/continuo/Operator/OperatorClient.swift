@@ -60,6 +60,11 @@ func readConfiguration(_ path: String?) throws -> Configuration {
 struct OperatorClient: Sendable {
     static let answerBytes = 16 << 20
     static let timeout = TimeAmount.minutes(30)
+    /// Without a limit on silence: a backup says nothing until it is complete.
+    private static let http = HTTPClient(
+        eventLoopGroupProvider: .singleton,
+        configuration: HTTPClient.Configuration(timeout: HTTPClient.Configuration.Timeout(connect: .seconds(10)))
+    )
 
     let base: String
     let token: String
@@ -94,8 +99,15 @@ struct OperatorClient: Sendable {
         let response: HTTPClientResponse
         let answer: ByteBuffer
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: Self.timeout)
+            response = try await Self.http.execute(request, timeout: Self.timeout)
             answer = try await response.body.collect(upTo: Self.answerBytes)
+        } catch let error as HTTPClientError where error == .deadlineExceeded {
+            throw CommandFailure.unreachable(
+                """
+                the server at \(base) has not answered for \(Self.timeout.nanoseconds / 60_000_000_000) minutes
+                    it may still be at it: look at its log
+                """
+            )
         } catch {
             throw CommandFailure.unreachable(
                 """

@@ -21,6 +21,8 @@ struct Serve: AsyncParsableCommand {
         var configuration = try readConfiguration(config)
         if let data { configuration.data = data }
         let logger = makeLogger(configuration.logLevel)
+        // A request to read files anew, also before there is somebody to do it: files are read at the start anyway.
+        signal(SIGHUP, SIG_IGN)
         let server = try await openServer(configuration, logger)
         raiseDescriptorLimit()
         let pages = WebPages(files: web.map(WebFiles.inFolder) ?? .embedded)

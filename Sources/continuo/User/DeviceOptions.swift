@@ -78,7 +78,7 @@ final class ProgressBar: Sendable {
 
     func show(_ progress: TransferProgress) {
         guard isShown else { return }
-        let share = progress.total > 0 ? Double(progress.bytes) / Double(progress.total) : 1
+        let share = progress.total > 0 ? min(1, Double(progress.bytes) / Double(progress.total)) : 1
         let filled = Int(share * 30)
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
         let end = progress.bytes >= progress.total ? "\n" : ""

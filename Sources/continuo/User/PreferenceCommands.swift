@@ -126,7 +126,7 @@ struct AvailabilityCommand: AsyncParsableCommand {
             let client = try options.client()
             guard let state else { return try await client.availability() }
             var until: Timestamp?
-            if let minutes { until = try await client.serverTime().advanced(by: Int64(minutes) * 60000) }
+            if let minutes { until = try await client.serverTime().advanced(by: milliseconds(minutes: minutes)) }
             return try await client.putAvailability(Availability(state, until: until))
         }
         if options.json { return try printJSON(now) }

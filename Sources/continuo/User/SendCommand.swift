@@ -85,9 +85,14 @@ struct Send: AsyncParsableCommand {
             parts.append(part)
         }
         for reference in forward {
-            let pieces = reference.split(separator: "/")
+            let pieces = reference.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             let message = try parseMessageID(String(pieces[0]))
-            var indices = pieces.count > 1 ? [Int(pieces[1]) ?? 0] : []
+            var indices = try pieces.dropFirst().map { text in
+                guard let index = Int(text) else {
+                    throw CommandFailure.misused("'\(text)' is no part's number: give MESSAGE-ID or MESSAGE-ID/PART")
+                }
+                return index
+            }
             if indices.isEmpty { indices = Array(try await client.message(message).message?.parts.indices ?? 0..<0) }
             for index in indices {
                 var part = PartRequest(text: "")
@@ -117,7 +122,7 @@ struct Send: AsyncParsableCommand {
         )
         request.from = try from.map(parseAddress)
         request.inReplyTo = inReplyTo
-        if let expires { request.expires = try await client.serverTime().advanced(by: Int64(expires) * 60000) }
+        if let expires { request.expires = try await client.serverTime().advanced(by: milliseconds(minutes: expires)) }
         return request
     }
 

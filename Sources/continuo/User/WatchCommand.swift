@@ -19,6 +19,10 @@ struct Watch: AsyncParsableCommand {
     @Option(help: ArgumentHelp("End after so many seconds.", valueName: "seconds"))
     var seconds: Double?
 
+    func validate() throws {
+        guard (0...1e9).contains(seconds ?? 0) else { throw ValidationError("--seconds is 0 to 1000000000") }
+    }
+
     func run() async throws {
         let printer = WatchPrinter(json: options.json)
         let end = End(count: count, once: once, seconds: seconds)
