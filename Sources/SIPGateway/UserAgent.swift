@@ -241,18 +241,20 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     private func register(_ transaction: ServerTransaction, _ record: PhoneRecord) {
         let request = transaction.request
         let identity = record.credential.identity
-        guard let to = try? request.to().uri, let aor = to.sip, let address = try? Address(to.description),
+        let before = phones[identity]
+        guard let to = try? request.to().uri, let aor = to.sip,
+            let address = before?.addressURI == to ? before?.address : try? Address(to.description),
             record.addresses.contains(address), let from = try? request.from().uri,
             from == to || (try? Address(from.description)) == address
         else {
             transaction.respond(transaction.makeResponse(403, reason: "Not your address"))
             return
         }
-        guard phones[identity] != nil || phones.count < context.limits.phones else { return busy(transaction) }
+        guard before != nil || phones.count < context.limits.phones else { return busy(transaction) }
         // It may have closed while the account was looked up: nobody would tell the phone's end again.
         guard context.stack?.isOpen(transaction.flow) ?? false else { return }
         let phone =
-            phones[identity]
+            before
             ?? Phone(
                 context,
                 record,
@@ -286,6 +288,7 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
                 isDatagram: transaction.flow.transport == .udp
             )
         }
+        phone.addressURI = to
         phone.registered(address: address, features: features, now: now)
         if phone.isGone { forget(identity) }
     }

@@ -361,13 +361,13 @@ struct RefusedCallTests {
 
 extension Provider {
     /// Waits until the phones of these people are known to make calls.
-    func isAble(_ people: Person...) async throws {
+    func isAble(_ people: Person..., to feature: String = "audio") async throws {
         for person in people {
             let isSo = try await eventually {
                 try await service.devices(person.identity.account, asking: nil).devices
                     .filter { $0.device.capabilities.features.contains("sip") }
                     .allSatisfy {
-                        $0.device.capabilities.features.contains("audio") && $0.isRegistered && $0.isConnected
+                        $0.device.capabilities.features.contains(feature) && $0.isRegistered && $0.isConnected
                     }
             }
             guard isSo else { throw NotInTime() }

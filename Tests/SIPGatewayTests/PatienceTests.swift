@@ -81,7 +81,7 @@ struct PatienceTests {
         let (alice, bob) = (try await provider.person("alice"), try await provider.person("bob"))
         let phone = try await TestPhone.make(try await provider.phone(of: alice), at: provider, .tcp)
         if inTexts { _ = try await phone.registerWithTexts() } else { try await phone.register() }
-        if !inTexts { try await provider.isAble(alice) }
+        try await provider.isAble(alice, to: inTexts ? "msrp" : "audio")
         try await phone.rings(true)
         let id = try await provider.ask(bob, alice, media: inTexts ? nil : [.audio])
         #expect(try await eventually { try await phone.received(.invite).count == 1 })

@@ -44,9 +44,17 @@ public struct RegistrarRecord: Sendable, Hashable {
         public var flow: String?
         /// A fresh random user part for a temporary GRUU.
         public var temporaryGRUU: String?
+        /// What Contact says, when it was read from this very request before.
+        public var contacts: SIPMessage.Contacts?
 
         /// Describes an arrival.
-        public init(now: NIODeadline, flow: String? = nil, temporaryGRUU: String? = nil) {
+        public init(
+            now: NIODeadline,
+            flow: String? = nil,
+            temporaryGRUU: String? = nil,
+            contacts: SIPMessage.Contacts? = nil
+        ) {
+            self.contacts = contacts
             self.now = now
             self.flow = flow
             self.temporaryGRUU = temporaryGRUU
@@ -156,7 +164,8 @@ extension RegistrarRecord {
     private func plan(_ request: SIPMessage, _ policy: Policy, _ arrival: Arrival) throws(SIPError) -> Plan {
         let callID = try request.callID()
         let number = try request.cSeq().number
-        switch try request.contacts() {
+        let contacts = if let read = arrival.contacts { read } else { try request.contacts() }
+        switch contacts {
         case .all:
             guard request.expires == 0 else { return .refuse(SIPMessage(400, to: request)) }
             for binding in self.bindings where binding.callID == callID && binding.number >= number {

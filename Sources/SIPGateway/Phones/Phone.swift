@@ -19,6 +19,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
     let user: String
     var record: RegistrarRecord
     private(set) var address: Address
+    /// How it writes that: most registrations say it in the same way.
+    var addressURI: URI?
     /// All addresses of the account, as of the last REGISTER.
     var addresses: [Address]
     private(set) var capabilities: Capabilities
@@ -103,7 +105,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
         on flow: Flow,
         now: NIODeadline
     ) -> SIPMessage {
-        let contacts = (try? request.contacts().addresses) ?? []
+        let read = try? request.contacts()
+        let contacts = read?.addresses ?? []
         var next = record
         if !contacts.contains(where: { policy.lease(of: $0, in: request) > 0 }) {
             // Who only leaves takes nobody's place.
@@ -121,7 +124,8 @@ final class Phone: DeviceLink, @unchecked Sendable {
         let arrival = RegistrarRecord.Arrival(
             now: now,
             flow: name,
-            temporaryGRUU: RandomText.token(24)
+            temporaryGRUU: RandomText.token(24),
+            contacts: read
         )
         switch next.register(request, policy: policy, arrival: arrival) {
         case .rejected(let response): return response
