@@ -112,6 +112,9 @@ final class ServerUnderTest {
     /// Resident memory in KiB.
     var residentKiB: Int64 { field("VmRSS:", in: "status") ?? 0 }
 
+    /// Resident memory in KiB that no file stands behind: pages of the mapped database are the system's to take back.
+    var ownKiB: Int64 { field("RssAnon:", in: "status") ?? 0 }
+
     private func field(_ name: String, in file: String) -> Int64? {
         guard let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/\(file)", encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) })

@@ -87,7 +87,10 @@ struct OperatorTests {
         let slow = ["--silent", "--limit-rate", "1000", "--output", home.folder.path + "/got"]
         download.arguments = ["curl", "-H", "Authorization: Bearer \(token)"] + slow + [path]
         try download.run()
-        defer { download.terminate() }
+        defer {
+            kill(download.processIdentifier, SIGKILL)
+            download.waitUntilExit()
+        }
         _ = try await Self.eventually { FileManager.default.fileExists(atPath: home.folder.path + "/got") }
         let start = ContinuousClock.now
         home.stop()
