@@ -38,17 +38,21 @@ extension ContinuoServer {
         }
         defer { backupUnderWay.store(false, ordering: .releasing) }
         try Self.requireEmpty(path)
+        let wasThere = FileManager.default.fileExists(atPath: path)
         do {
             try await copyAll(to: path)
         } catch {
-            // What is there is this backup's own: the folder was empty.
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
-                try? FileManager.default.removeItem(atPath: path + "/" + name)
+            try? await Self.onThread {
+                for name in Self.parts { try? FileManager.default.removeItem(atPath: path + "/" + name) }
+                if !wasThere { rmdir(path) }
             }
-            rmdir(path)
             throw error
         }
     }
+
+    /// What a backup is made of.
+    private static let parts =
+        ["", "-wal", "-shm", "-journal"].map { "continuo.sqlite" + $0 } + ["files", BackupManifest.file]
 
     private func copyAll(to path: String) async throws {
         let store = store

@@ -1,3 +1,4 @@
+import Foundation
 import NIOSSL
 
 extension Configuration {
@@ -9,7 +10,12 @@ extension Configuration {
         if let tls = sip.tls { problems += Self.problems("sip.certificate", tls) }
         if peering.listen != nil {
             problems += Self.problems("interconnect", TLS(certificate: peering.certificate, key: peering.key))
-            if (try? NIOSSLCertificate.fromPEMFile(peering.authorities).isEmpty) ?? true {
+            var isFolder: ObjCBool = false
+            let isThere = FileManager.default.fileExists(atPath: peering.authorities, isDirectory: &isFolder)
+            // A folder of them is read by TLS itself.
+            if !(isThere && isFolder.boolValue),
+                (try? NIOSSLCertificate.fromPEMFile(peering.authorities).isEmpty) ?? true
+            {
                 problems.append(Self.unreadable("interconnect.authorities", peering.authorities, "certificates"))
             }
         }

@@ -51,7 +51,8 @@ struct ConfigurationKey: Sendable {
         ) { node, configuration throws(Mend) in configuration.listen = try endpoint(node) },
         ConfigurationKey(
             path: "client.public-url",
-            explanation: "What devices call this server, when it is not the address above (behind a proxy, say).",
+            explanation:
+                "What devices call this server, when it is not the address above: behind a proxy, or on all addresses.",
             sample: { $0.publicURL ?? "https://messages.example.org" },
             isOptional: true
         ) { node, configuration throws(Mend) in

@@ -117,7 +117,10 @@ extension Configuration {
                 )
             )
         }
-        if !sip.isServed, sip != SIPPhones() {
+        var phones = sip
+        // Calls with telephones of other providers go by the same relay.
+        if peering.listen != nil { phones.relay = nil }
+        if !sip.isServed, phones != SIPPhones() {
             problems.append(
                 ConfigurationProblem(
                     key: "sip",

@@ -51,6 +51,9 @@ public final class ContinuoServer: Sendable {
         self.logger = logger
         folder = try DataFolder(configuration.data)
         try folder.guardDatabase()
+        if try SQLiteStore.isOlder(path: folder.database) {
+            logger.notice("the database is brought up to date; when it is large this takes minutes")
+        }
         store = try SQLiteStore(path: folder.database)
         blobs = try BlobStore(folder: folder.files)
         let interconnect = try configuration.interconnect.map { try Interconnect($0, logger: logger) }
@@ -126,8 +129,10 @@ public final class ContinuoServer: Sendable {
         services.append(ServerPart(key: "client.tls", service: TLSReloader(certificates.map { [$0] } ?? [])))
         if let interconnect {
             let peers = PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) }
-            let address = configuration.peering.listen.map { "\($0)" } ?? ""
-            services.append(ServerPart(key: "interconnect.listen", address: address, service: peers))
+            let address = configuration.peering.listen.map {
+                "\($0), message-port \(configuration.peering.messagePort)"
+            }
+            services.append(ServerPart(key: "interconnect.listen", address: address ?? "", service: peers))
         }
         var lifetime = ServiceGroupConfiguration(
             // By name: the lifecycle would print all that each of them holds.

@@ -25,9 +25,9 @@ public struct DoorError: Error, CustomStringConvertible, Sendable {
         case let error as IOError where error.errnoCode == EADDRNOTAVAIL:
             problem = "this machine has no such address"
             mend = "give one of its own, or 0.0.0.0 for all"
-        case is SocketAddressError:
-            problem = "there is no such host"
-            mend = "give an address of this machine, or 0.0.0.0 for all"
+        case SocketAddressError.unknown(let host, let port):
+            problem = "no address is found for \(host), port \(port)"
+            mend = "check that name: what listens takes an address of this machine, or 0.0.0.0 for all"
         default: return nil
         }
     }

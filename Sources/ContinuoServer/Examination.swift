@@ -72,7 +72,14 @@ extension ContinuoServer {
             guard try !SQLiteStore.isOlder(path: folder.database) else {
                 let text = "it was written by an older version, and is examined no further"
                 return findings
-                    + [Finding("database", .notice, text, mend: "make a backup; 'continuo serve' brings it up to date")]
+                    + [
+                        Finding(
+                            "database",
+                            .notice,
+                            text,
+                            mend: "copy the folder; 'continuo serve' brings it up to date"
+                        )
+                    ]
             }
             store = try SQLiteStore(path: folder.database)
             try await onThread { try store.checkIntegrity() }

@@ -302,7 +302,7 @@ public final class Interconnect: OutboundRouter {
     // MARK: What comes in
 
     private func take(_ request: PeerRequest) {
-        let domain = request.domains.first ?? ""
+        let domain = request.domains.min() ?? ""
         let running: Running? = state.withLock { state in
             guard let running = state.running, state.requestsInHand.take(domain) else { return nil }
             return running

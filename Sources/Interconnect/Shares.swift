@@ -1,5 +1,5 @@
 /// What all peers have together of something that there is so much of. One of them has half of it at most: whoever takes all
-/// that it can get keeps the others from nothing.
+/// that it can get keeps the others from nothing. Peers are told apart by domain: a certificate for two of them is two peers.
 struct Shares {
     private let total: Int
     private var taken: [String: Int] = [:]

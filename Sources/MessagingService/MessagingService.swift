@@ -31,6 +31,8 @@ public final class MessagingService: Sendable {
     let uploadsInHand = UploadLocks()
     let claimsSwept = Mutex(Timestamp(rawValue: 0))
     let outboxSignal = Signal()
+    /// Lanes that stand still for something that cannot be read, told of already.
+    let stuckLanes = Mutex<Set<String>>([])
     let sessionAlarm = SessionAlarm()
     /// Accounts that may be in a conversation: only for them does it matter who connects.
     let talking = Mutex<Set<AccountID>>([])

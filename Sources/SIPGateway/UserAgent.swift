@@ -45,8 +45,8 @@ final class UserAgent: SIPStackHandler, @unchecked Sendable {
     // MARK: Before a transaction
 
     func answerWithoutTransaction(_ request: SIPMessage, on flow: Flow) -> SIPMessage? {
-        if request.method == .options { return options(request) }
         opened = nil
+        if request.method == .options { return options(request) }
         if isKnown(request, on: flow) { return nil }
         switch authenticator.open(request, on: flow, now: .now()) {
         case .answer(let response): return response

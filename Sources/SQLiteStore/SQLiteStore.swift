@@ -94,7 +94,12 @@ public final class SQLiteStore: Store {
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
             let migrator = Schema.migrator
-            return try database.read { try !migrator.hasBeenSuperseded($0) && !migrator.hasCompletedMigrations($0) }
+            return try database.read { database in
+                let steps = try migrator.appliedIdentifiers(database)
+                // One that is new yet holds nothing.
+                return try !steps.isEmpty && !migrator.hasBeenSuperseded(database)
+                    && !migrator.hasCompletedMigrations(database)
+            }
         } catch {
             throw StoreError(sqlite: error)
         }

@@ -115,7 +115,8 @@ enum Schema {
 
     /// Index keys that nobody can make fall together take the place of those that said the first 64 bits of an id.
     private static func rekey(_ database: Database) throws {
-        guard let key = try Data.fetchOne(database, sql: "SELECT value FROM secret WHERE name = 'conversation'") else {
+        let key = try Data.fetchOne(database, sql: "SELECT value FROM secret WHERE name = 'conversation'")
+        guard let key, key.count == SipHash.keyBytes else {
             throw StoreError(.corrupt, "the database lacks the key of its conversations")
         }
         let hash = SipHash(key: Array(key))

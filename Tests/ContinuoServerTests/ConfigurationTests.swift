@@ -68,6 +68,16 @@ struct ConfigurationTests {
         #expect(error.problems.map(\.key) == [key])
     }
 
+    @Test("the relay of calls with other providers' telephones needs no door for phones of ours")
+    func relay() throws {
+        let yaml =
+            "interconnect:\n  listen: 127.0.0.1:5061\n  certificate: /dev/null\n  key: /dev/null\n"
+            + "  authorities: /dev/null\n"
+        let relay = "sip:\n  rtpengine: 127.0.0.1:2223\n"
+        #expect(try Configuration(yaml: yaml + relay, source: "t").sip.relay?.port == 2223)
+        #expect(throws: ConfigurationError.self) { try Configuration(yaml: relay, source: "t") }
+    }
+
     @Test("each provider takes files in a way of its own")
     func files() throws {
         let peers = { (ways: [String]) in

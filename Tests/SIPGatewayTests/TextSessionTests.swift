@@ -443,6 +443,7 @@ struct TextSessionTests {
         let bobs = try await TestPhone.make(try await provider.phone(of: bob), at: provider, .tcp)
         try await bobs.hears(at: 42000)
         try await bobs.register()
+        try await provider.isAble(alice, bob)
         let answer = try await chat.phone.call("sip:bob@example.org")
         #expect(answer.status == 200)
         let id = try #require(try await provider.service.sessions(alice.identity).sessions.first?.id)

@@ -105,6 +105,7 @@ extension LiveDialog {
         guard let (request, dialog, flow) = made else { return putOff(purpose, isOwner) }
         Task { [running, peer] in
             guard let way = await running.stack.way(flow, to: peer) else {
+                guard isCurrent(dialog) else { return outdated(purpose, isOwner) }
                 state.withLock { $0.description.refused() }
                 return refused(503, purpose, isOwner)
             }
@@ -115,13 +116,8 @@ extension LiveDialog {
                 patience: InterconnectLimits.answerTime
             ) { [self] event in
                 if case .provisional = event { return }
-                // What comes of a dialog that theirs has taken the place of says nothing of this one.
-                let isCurrent = state.withLock { state in
-                    guard state.dialog?.id == dialog.id else { return false }
-                    state.modification = nil
-                    return true
-                }
-                guard isCurrent else { return }
+                guard isCurrent(dialog) else { return outdated(purpose, isOwner) }
+                state.withLock { $0.modification = nil }
                 switch event {
                 case .provisional: break
                 case .accepted(let call): agreed(call, purpose, isOwner)
@@ -158,11 +154,19 @@ extension LiveDialog {
         Task { await keep() }
     }
 
+    private func isCurrent(_ dialog: Dialog) -> Bool { state.withLock { $0.dialog?.id == dialog.id } }
+
+    /// What comes of a dialog that theirs has taken the place of says nothing of this one; but whoever waits for a path to be
+    /// offered waits no longer.
+    private func outdated(_ purpose: Purpose, _ isOwner: Bool) {
+        if purpose == .path { again(.path, 491, Self.glareDelay(isOwner)) }
+    }
+
     /// It could not begin: another one, ours or theirs, is under way, or there is no dialog. That one goes on as it is.
     private func putOff(_ purpose: Purpose, _ isOwner: Bool) {
         let delay = Self.glareDelay(isOwner)
-        if purpose == .media { handle(.media(.notBegun(delay: delay))) }
-        again(purpose, 491, delay)
+        guard purpose == .media else { return again(purpose, 491, delay) }
+        handle(.media(.notBegun(delay: delay)))
     }
 
     private static func glareDelay(_ isOwner: Bool) -> TimeAmount {

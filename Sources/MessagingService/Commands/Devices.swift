@@ -104,24 +104,44 @@ extension MessagingService {
         _ id: DeviceID,
         _ change: DeviceChange
     ) async throws -> DeviceDocument {
-        if let label = change.label { try Self.check(label: label) }
-        try change.capabilities?.validate()
-        return try await perform { work in
-            var user = try work.user(who.account)
-            guard let index = user.devices.firstIndex(where: { $0.id == id }) else {
-                throw Refusal(.notFound, "no such device")
-            }
-            if let label = change.label { user.devices[index].label = label }
-            if let kind = change.kind { user.devices[index].kind = kind }
-            if let capabilities = change.capabilities { user.devices[index].capabilities = capabilities }
-            if let availability = change.availability { user.devices[index].availability = availability }
-            if let synchronises = change.synchronises { user.devices[index].synchronises = synchronises }
-            let device = user.devices[index]
-            try work.transaction.apply(.device(who.account, device))
-            try work.putDocument(&user, .device, "\(id.rawValue)", DeviceDocument(device))
-            work.put(user)
-            return DeviceDocument(device)
+        try await withCheckedThrowingContinuation { continuation in
+            changeDevice(who, id, change) { continuation.resume(with: $0) }
         }
+    }
+
+    /// As above; it comes before whatever is asked of the service after this returns. `completion` is called on the writer's
+    /// thread.
+    public func changeDevice(
+        _ who: DeviceIdentity,
+        _ id: DeviceID,
+        _ change: DeviceChange,
+        completion: @escaping @Sendable (Result<DeviceDocument, any Error>) -> Void
+    ) {
+        do {
+            if let label = change.label { try Self.check(label: label) }
+            try change.capabilities?.validate()
+        } catch {
+            return completion(.failure(error))
+        }
+        perform(
+            { work in
+                var user = try work.user(who.account)
+                guard let index = user.devices.firstIndex(where: { $0.id == id }) else {
+                    throw Refusal(.notFound, "no such device")
+                }
+                if let label = change.label { user.devices[index].label = label }
+                if let kind = change.kind { user.devices[index].kind = kind }
+                if let capabilities = change.capabilities { user.devices[index].capabilities = capabilities }
+                if let availability = change.availability { user.devices[index].availability = availability }
+                if let synchronises = change.synchronises { user.devices[index].synchronises = synchronises }
+                let device = user.devices[index]
+                try work.transaction.apply(.device(who.account, device))
+                try work.putDocument(&user, .device, "\(id.rawValue)", DeviceDocument(device))
+                work.put(user)
+                return DeviceDocument(device)
+            },
+            completion: completion
+        )
     }
 
     /// Removes a device; its socket closes and its token is void once this returns.

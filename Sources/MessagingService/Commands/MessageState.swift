@@ -274,6 +274,7 @@ extension MessagingService {
         if content.references <= 0 {
             try work.transaction.apply(.removeContent(content.id))
         } else {
+            if bodyGoes, envelope == nil { content.document = [] }
             if bodyGoes, var bare = envelope {
                 bare.parts = bare.parts.map { part in
                     var part = part

@@ -2,6 +2,7 @@ public import ClientWire
 import Logging
 public import MessagingCore
 import Store
+import Synchronization
 
 /// How one attempt to hand work to another provider ended.
 public enum OutboundResult: Sendable, Hashable {
@@ -196,10 +197,18 @@ extension MessagingService {
         guard let claim else { return false }
         do {
             try await work(claim)
+            stuckLanes.withLock { _ = $0.remove(lane) }
             return true
-        } catch {
-            // What cannot be read in one lane holds up no other.
-            logger.error("a lane of the outbox stands still", metadata: ["lane": "\(lane)", "error": "\(error)"])
+        } catch let refusal as Refusal where refusal.code == .internalError {
+            // What cannot be read in one lane holds up no other. It is told of once, however often it is tried.
+            let isNew = stuckLanes.withLock { lanes in
+                if lanes.count >= Self.lanesWhileAway { lanes.removeAll() }
+                return lanes.insert(lane).inserted
+            }
+            if isNew {
+                let group = lane.prefix { $0 != "|" }
+                logger.error("a lane of the outbox stands still", metadata: ["domain": "\(group)"])
+            }
             return false
         }
     }

@@ -19,7 +19,8 @@ extension MessagingService {
         let uploads = try await read { try $0.uploads(leaseEndedBy: .distantFuture, limit: .max) }
         for upload in uploads where upload.id.hasPrefix(Self.peerUpload) {
             let owner = DeviceIdentity(account: upload.account, device: DeviceID(rawValue: 0))
-            try await cancelUpload(owner, upload.id)
+            // What cannot be given up now the sweeper has, or will have when its lease ends.
+            try? await cancelUpload(owner, upload.id)
         }
     }
 

@@ -28,8 +28,8 @@ final class SessionAlarm: Sendable {
 
 extension MessagingService {
     private static let dueAtOnce = 100
-    /// How long what cannot be read is left alone.
-    private static let unreadableMilliseconds: Int64 = 3_600_000
+    /// How long what could not be looked at is left alone.
+    private static let putOffMilliseconds: Int64 = 60_000
 
     /// Ends what nobody answered, closes legs that drained, and lets go of users who stay away, until the task is
     /// cancelled.
@@ -65,14 +65,15 @@ extension MessagingService {
         }
     }
 
-    /// What cannot be read is put off, so that it does not hold up all that is due after it.
+    /// What cannot be looked at, since it or another side of it cannot be read, is put off, so that it does not hold up all that
+    /// is due after it.
     private func tick(_ record: SessionRecord) async throws {
         let key = SessionKey(account: record.account, session: record.session, role: record.role)
         do {
             try await perform { work in try self.tick(work, key) }
-        } catch  where (try? SessionSide(record, last: 0)) == nil {
+        } catch let refusal as Refusal where refusal.code == .internalError {
             logger.error(
-                "a session cannot be read",
+                "a session could not be looked at",
                 metadata: ["account": "\(key.account.rawValue)", "session": "\(key.session)"]
             )
             try await perform { work in
@@ -80,7 +81,7 @@ extension MessagingService {
                 else {
                     return
                 }
-                later.due = work.now.advanced(by: Self.unreadableMilliseconds)
+                later.due = work.now.advanced(by: Self.putOffMilliseconds)
                 try work.transaction.apply(.session(later))
             }
         }

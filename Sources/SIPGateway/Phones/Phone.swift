@@ -240,12 +240,10 @@ final class Phone: DeviceLink, @unchecked Sendable {
     }
 
     private func changeDevice(_ change: DeviceChange) {
-        Task { [service = context.service, identity, logger = context.logger] in
-            do {
-                _ = try await service.changeDevice(identity, identity.device, change)
-            } catch {
-                logger.warning("noting what a phone can do failed", metadata: ["error": "\(type(of: error))"])
-            }
+        // Before whatever it, or somebody else, asks for next: a call right after its registration finds what it can do.
+        context.service.changeDevice(identity, identity.device, change) { [logger = context.logger] result in
+            guard case .failure(let error) = result else { return }
+            logger.warning("noting what a phone can do failed", metadata: ["error": "\(type(of: error))"])
         }
     }
 
