@@ -115,6 +115,7 @@ public final class ContinuoServer: Sendable {
             ServerPart(key: "operator.listen", address: "\(configuration.operatorListen)", service: operators),
             ServerPart(key: "client.listen", address: "\(configuration.listen)", service: client),
         ]
+        var otherCertificates: [@Sendable () -> Void] = []
         if let phones = configuration.sipGateway {
             let gateway = SIPGateway(
                 service: service,
@@ -124,9 +125,12 @@ public final class ContinuoServer: Sendable {
                 onListening: { doors.opened(sip: $0) }
             )
             services.append(ServerPart(key: "sip", address: configuration.sip.listening, service: gateway))
+            otherCertificates.append { gateway.reloadCertificates() }
         }
+        if let interconnect { otherCertificates.append { interconnect.reloadCertificates() } }
         // Also without any: SIGHUP is a request to read files anew, never the end.
-        services.append(ServerPart(key: "client.tls", service: TLSReloader(certificates.map { [$0] } ?? [])))
+        let reloader = TLSReloader(certificates.map { [$0] } ?? [], others: otherCertificates)
+        services.append(ServerPart(key: "certificates", service: reloader))
         if let interconnect {
             let peers = PeerDoor(interconnect: interconnect, service: service) { doors.opened(peers: $0) }
             let address = configuration.peering.listen.map {

@@ -17,7 +17,7 @@ public final class Interconnect: OutboundRouter {
     let configuration: InterconnectConfiguration
     let peers: PeerTable
     let logger: Logger
-    private let certificates: PeerCertificates
+    private let certificates: Mutex<PeerCertificates>
     private let state = Mutex(State())
 
     /// What there is between start and stop.
@@ -49,13 +49,14 @@ public final class Interconnect: OutboundRouter {
         self.configuration = configuration
         self.logger = logger
         peers = PeerTable(configuration.peers)
-        certificates = try PeerCertificates(configuration)
+        certificates = Mutex(try PeerCertificates(configuration))
     }
 
     /// Listens, and lets the service have what comes.
     /// - Returns: where it listens.
     public func start(_ service: MessagingService) async throws -> SocketAddress {
         try await service.dropCutOffFiles()
+        let certificates = certificates.withLock { $0 }
         let group = MultiThreadedEventLoopGroup.singleton
         let resolver = try Self.resolver(configuration)
         let stack = try await PeerStack(
@@ -93,6 +94,33 @@ public final class Interconnect: OutboundRouter {
             else { return nil }
             if let id = live.dialogID { name(live, id) }
             return live
+        }
+    }
+
+    /// Reads the certificate, its key and the authorities again if the files changed; connections in being keep theirs.
+    ///
+    /// Files that cannot be used leave the old ones in force, and are reported.
+    /// - Returns: whether others are in force.
+    @discardableResult
+    public func reloadCertificates() -> Bool {
+        do {
+            let before = certificates.withLock { $0.contents }
+            guard try PeerCertificates.read(configuration) != before else { return false }
+            let fresh = try PeerCertificates(configuration)
+            try running?.media.use(fresh)
+            running?.stack.use(fresh)
+            certificates.withLock { $0 = fresh }
+            logger.notice(
+                "certificates for other providers reloaded",
+                metadata: ["file": "\(configuration.certificate)"]
+            )
+            return true
+        } catch {
+            logger.error(
+                "certificates for other providers could not be reloaded; the old ones stay",
+                metadata: ["file": "\(configuration.certificate)", "error": "\(error)"]
+            )
+            return false
         }
     }
 

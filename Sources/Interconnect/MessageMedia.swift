@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import SDP
+import Synchronization
 
 /// Where messages flow that are too large for a request: MSRP over TLS (RFC 4975).
 ///
@@ -12,7 +13,8 @@ import SDP
 final class MessageMedia: Sendable {
     private let endpoint: MSRPEndpoint
     private let listener: MSRPListener
-    private let fingerprint: Fingerprint
+    /// Of the certificate that is shown.
+    private let shown: Mutex<Fingerprint>
     private let port: UInt16
     /// What stands in paths when the operator names a host; else the address by which the peer reached this one.
     private let host: String?
@@ -32,10 +34,24 @@ final class MessageMedia: Sendable {
         )
         port = UInt16(listener.localAddress?.port ?? configuration.messagePort)
         host = configuration.messageHost
-        fingerprint = Fingerprint(
+        shown = Mutex(try Self.fingerprint(certificates))
+    }
+
+    private static func fingerprint(_ certificates: PeerCertificates) throws -> Fingerprint {
+        Fingerprint(
             hashFunction: "sha-256",
             octets: CertificateFingerprint(ofCertificate: try certificates.leaf.toDERBytes()).octets
         )
+    }
+
+    private var fingerprint: Fingerprint { shown.withLock { $0 } }
+
+    /// Shows other certificates from now on. Who was told the one before, and has not connected yet, is offered a path anew.
+    func use(_ certificates: PeerCertificates) throws {
+        let fingerprint = try Self.fingerprint(certificates)
+        endpoint.use(clientTLS: certificates.media)
+        listener.use(tls: certificates.server)
+        shown.withLock { $0 = fingerprint }
     }
 
     func close() async { try? await listener.close() }

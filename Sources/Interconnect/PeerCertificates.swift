@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOSSL
 
 /// This provider's certificate and whom it trusts, for both ends of connections with peers.
@@ -13,15 +14,18 @@ struct PeerCertificates {
     let unverified: NIOSSLContext
     /// One's own.
     let leaf: NIOSSLCertificate
+    /// What the files held.
+    let contents: [Data]
 
     /// Reads the files.
     /// - Throws: when one cannot be read, is no PEM, or the key is not the certificate's.
     init(_ configuration: InterconnectConfiguration) throws {
-        let certificates = try NIOSSLCertificate.fromPEMFile(configuration.certificate)
+        contents = try Self.read(configuration)
+        let certificates = try NIOSSLCertificate.fromPEMBytes(Array(contents[0]))
         guard let leaf = certificates.first else { throw NIOSSLError.failedToLoadCertificate }
         self.leaf = leaf
         let chain = certificates.map { NIOSSLCertificateSource.certificate($0) }
-        let key = NIOSSLPrivateKeySource.privateKey(try NIOSSLPrivateKey(file: configuration.key, format: .pem))
+        let key = NIOSSLPrivateKeySource.privateKey(try NIOSSLPrivateKey(bytes: Array(contents[1]), format: .pem))
         let roots = NIOSSLTrustRoots.file(configuration.authorities)
         var server = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: key)
         server.minimumTLSVersion = .tlsv12
@@ -40,6 +44,15 @@ struct PeerCertificates {
         media = try NIOSSLContext(configuration: client)
         client.certificateVerification = .none
         unverified = try NIOSSLContext(configuration: client)
+    }
+
+    /// The chain, its key, and the authorities (nothing of them if they are a folder).
+    static func read(_ configuration: InterconnectConfiguration) throws -> [Data] {
+        [
+            try Data(contentsOf: URL(filePath: configuration.certificate)),
+            try Data(contentsOf: URL(filePath: configuration.key)),
+            (try? Data(contentsOf: URL(filePath: configuration.authorities))) ?? Data(),
+        ]
     }
 
     /// The names in a certificate that was verified: its DNS names, and the domains of its SIP URIs (RFC 5922, section

@@ -116,6 +116,11 @@ final class PeerStack: SIPStackHandler, Sendable {
         }.get()
     }
 
+    /// Shows other certificates from now on.
+    func use(_ certificates: PeerCertificates) {
+        loop.execute { [self] in stack.value?.use(serverTLS: certificates.server, clientTLS: certificates.client) }
+    }
+
     /// - Returns: where it listens.
     func listen(host: String, port: Int) async throws -> SocketAddress {
         try await loop.flatSubmit { [self] in

@@ -8,7 +8,7 @@ import NIOWebSocket
 extension MSRPEndpoint {
     /// Opens a connection; the future completes once frames can be exchanged on it.
     func open(_ address: ConnectionAddress, on loop: any EventLoop) -> EventLoopFuture<MSRPConnection> {
-        guard !address.isSecure || self.configuration.clientTLS != nil else {
+        guard !address.isSecure || self.clientTLS != nil else {
             return loop.makeFailedFuture(MSRPError(.connectFailed, "msrps needs a TLS configuration"))
         }
         let ready = loop.makePromise(of: MSRPConnection.self)
@@ -41,7 +41,7 @@ extension MSRPEndpoint {
         _ address: ConnectionAddress,
         _ ready: EventLoopPromise<MSRPConnection>
     ) throws {
-        if address.isSecure, let context = self.configuration.clientTLS {
+        if address.isSecure, let context = self.clientTLS {
             let isAddress = (try? SocketAddress(ipAddress: address.host, port: 0)) != nil
             let name = isAddress ? nil : address.host
             let handler =

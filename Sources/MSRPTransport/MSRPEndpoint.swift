@@ -31,6 +31,7 @@ public final class MSRPEndpoint: Sendable {
     /// What connections run on.
     public let group: any EventLoopGroup
     let configuration: Configuration
+    private let tls: Mutex<NIOSSLContext?>
     private let state = Mutex(State())
     private let nextConnection = Atomic<UInt64>(1)
 
@@ -41,7 +42,14 @@ public final class MSRPEndpoint: Sendable {
     public init(group: any EventLoopGroup, configuration: Configuration = .init()) {
         self.group = group
         self.configuration = configuration
+        self.tls = Mutex(configuration.clientTLS)
     }
+
+    /// What connections that are opened use.
+    var clientTLS: NIOSSLContext? { self.tls.withLock { $0 } }
+
+    /// Shows another certificate on connections that are opened from now on; those that are there keep theirs.
+    public func use(clientTLS: NIOSSLContext) { self.tls.withLock { $0 = clientTLS } }
 
     /// Sessions that are not over.
     public var sessionCount: Int { self.state.withLock { $0.sessions.count } }

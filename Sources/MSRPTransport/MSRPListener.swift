@@ -19,7 +19,17 @@ public final class MSRPListener: Sendable {
     private let channel: any Channel
     private let accepted = Mutex<(all: Int, perAddress: [String: Int])>((0, [:]))
 
-    fileprivate init(channel: any Channel) { self.channel = channel }
+    private let tls: Mutex<NIOSSLContext?>
+
+    fileprivate init(channel: any Channel, tls: NIOSSLContext?) {
+        self.channel = channel
+        self.tls = Mutex(tls)
+    }
+
+    fileprivate var context: NIOSSLContext? { self.tls.withLock { $0 } }
+
+    /// Shows another certificate on connections that are accepted from now on; those that are there keep theirs.
+    public func use(tls: NIOSSLContext) { self.tls.withLock { $0 = tls } }
 
     /// The address that is listened on.
     public var localAddress: SocketAddress? { self.channel.localAddress }
@@ -78,11 +88,11 @@ extension MSRPEndpoint {
                     guard let listener = holder.listener else {
                         throw MSRPError(.connectFailed, "not listening yet")
                     }
-                    try self.accept(channel, listener, tls, kind)
+                    try self.accept(channel, listener, kind)
                 }
             }
         let channel = try await self.applyChildOptions(to: bootstrap).bind(host: host, port: port).get()
-        let listener = MSRPListener(channel: channel)
+        let listener = MSRPListener(channel: channel, tls: tls)
         holder.listener = listener
         return listener
     }
@@ -90,11 +100,12 @@ extension MSRPEndpoint {
     private func accept(
         _ channel: any Channel,
         _ listener: MSRPListener,
-        _ tls: NIOSSLContext?,
         _ kind: MSRPListener.Kind
     ) throws {
         guard listener.takes(channel, self.limits) else { throw MSRPError(.connectFailed, "too many connections") }
-        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        if let tls = listener.context {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+        }
         let connection = MSRPConnection(
             id: self.makeConnectionID(),
             endpoint: self,

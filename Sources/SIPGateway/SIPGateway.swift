@@ -6,6 +6,7 @@ import NIOSSL
 public import SIP
 import SIPTransport
 public import ServiceLifecycle
+import Synchronization
 
 /// The door for SIP phones: registrar, and MESSAGE in both directions, over UDP, TCP, TLS and WebSockets.
 ///
@@ -17,6 +18,7 @@ public final class SIPGateway: Service, Sendable {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable ([SIPTransportKind: SocketAddress]) -> Void
+    private let running = Mutex<Running?>(nil)
 
     /// A gateway that listens once it is run.
     ///
@@ -39,6 +41,8 @@ public final class SIPGateway: Service, Sendable {
     /// - Throws: what opening a door found wrong.
     public func run() async throws {
         let running = try Running(service, configuration, logger, group)
+        self.running.withLock { $0 = running }
+        defer { self.running.withLock { $0 = nil } }
         do {
             let addresses = try await running.listen()
             for (kind, address) in addresses.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -54,6 +58,12 @@ public final class SIPGateway: Service, Sendable {
     }
 }
 
+extension SIPGateway {
+    /// Reads the doors' certificate and its key again if the files changed. Files that cannot be used leave the old ones in force,
+    /// and are reported.
+    public func reloadCertificates() { running.withLock { $0 }?.reloadCertificates() }
+}
+
 /// A gateway while it runs.
 ///
 /// `@unchecked Sendable`: what it holds is touched on its loop alone.
@@ -65,7 +75,7 @@ private final class Running: @unchecked Sendable {
     private var ticking: RepeatedTask?
     private let group: any EventLoopGroup
     /// What proves who serves, where something does.
-    private let leaf: (context: NIOSSLContext, certificate: NIOSSLCertificate)?
+    private let certificates: Mutex<PhoneCertificates?>
 
     init(
         _ service: MessagingService,
@@ -84,20 +94,9 @@ private final class Running: @unchecked Sendable {
         settings.sentByHost = configuration.publicHost.map { Host.bracketed($0) }
         settings.maximumConnections = configuration.limits.connections
         settings.unprovenTimeout = .seconds(configuration.limits.unprovenSeconds)
-        if let files = configuration.certificate {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map { NIOSSLCertificateSource.certificate($0) }
-            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain,
-                privateKey: .privateKey(key)
-            )
-            configuration.minimumTLSVersion = .tlsv12
-            let tls = try NIOSSLContext(configuration: configuration)
-            settings.serverTLS = tls
-            leaf = try NIOSSLCertificate.fromPEMFile(files.chain).first.map { (tls, $0) }
-        } else {
-            leaf = nil
-        }
+        let shown = try configuration.certificate.map(PhoneCertificates.init)
+        settings.serverTLS = shown?.context
+        certificates = Mutex(shown)
         // Whatever is sent goes over the flow of a registration: names are never looked up.
         let resolver = DNSResolver(client: DNSClient(group: eventLoop, configuration: .init(servers: [])))
         stack = SIPStack(eventLoop: eventLoop, configuration: settings, resolver: resolver, handler: agent)
@@ -114,11 +113,7 @@ private final class Running: @unchecked Sendable {
             }.get()
         }
         if context.configuration.texts != nil || context.configuration.secureTexts != nil {
-            let texts = try await TextMedia(
-                context.configuration,
-                tls: leaf.map { ($0.context, $0.certificate) },
-                on: group
-            )
+            let texts = try await TextMedia(context.configuration, certificates.withLock { $0 }, on: group)
             try await eventLoop.submit { [self] in context.texts = texts }.get()
         }
         var addresses: [SIPTransportKind: SocketAddress] = [:]
@@ -133,6 +128,26 @@ private final class Running: @unchecked Sendable {
             }
         }.get()
         return addresses
+    }
+
+    /// Reads the files again if they changed; connections in being keep what they were shown.
+    func reloadCertificates() {
+        guard let files = context.configuration.certificate else { return }
+        do {
+            guard try PhoneCertificates.read(files) != certificates.withLock({ $0?.contents }) else { return }
+            let fresh = try PhoneCertificates(files)
+            eventLoop.execute { [self] in
+                stack.use(serverTLS: fresh.context, clientTLS: nil)
+                context.texts?.use(fresh)
+            }
+            certificates.withLock { $0 = fresh }
+            context.logger.notice("certificates for phones reloaded", metadata: ["file": "\(files.chain)"])
+        } catch {
+            context.logger.error(
+                "certificates for phones could not be reloaded; the old ones stay",
+                metadata: ["file": "\(files.chain)", "error": "\(error)"]
+            )
+        }
     }
 
     func stop() async {

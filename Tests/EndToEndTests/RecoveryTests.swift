@@ -131,6 +131,54 @@ struct RecoveryTests {
         home.stop()
     }
 
+    @Test("the doors of phones show another certificate without a restart, for calls and for texts")
+    func certificatesOfPhones() async throws {
+        let home = try Installation()
+        let (certificate, key) = (home.folder.path + "/phones.pem", home.folder.path + "/phones.key")
+        try Self.makeCertificate(certificate, key, name: "first")
+        let (calls, texts) = (Int.random(in: 5000..<7000) * 2, Int.random(in: 7000..<9000) * 2)
+        home.extraConfiguration = """
+            sip:
+              tls:
+                listen: 127.0.0.1:\(calls)
+              msrps: 127.0.0.1:\(texts)
+              certificate: \(certificate)
+              key: \(key)
+            """
+        try await home.start()
+        let first = try Self.fingerprint("-in \(certificate)")
+        #expect(try Self.shown(calls) == first)
+        #expect(try Self.shown(texts) == first)
+        try Self.makeCertificate(certificate, key, name: "second")
+        let second = try Self.fingerprint("-in \(certificate)")
+        #expect(second != first)
+        kill(try #require(home.server).processIdentifier, SIGHUP)
+        for _ in 0..<100 {
+            if try Self.shown(calls) == second, try Self.shown(texts) == second { break }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        #expect(try Self.shown(calls) == second)
+        #expect(try Self.shown(texts) == second)
+        home.stop()
+    }
+
+    /// The fingerprint of the certificate that a port shows.
+    private static func shown(_ port: Int) throws -> String {
+        try fingerprint("", of: "openssl s_client -connect 127.0.0.1:\(port) </dev/null 2>/dev/null | ")
+    }
+
+    private static func fingerprint(_ options: String, of source: String = "") throws -> String {
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = ["-c", "\(source)openssl x509 -noout -fingerprint -sha256 \(options) 2>/dev/null"]
+        let output = Pipe()
+        shell.standardOutput = output
+        try shell.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        shell.waitUntilExit()
+        return text
+    }
+
     static func makeCertificate(_ certificate: String, _ key: String, name: String) throws {
         let openssl = Process()
         openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")

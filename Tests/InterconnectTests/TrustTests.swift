@@ -1,4 +1,5 @@
 import ClientWire
+import Foundation
 import Interconnect
 import MessagingCore
 import MessagingService
@@ -163,5 +164,56 @@ struct TrustTests {
         _ = try await eventually("both at last") { try await b.texts(bob).count == 2 ? true : nil }
         await a.stop()
         await b.stop()
+    }
+
+    @Test("a certificate that was renewed is shown once its files are read again; one that is broken is not")
+    func renewed() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("continuo-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = (certificate: folder.path + "/a.pem", key: folder.path + "/a.key")
+        func place(_ number: Int) async throws {
+            let made = try await Authority.shared.certificate("a.example", number: number)
+            for (from, to) in [(made.certificate, files.certificate), (made.key, files.key)] {
+                try Data(contentsOf: URL(fileURLWithPath: from)).write(to: URL(fileURLWithPath: to))
+            }
+        }
+        try await place(1)
+        let (own, other) = (try freePort(), try freePort())
+        let a = try await Provider("a.example", port: own, peers: [peer("b.example", other)], certificate: files)
+        let b = try await Provider("b.example", port: other, peers: [peer("a.example", own)])
+        let (alice, bob) = (try await a.person("alice"), try await b.person("bob"))
+        // Too long for one request: it goes by MSRP, whose certificates signalling names.
+        let long = String(repeating: "Ein langer Text. ", count: 2000)
+        _ = try await b.arrived(try await a.send(long, from: alice, to: [bob.address]), bob)
+        let first = try Self.shown(own)
+        #expect(!first.isEmpty && !a.interconnect.reloadCertificates())
+
+        try Data("broken".utf8).write(to: URL(fileURLWithPath: files.key))
+        #expect(!a.interconnect.reloadCertificates())
+        #expect(try Self.shown(own) == first)
+        try await place(2)
+        #expect(a.interconnect.reloadCertificates())
+        #expect(!a.interconnect.reloadCertificates())
+        _ = try await eventually("the other certificate") { try Self.shown(own) == first ? nil : true }
+        for (from, sender, to, receiver) in [(a, alice, b, bob), (b, bob, a, alice)] {
+            _ = try await to.arrived(try await from.send(long, from: sender, to: [receiver.address]), receiver)
+        }
+        await a.stop()
+        await b.stop()
+    }
+
+    /// What a port shows over TLS.
+    private static func shown(_ port: Int) throws -> String {
+        let program = Process()
+        program.executableURL = URL(fileURLWithPath: "/bin/sh")
+        let look = "openssl s_client -connect 127.0.0.1:\(port) </dev/null 2>/dev/null"
+        program.arguments = ["-c", "\(look) | openssl x509 -noout -fingerprint -sha256 2>/dev/null"]
+        let output = Pipe()
+        program.standardOutput = output
+        try program.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        program.waitUntilExit()
+        return text
     }
 }

@@ -84,12 +84,17 @@ public final class TLSCertificates: Sendable {
 
 /// Looks at the certificate files from time to time, and at once on SIGHUP.
 public struct TLSReloader: Service {
-    private let certificates: [TLSCertificates]
+    private let readers: [@Sendable () -> Void]
     private let interval: Duration
 
     /// Watches the files of these certificates.
-    public init(_ certificates: [TLSCertificates], interval: Duration = .seconds(10)) {
-        self.certificates = certificates
+    /// - Parameter others: read again what other doors show, if it changed.
+    public init(
+        _ certificates: [TLSCertificates],
+        others: [@Sendable () -> Void] = [],
+        interval: Duration = .seconds(10)
+    ) {
+        readers = certificates.map { certificate in { certificate.reload() } } + others
         self.interval = interval
     }
 
@@ -108,5 +113,5 @@ public struct TLSReloader: Service {
         }
     }
 
-    private func reload() { for certificate in certificates { certificate.reload() } }
+    private func reload() { for read in readers { read() } }
 }

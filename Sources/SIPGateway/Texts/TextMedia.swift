@@ -4,6 +4,7 @@ import MessageSignalling
 import NIOCore
 import NIOSSL
 import SDP
+import Synchronization
 
 /// Where phones bring, and get, what is said in live conversations: MSRP (RFC 4975).
 ///
@@ -13,7 +14,6 @@ final class TextMedia: Sendable {
     private struct Door: Sendable {
         let listener: MSRPListener
         let port: Int
-        let fingerprint: Fingerprint?
     }
 
     /// What may stand in a session as it is; all else is wrapped.
@@ -23,11 +23,13 @@ final class TextMedia: Sendable {
     private let endpoint: MSRPEndpoint
     private let maximumBytes: UInt64
     private let doors: [Bool: Door]
+    /// The fingerprint of the certificate that the protected door shows.
+    private let shown: Mutex<Fingerprint?>
 
     /// Opens the doors that the configuration names: in the clear, and over TLS where there is a certificate.
     init(
         _ configuration: SIPGatewayConfiguration,
-        tls: (context: NIOSSLContext, leaf: NIOSSLCertificate)?,
+        _ certificates: PhoneCertificates?,
         on group: any EventLoopGroup
     ) async throws {
         let limits = configuration.limits
@@ -45,18 +47,27 @@ final class TextMedia: Sendable {
         var doors: [Bool: Door] = [:]
         if let place = configuration.texts {
             let listener = try await endpoint.listen(host: place.host, port: place.port)
-            doors[false] = Door(listener: listener, port: listener.localAddress?.port ?? place.port, fingerprint: nil)
+            doors[false] = Door(listener: listener, port: listener.localAddress?.port ?? place.port)
         }
-        if let place = configuration.secureTexts, let tls {
-            let listener = try await endpoint.listen(host: place.host, port: place.port, tls: tls.context)
-            let octets = CertificateFingerprint(ofCertificate: try tls.leaf.toDERBytes()).octets
-            doors[true] = Door(
-                listener: listener,
-                port: listener.localAddress?.port ?? place.port,
-                fingerprint: Fingerprint(hashFunction: "sha-256", octets: octets)
-            )
+        if let place = configuration.secureTexts, let certificates {
+            let listener = try await endpoint.listen(host: place.host, port: place.port, tls: certificates.context)
+            doors[true] = Door(listener: listener, port: listener.localAddress?.port ?? place.port)
         }
+        shown = Mutex(certificates.flatMap(Self.fingerprint))
         self.doors = doors
+    }
+
+    private static func fingerprint(_ certificates: PhoneCertificates) -> Fingerprint? {
+        guard let octets = try? CertificateFingerprint(ofCertificate: certificates.leaf.toDERBytes()).octets else {
+            return nil
+        }
+        return Fingerprint(hashFunction: "sha-256", octets: octets)
+    }
+
+    /// Shows another certificate from now on.
+    func use(_ certificates: PhoneCertificates) {
+        doors[true]?.listener.use(tls: certificates.context)
+        shown.withLock { $0 = Self.fingerprint(certificates) }
     }
 
     func close() async { for door in doors.values { try? await door.listener.close() } }
@@ -72,7 +83,7 @@ final class TextMedia: Sendable {
         guard let door = doors[isSecure] else { return nil }
         let size = maximumBytes
         let connection = Connection(addressType: host.contains(":") ? "IP6" : "IP4", address: host)
-        let again: @Sendable (MSRPURI, SetupRole) -> MediaAcceptance = { local, setup in
+        let again: @Sendable (MSRPURI, SetupRole) -> MediaAcceptance = { [self] local, setup in
             var own = MSRPAttributes(
                 path: [local.text],
                 acceptTypes: Self.types,
@@ -80,7 +91,8 @@ final class TextMedia: Sendable {
                 setup: setup
             )
             own.maximumSize = size
-            let fingerprint = door.fingerprint.map { [Attribute("fingerprint", $0.text)] } ?? []
+            let shown = isSecure ? shown.withLock { $0 } : nil
+            let fingerprint = shown.map { [Attribute("fingerprint", $0.text)] } ?? []
             return MediaAcceptance(port: door.port, connection: connection, attributes: own.attributes + fingerprint)
         }
         let ends = DialogDescription.Ends(Self.reach(isSecure: isSecure)) { setup in

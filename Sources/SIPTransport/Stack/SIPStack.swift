@@ -16,7 +16,7 @@ public final class SIPStack: @unchecked Sendable {
     /// The event loop.
     public let eventLoop: any EventLoop
     /// Settings and limits.
-    public let configuration: SIPStackConfiguration
+    public private(set) var configuration: SIPStackConfiguration
     let resolver: any Resolver
     var handler: (any SIPStackHandler)?
 
@@ -102,6 +102,17 @@ public final class SIPStack: @unchecked Sendable {
     func makeNumber() -> UInt64 {
         defer { self.nextNumber += 1 }
         return self.nextNumber
+    }
+
+    /// Shows other certificates on connections from now on; those that are there keep theirs. Called on the event loop.
+    ///
+    /// - Parameters:
+    ///   - server: for connections that are accepted; the listeners stay as they are.
+    ///   - client: for connections that are opened.
+    public func use(serverTLS server: NIOSSLContext?, clientTLS client: NIOSSLContext?) {
+        self.eventLoop.assertInEventLoop()
+        self.configuration.serverTLS = server
+        self.configuration.clientTLS = client
     }
 
     /// The certificate that the peer of a TLS connection showed, nil when there is none.

@@ -36,9 +36,13 @@ actor Authority {
         return path
     }
 
-    /// A certificate for a domain; one that is over already if asked for.
-    func certificate(_ domain: String, isExpired: Bool = false) throws -> (certificate: String, key: String) {
-        let label = "\(domain)\(isExpired ? "-expired" : "")"
+    /// A certificate for a domain; one that is over already, or another one, if asked for.
+    func certificate(
+        _ domain: String,
+        isExpired: Bool = false,
+        number: Int = 1
+    ) throws -> (certificate: String, key: String) {
+        let label = "\(domain)\(isExpired ? "-expired" : "")\(number > 1 ? "-\(number)" : "")"
         if let known = made[label] { return known }
         let root = try root()
         let (certificate, key, request) = (file("\(label).pem"), file("\(label).key"), file("\(label).csr"))
